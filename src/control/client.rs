@@ -1,0 +1,70 @@
+//! The client. `Local` talks to an engine in this process through channels.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::engine::{Ack, CommandError, Envelope, LogFilter, LogRecord, LogRing, Query, QueryError, Reply, Request, Snapshot};
+
+/// The state of the way to the engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkView {
+    /// The engine runs in this process.
+    Local,
+    /// The engine has stopped.
+    Gone,
+}
+
+/// A client of one engine.
+#[derive(Clone, Debug)]
+pub enum Client {
+    /// In this process.
+    Local(LocalClient),
+}
+
+/// Channels to an engine in this process.
+#[derive(Clone, Debug)]
+pub struct LocalClient {
+    /// Newest snapshot.
+    pub state: watch::Receiver<Arc<Snapshot>>,
+    /// Requests.
+    pub requests: mpsc::Sender<Request>,
+    /// Log ring.
+    pub logs: Arc<LogRing>,
+}
+
+impl Client {
+    /// The newest snapshot, and a signal when there is a newer one.
+    pub fn state(&self) -> watch::Receiver<Arc<Snapshot>> {
+        let Self::Local(c) = self;
+        c.state.clone()
+    }
+
+    /// Whether the engine can be reached.
+    pub fn link(&self) -> LinkView {
+        let Self::Local(c) = self;
+        if c.requests.is_closed() { LinkView::Gone } else { LinkView::Local }
+    }
+
+    /// Log records that pass `filter`, and how many were dropped from the ring so far.
+    pub fn logs(&self, filter: &LogFilter) -> (Vec<LogRecord>, u64) {
+        let Self::Local(c) = self;
+        c.logs.read(filter)
+    }
+
+    /// Sends a command; the answer means accepted, not done.
+    pub async fn send(&self, envelope: Envelope) -> Result<Ack, CommandError> {
+        let Self::Local(c) = self;
+        let (tx, rx) = oneshot::channel();
+        c.requests.send(Request::Command(envelope, tx)).await.map_err(|_| CommandError::Gone)?;
+        rx.await.map_err(|_| CommandError::Gone)?
+    }
+
+    /// Asks a question.
+    pub async fn query(&self, query: Query) -> Result<Reply, QueryError> {
+        let Self::Local(c) = self;
+        let (tx, rx) = oneshot::channel();
+        c.requests.send(Request::Query(query, tx)).await.map_err(|_| QueryError::Gone)?;
+        rx.await.map_err(|_| QueryError::Gone)?
+    }
+}

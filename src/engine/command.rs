@@ -1,0 +1,84 @@
+//! What an operator can ask the engine to do.
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+
+use super::{IngestSpec, Query, QueryError, Reply};
+use crate::market::SourceId;
+use crate::store::master::Resolution;
+
+/// A command with its identity; sending it twice does it once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Envelope {
+    /// Unique per command, chosen by the sender.
+    pub id: String,
+    /// Who asks (`console`, `cli`).
+    pub actor: String,
+    /// What.
+    pub command: Command,
+}
+
+/// A request to change something.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "do")]
+pub enum Command {
+    /// Start an ingest run.
+    Ingest {
+        /// What to fetch.
+        spec: IngestSpec,
+    },
+    /// Stop a run: after the requests in flight, or at once.
+    Cancel {
+        /// Which run.
+        run_id: i64,
+        /// At once, withdrawing the requests in flight.
+        now: bool,
+    },
+    /// Probe a source now, whatever its breaker says.
+    Probe {
+        /// Which source.
+        source: SourceId,
+    },
+    /// Settle a data-quality finding.
+    ResolveIssue {
+        /// Key in `data_quality_log`.
+        id: i64,
+        /// How.
+        resolution: Resolution,
+        /// Why, in the operator's words.
+        note: String,
+    },
+    /// Recompute the state of all series from the database.
+    Refresh,
+}
+
+/// The engine accepted a command. The result arrives in the snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ack {
+    /// The command's id.
+    pub id: String,
+    /// The run it started, if any.
+    pub run_id: Option<i64>,
+    /// What happens next, for people.
+    pub message: String,
+}
+
+/// Why a command was not accepted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// It cannot be done now, or not at all.
+    #[error("{0}")]
+    Refused(String),
+    /// The engine is gone.
+    #[error("the engine has stopped")]
+    Gone,
+}
+
+/// A request to the engine's owner task, with the way back.
+#[derive(Debug)]
+pub enum Request {
+    /// Change something.
+    Command(Envelope, oneshot::Sender<Result<Ack, CommandError>>),
+    /// Ask something.
+    Query(Query, oneshot::Sender<Result<Reply, QueryError>>),
+}

@@ -1,0 +1,123 @@
+//! Questions whose answers are too large, or too rarely asked for, to live in the snapshot.
+
+use serde::{Deserialize, Serialize};
+
+use super::IngestSpec;
+use crate::market::{Candle, Series, SourceId};
+use crate::store::master::{Attempt, RunRecord, SeriesState, StoredIssue};
+
+/// A question to the engine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "ask")]
+pub enum Query {
+    /// Everything about one series.
+    Series {
+        /// Which.
+        series: Series,
+    },
+    /// What an ingest would do.
+    Plan {
+        /// The ingest.
+        spec: IngestSpec,
+    },
+    /// Open data-quality findings, worst first.
+    Issues {
+        /// At most this many.
+        limit: usize,
+    },
+    /// The last ingest runs, newest first.
+    Runs {
+        /// At most this many.
+        limit: usize,
+    },
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "reply", content = "value")]
+pub enum Reply {
+    /// To [`Query::Series`].
+    Series(Box<SeriesDetail>),
+    /// To [`Query::Plan`].
+    Plan(PlanSummary),
+    /// To [`Query::Issues`].
+    Issues(Vec<StoredIssue>),
+    /// To [`Query::Runs`].
+    Runs(Vec<RunRecord>),
+}
+
+/// Why a question has no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QueryError {
+    /// The store could not be read, or the question makes no sense.
+    #[error("{0}")]
+    Failed(String),
+    /// The engine is gone.
+    #[error("the engine has stopped")]
+    Gone,
+}
+
+/// What a calendar slice of a series holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CoverageState {
+    /// Every expected bar is there.
+    Full,
+    /// Bars are missing and unexplained.
+    Gap,
+    /// Bars are missing, but a source confirmed there are none.
+    Explained,
+    /// No bar of the slice is stored.
+    None,
+    /// Bars are hidden by an open finding.
+    Quarantined,
+}
+
+/// One slice of the coverage strip, oldest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CoverageCell {
+    /// First instant of the slice, UTC seconds.
+    pub start: i64,
+    /// State.
+    pub state: CoverageState,
+    /// Bars stored.
+    pub stored: u32,
+    /// Bars the calendar expects.
+    pub expected: u32,
+}
+
+/// Everything the series page shows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SeriesDetail {
+    /// State as stored; `None` when nothing was ever tried.
+    pub state: Option<SeriesState>,
+    /// At most 240 slices over the series' history, oldest first.
+    pub coverage: Vec<CoverageCell>,
+    /// The last requests, newest first.
+    pub attempts: Vec<Attempt>,
+    /// The last bars, oldest first, at most 60.
+    pub bars: Vec<(Candle, SourceId)>,
+    /// Bars per source.
+    pub provenance: Vec<(SourceId, u64)>,
+    /// Open findings.
+    pub issues: Vec<StoredIssue>,
+}
+
+/// What an ingest would do, or is about to.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PlanSummary {
+    /// Series that lack something.
+    pub series: u32,
+    /// Series that lack nothing.
+    pub fresh: u32,
+    /// Requests per source, `(source, requests)`.
+    pub requests: Vec<(SourceId, u32)>,
+    /// Bars expected.
+    pub bars: u64,
+    /// Series aggregated afterwards.
+    pub derived: u32,
+    /// Estimated duration, seconds, from the pacer's limits and measured answer times.
+    pub seconds: u32,
+    /// What cannot be had, and why, a sentence each.
+    pub notes: Vec<String>,
+}

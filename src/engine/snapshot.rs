@@ -1,0 +1,237 @@
+//! The state of the desk at one moment: small, immutable, cheap to clone, enough for the whole first screen.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Lookback, SourcePolicy};
+use crate::market::{Instrument, Series, SourceId, Symbol, Timeframe};
+use crate::sources::SourceStatus;
+use crate::store::master::RunState;
+
+/// What an ingest run should cover. Empty lists mean "all".
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct IngestSpec {
+    /// Only these symbols.
+    pub symbols: Vec<Symbol>,
+    /// Only these timeframes (their bases are fetched as needed).
+    pub timeframes: Vec<Timeframe>,
+    /// History to reach back for, instead of the configured one.
+    pub lookback: Option<Lookback>,
+    /// Which source, instead of the configured policy.
+    pub source: Option<SourcePolicy>,
+    /// Also read splits, dividends, fundamentals and metadata, even if they are recent.
+    pub refresh_facets: bool,
+}
+
+/// The state of one series, as a cell of the heat map.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CellState {
+    /// Nothing stored, nothing tried.
+    #[default]
+    Empty,
+    /// Every bar that should be there is there.
+    Fresh,
+    /// Waiting for its turn in the current run.
+    Queued,
+    /// Being fetched or derived.
+    Fetching,
+    /// The newest bars are missing.
+    Late,
+    /// Bars in between are missing.
+    Gap,
+    /// The last attempt failed.
+    Failed,
+    /// Hidden by a critical finding.
+    Quarantined,
+}
+
+/// One cell of the heat map.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeriesCell {
+    /// State.
+    pub state: CellState,
+    /// Stamp of the last stored bar.
+    pub last_ts: Option<i64>,
+    /// Close of the first missing bar: lateness is `now - late_since`. `None` when not late.
+    pub late_since: Option<i64>,
+    /// Unexplained holes.
+    pub gaps: u32,
+    /// Source of the last bar.
+    pub source: Option<SourceId>,
+}
+
+/// The universe and the state of all its series.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Market {
+    /// Columns of the heat map.
+    pub instruments: Arc<Vec<Instrument>>,
+    /// `cells[timeframe.index() * instruments.len() + column]`.
+    pub cells: Vec<SeriesCell>,
+}
+
+impl Market {
+    /// The cell of a timeframe and a column.
+    pub fn cell(&self, timeframe: Timeframe, column: usize) -> SeriesCell {
+        self.cells.get(timeframe.index() * self.instruments.len() + column).copied().unwrap_or_default()
+    }
+
+    /// How many cells are in `state`.
+    pub fn count(&self, state: CellState) -> usize {
+        self.cells.iter().filter(|c| c.state == state).count()
+    }
+}
+
+/// How severe an alert is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AlertLevel {
+    /// Something failed or data are at risk.
+    Bad,
+    /// Look at it soon.
+    Warn,
+}
+
+/// Something that needs the operator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Alert {
+    /// Stable identity (`source:ib`, `series:AAPL:1m`, `run:12`), so that a repeated alert stays one.
+    pub key: String,
+    /// How severe.
+    pub level: AlertLevel,
+    /// A short sentence: what, and what to do.
+    pub text: String,
+    /// Since when, UTC seconds.
+    pub since: i64,
+    /// The series to open, if it is about one.
+    pub series: Option<Series>,
+}
+
+/// Progress of the active run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RunProgress {
+    /// Series done, failed ones included.
+    pub series_done: u32,
+    /// Series to do.
+    pub series_total: u32,
+    /// Requests answered.
+    pub requests_done: u32,
+    /// Requests planned.
+    pub requests_total: u32,
+    /// Bars received from sources.
+    pub bars: u64,
+    /// Bars written, derived ones included.
+    pub written: u64,
+    /// Series that failed.
+    pub failed: u32,
+    /// Bars a second over the last ten seconds.
+    pub bars_per_second: f64,
+    /// Seconds to go; `None` while warming up (10 s and 10 requests).
+    pub eta_s: Option<u32>,
+    /// What it does now, in a few words.
+    pub phase: String,
+}
+
+/// The summary of an ended run, also printed by `ingest --json`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RunSummary {
+    /// Series brought up to date.
+    pub series_ok: u32,
+    /// Series that failed.
+    pub series_failed: u32,
+    /// Series that lacked nothing.
+    pub series_fresh: u32,
+    /// Requests made, per source.
+    pub requests: Vec<(SourceId, u32)>,
+    /// Bars received.
+    pub bars: u64,
+    /// Bars that were new.
+    pub inserted: u64,
+    /// Stored final bars that changed.
+    pub revised: u64,
+    /// Bars aggregated and written.
+    pub derived: u64,
+    /// New splits.
+    pub splits: u32,
+    /// New dividends.
+    pub dividends: u32,
+    /// Symbols whose fundamentals were read.
+    pub fundamentals: u32,
+    /// Data-quality findings opened.
+    pub issues: u32,
+    /// Wall time, seconds.
+    pub seconds: f64,
+    /// Failures, a sentence each, the first 50.
+    pub failures: Vec<String>,
+}
+
+/// A run, active or ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunView {
+    /// Key.
+    pub id: i64,
+    /// What was asked for.
+    pub spec: IngestSpec,
+    /// State.
+    pub state: RunState,
+    /// Start, UTC seconds.
+    pub started_at: i64,
+    /// End.
+    pub ended_at: Option<i64>,
+    /// Progress while it runs, and where it stood at the end.
+    pub progress: RunProgress,
+    /// What came of it.
+    pub summary: Option<RunSummary>,
+    /// A cancel was asked for.
+    pub cancelling: bool,
+}
+
+/// The machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HostStats {
+    /// This process's share of one core, 0..
+    pub cpu: f32,
+    /// This process's resident memory, bytes.
+    pub rss: u64,
+    /// Size of the master database with its WAL, bytes.
+    pub database: u64,
+    /// Free bytes on the data folder's file system.
+    pub disk_free: u64,
+    /// Whether free space is under the configured floor.
+    pub disk_low: bool,
+}
+
+/// Everything the first screen shows.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Grows by one with each publication.
+    pub seq: u64,
+    /// When it was made, UTC milliseconds.
+    pub at_ms: i64,
+    /// Identity of the engine process.
+    pub epoch: String,
+    /// Data come from simulators.
+    pub demo: bool,
+    /// The engine reads its state from the database; cells mean nothing yet.
+    pub loading: bool,
+    /// Series.
+    pub market: Arc<Market>,
+    /// Sources, in order of preference.
+    pub sources: Arc<Vec<SourceStatus>>,
+    /// The active run, if any.
+    pub active: Option<Arc<RunView>>,
+    /// Ended runs, newest first, at most 20.
+    pub runs: Arc<Vec<RunView>>,
+    /// What needs the operator, worst first.
+    pub alerts: Arc<Vec<Alert>>,
+    /// The machine.
+    pub host: HostStats,
+    /// Newest log record.
+    pub log_seq: u64,
+    /// Open data-quality findings that hide data.
+    pub quarantined: u32,
+    /// All open findings.
+    pub issues: u32,
+}

@@ -1,0 +1,11 @@
+//! Nightdesk: the overnight desk for market data and models.
+//!
+//! Houses, lowest first: `market` <- `store` <- `sources` <- `ingest` <- `engine` <- `control` <- `console`, `cli`.
+//! `sim` is used by `cli`, the demo and the tests, never by production paths. docs/ARCHITECTURE.md draws the picture.
+
+pub mod config;
+pub mod control;
+pub mod engine;
+pub mod market;
+pub mod sources;
+pub mod store;

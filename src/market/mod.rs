@@ -1,0 +1,35 @@
+//! The vocabulary of the market: symbols, timeframes, candles, exchange sessions, corporate actions and the clock.
+//!
+//! Everything else in Nightdesk depends on this module; it depends on nothing of ours. It does no I/O.
+
+pub mod actions;
+pub mod calendar;
+mod candle;
+mod clock;
+mod instrument;
+mod source_id;
+mod symbol;
+mod timeframe;
+
+pub use actions::{Actions, Dividend, Split};
+pub use calendar::{Calendar, Session};
+pub use candle::{Bars, Candle};
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use instrument::{AssetClass, Instrument, Series, Universe};
+pub use source_id::SourceId;
+pub use symbol::{Symbol, SymbolError};
+pub use timeframe::Timeframe;
+
+/// Seconds in a civil day; daily, weekly and monthly bars are stamped at midnight UTC of their first date.
+pub const DAY: i64 = 86_400;
+
+/// Midnight UTC of `date`, the stamp of a daily bar.
+pub fn date_to_ts(date: chrono::NaiveDate) -> i64 {
+    date.and_time(chrono::NaiveTime::MIN).and_utc().timestamp()
+}
+
+/// The UTC date of `ts`; for daily, weekly and monthly bars this is the session date the stamp stands for.
+/// Instants outside chrono's range (±262,000 years) map to the epoch date.
+pub fn ts_to_date(ts: i64) -> chrono::NaiveDate {
+    chrono::DateTime::from_timestamp(ts, 0).unwrap_or_default().date_naive()
+}
