@@ -1,5 +1,4 @@
 //! The master database's rates: sustained durable writes, replay, and the two reads that consumers make most.
-#![expect(missing_docs, reason = "criterion's macros make public functions")]
 #![expect(clippy::unwrap_used, reason = "a bench that cannot open its database has nothing to measure")]
 
 use std::hint::black_box;

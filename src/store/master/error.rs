@@ -88,7 +88,7 @@ pub enum StoreError {
     },
     /// Reads of this series are blocked by a finding.
     #[error(
-        "{series} is blocked by an open data-quality finding: {reason}; see `nightdesk issues`, resolve it, or read with quarantined bars included"
+        "{series} is blocked by an open data-quality finding: {reason}; settle it on the data-quality page, or read with quarantined bars included"
     )]
     Blocked {
         /// Which series.
