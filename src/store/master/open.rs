@@ -14,6 +14,8 @@ use super::{StoreError, schema};
 const BUSY: Duration = Duration::from_secs(5);
 /// Pages in the write-ahead log before a commit moves them over: 16 MiB, a few large batches.
 const AUTOCHECKPOINT_PAGES: i64 = 4_000;
+/// Page cache of a reader: two years of daily bars of the whole universe, several times over.
+const READER_CACHE_KIB: i64 = 32 * 1024;
 const STATEMENTS: usize = 96;
 const PAGE_BYTES: u32 = 4_096;
 
@@ -125,6 +127,7 @@ fn try_read_only(path: &Path) -> Result<(Connection, i32), StoreError> {
     let conn = Connection::open_with_flags(uri(path, "ro"), flags)?;
     conn.busy_timeout(BUSY)?;
     let version = schema::check_file(&conn, path)?;
+    conn.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok((conn, version))
 }
