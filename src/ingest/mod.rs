@@ -3,3 +3,6 @@
 //! The engine calls [`missing`] through the planner and runs the pipeline; nothing else does.
 
 pub mod missing;
+mod types;
+
+pub use types::{Event, IngestSpec, PlanSummary, RunSummary};
