@@ -3,6 +3,7 @@
 //! `ingest` is the only caller. A source paces itself, bounds every request with a deadline, classifies every answer
 //! and never panics; it knows nothing of the database.
 
+pub mod file;
 mod outcome;
 mod status;
 
