@@ -5,6 +5,7 @@
 
 mod outcome;
 mod status;
+pub mod yahoo;
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
