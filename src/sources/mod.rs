@@ -6,6 +6,7 @@
 pub mod file;
 mod outcome;
 mod status;
+pub mod yahoo;
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
