@@ -3,6 +3,8 @@
 //! `ingest` is the only caller. A source paces itself, bounds every request with a deadline, classifies every answer
 //! and never panics; it knows nothing of the database.
 
+mod backoff;
+pub mod ib;
 mod outcome;
 mod status;
 
