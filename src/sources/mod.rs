@@ -4,6 +4,8 @@
 //! and never panics; it knows nothing of the database.
 
 mod backoff;
+mod breaker;
+pub mod hybrid;
 pub mod ib;
 mod outcome;
 mod status;
