@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::slot::Slot;
 use super::{Hybrid, Next, Work};
 use crate::config::SourcePolicy;
-use crate::market::{Instrument, SourceId, Timeframe};
+use crate::market::{Instrument, SourceId, Timeframe, ts_to_date};
 use crate::sources::{CandleRequest, Fault, Fetched, Outcome, Window};
 
 /// A span wanted.
@@ -46,7 +46,7 @@ pub struct FetchEnd {
     pub failed: Option<Fault>,
     /// What was not answered; `None` when the span is done.
     pub remaining: Option<Window>,
-    /// The beginning of the span that lies before what the answering source serves at all.
+    /// The beginning of the span, where no source that may be asked serves these bars at all: not worth another try.
     pub unreachable: Option<Window>,
     /// Whether the token stopped it, or nobody took the parts.
     pub cancelled: bool,
@@ -73,10 +73,10 @@ impl Hybrid {
             return end;
         }
         for (k, slot) in ready.iter().enumerate() {
-            if let Some(wall) = slot.source.earliest(want.timeframe, self.clock.now()).filter(|w| *w > left.start) {
-                let cut = Window { start: left.start, end: wall.min(left.end) };
-                end.notes.push(format!("{} serves {} bars only since {}", slot.id(), want.timeframe, day(wall)));
-                end.unreachable = Some(cut);
+            let wall = slot.source.earliest(want.timeframe, self.clock.now()).filter(|w| *w > left.start);
+            let cut = wall.map(|w| Window { start: left.start, end: w.min(left.end) });
+            if let (Some(wall), Some(cut)) = (wall, cut) {
+                end.notes.push(format!("{} serves {} bars only since {}", slot.id(), want.timeframe, ts_to_date(wall)));
                 left.start = cut.end;
             }
             let other_source = k + 1 < ready.len();
@@ -84,7 +84,11 @@ impl Hybrid {
             end.remaining = (left.start < left.end).then_some(left);
             match share {
                 Share::Done => {
-                    end.failed = None;
+                    // Where an earlier source only failed, it may still give what this one cannot.
+                    match end.failed {
+                        Some(_) if cut.is_some() => end.remaining = cut,
+                        _ => (end.failed, end.unreachable) = (None, cut),
+                    }
                     return end;
                 }
                 Share::Cancelled => {
@@ -104,9 +108,9 @@ impl Hybrid {
                 }
             }
             // The next source may reach further back than this one did.
-            if let Some(cut) = end.unreachable.filter(|cut| cut.end == left.start && other_source) {
+            if let Some(cut) = cut.filter(|cut| cut.end == left.start) {
                 left.start = cut.start;
-                end.unreachable = None;
+                end.remaining = Some(left);
             }
         }
         end
@@ -163,8 +167,4 @@ impl Hybrid {
         }
         Share::Done
     }
-}
-
-fn day(ts: i64) -> String {
-    crate::market::ts_to_date(ts).to_string()
 }

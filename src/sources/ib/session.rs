@@ -126,8 +126,8 @@ impl Session {
             () = self.stop.cancelled() => {}
             () = self.wanted.notified() => self.sessions().await,
         }
-        self.phase.send_replace(Phase::Closed);
         self.meter.session(LinkState::Down { cause: "shut down".into(), retry_at: None });
+        self.phase.send_replace(Phase::Closed);
     }
 
     async fn sessions(&self) {
@@ -178,8 +178,9 @@ impl Session {
         let retry_at = self.clock.now() + pause.as_secs_f64().ceil() as i64;
         tracing::warn!(target: "ib", endpoint = %self.address.endpoint, %cause, retry_in_ms = pause.as_millis() as u64, "Not connected");
         let mut rx = self.phase.subscribe();
-        self.phase.send_replace(Phase::Down(cause.clone()));
-        self.meter.session(LinkState::Down { cause, retry_at: Some(retry_at) });
+        // Shown before it is felt: who fails on this phase finds the link down.
+        self.meter.session(LinkState::Down { cause: cause.clone(), retry_at: Some(retry_at) });
+        self.phase.send_replace(Phase::Down(cause));
         tokio::select! {
             () = self.stop.cancelled() => {}
             () = sleep(pause) => {}
@@ -215,8 +216,8 @@ impl Session {
 
     /// Serves one session to its end and says why it ended.
     async fn serve(&self, client: Arc<Client>, mut notices: NoticeStream) -> String {
-        self.phase.send_replace(Phase::Up(client.clone()));
         self.meter.session(LinkState::Up);
+        self.phase.send_replace(Phase::Up(client.clone()));
         let pulse = self.pulse(&client);
         tokio::pin!(pulse);
         let cause = loop {
