@@ -7,5 +7,6 @@ pub mod config;
 pub mod control;
 pub mod engine;
 pub mod market;
+pub mod sim;
 pub mod sources;
 pub mod store;
