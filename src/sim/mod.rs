@@ -8,6 +8,7 @@ pub mod faults;
 mod feed;
 pub mod market;
 pub mod replay;
+pub mod yahoo;
 
 pub use clock::OffsetClock;
 pub use faults::{Fault, FaultName, Faults};
