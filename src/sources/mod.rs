@@ -9,6 +9,7 @@ pub mod hybrid;
 pub mod ib;
 mod outcome;
 mod status;
+pub mod yahoo;
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
