@@ -203,10 +203,11 @@ impl Session {
                 Ok((Arc::new(client), notices))
             }
             Ok(Err(ibapi::Error::ClientIdInUse { .. })) => Err(Refusal::IdTaken),
-            Ok(Err(e)) => Err(Refusal::Other(match classify::<()>(&e, "connecting").fault() {
-                Some(f) => f.message.clone(),
-                None => e.to_string(),
-            })),
+            // A close before the handshake arrives as an end of file or, if it was quick, as a reset.
+            Ok(Err(ibapi::Error::Io(e))) if hung_up(e.kind()) => {
+                Err(Refusal::Other(refusal_text(&ibapi::Error::ConnectionRejected(e.to_string()))))
+            }
+            Ok(Err(e)) => Err(Refusal::Other(refusal_text(&e))),
             Err(_) => Err(Refusal::Other(format!(
                 "the gateway accepted the connection but did not answer within {} s; is its login complete?",
                 self.patience.connect.as_secs_f32()
@@ -301,4 +302,13 @@ impl Session {
 enum Refusal {
     IdTaken,
     Other(String),
+}
+
+fn refusal_text(error: &ibapi::Error) -> String {
+    classify::<()>(error, "connecting").fault().map_or_else(|| error.to_string(), |f| f.message.clone())
+}
+
+const fn hung_up(kind: std::io::ErrorKind) -> bool {
+    use std::io::ErrorKind;
+    matches!(kind, ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof)
 }
