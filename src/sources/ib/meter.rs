@@ -297,7 +297,7 @@ mod tests {
         let meter = meter();
         meter.session(LinkState::Up);
         for _ in 0..3 {
-            meter.ended(&Tally::TimedOut("AAPL 1m: no answer in time"), Duration::from_secs(60));
+            meter.ended(&Tally::TimedOut("AAPL 1m: no answer in time"), Duration::from_mins(1));
         }
         meter.publish_now();
         assert_eq!(meter.subscribe().borrow().link, LinkState::Degraded { reason: "historical data farm silent".into() });

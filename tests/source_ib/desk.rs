@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nightdesk::config::IbSettings;
-use nightdesk::market::{AssetClass, Instrument, ManualClock, Symbol, Timeframe, Universe};
-use nightdesk::sim::ib::{Gateway, GatewayOptions};
+use nightdesk::market::{AssetClass, Candle, Instrument, ManualClock, Symbol, Timeframe, Universe};
 use nightdesk::sim::{Fault, FaultName, MarketFeed};
+use nightdesk::sim::ib::{Gateway, GatewayOptions};
 use nightdesk::sources::ib::{IbSource, IbTuning, MemoryBook};
-use nightdesk::sources::{CandleRequest, LinkState, Source, SourceStatus, Window};
+use nightdesk::sources::{CandleRequest, Fetched, LinkState, Outcome, Source, SourceStatus, Window};
 
 /// Wednesday 2026-11-18 15:00:20 in New York, an hour before the close and twenty seconds into a minute.
 pub const NOW: i64 = 1_795_032_020;
@@ -78,11 +78,6 @@ impl IbDesk {
         change(&mut tuning);
         IbSource::start_tuned(&settings, tuning, Arc::new(MemoryBook::default()), self.clock.clone())
     }
-
-    /// One fault of a kind.
-    pub fn fault(&self, name: FaultName) {
-        self.gateway.inject(Fault::new(name).times(1));
-    }
 }
 
 pub fn request(symbol: &str, timeframe: Timeframe, start: i64, end: i64) -> CandleRequest {
@@ -108,4 +103,35 @@ pub fn is_down(s: &SourceStatus) -> bool {
 
 pub fn is_degraded(s: &SourceStatus) -> bool {
     matches!(s.link, LinkState::Degraded { .. })
+}
+
+/// One fault of a kind.
+pub fn fault(desk: &IbDesk, name: FaultName) {
+    desk.gateway.inject(Fault::new(name).times(1));
+}
+
+pub fn data(outcome: Outcome<Fetched>) -> Fetched {
+    match outcome {
+        Outcome::Data(f) => f,
+        other => panic!("no data: {other:?}"),
+    }
+}
+
+pub fn same(a: &[Candle], b: &[Candle]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(x, y)| x.same_content(y))
+}
+
+pub async fn fails(source: &IbSource, symbol: &str, kind: &str) -> String {
+    let outcome = source.candles(&top_up(symbol)).await;
+    assert_eq!(outcome.kind(), kind, "{outcome:?}");
+    outcome.fault().map(|f| f.message.clone()).unwrap_or_default()
+}
+
+pub async fn serves_again(source: &IbSource) {
+    until(source, |s| s.link == LinkState::Up).await;
+    assert_eq!(data(source.candles(&top_up("MSFT")).await).bars.len(), 60);
+}
+
+pub async fn warm_up(source: &IbSource) {
+    data(source.candles(&top_up("MSFT")).await);
 }
