@@ -1,5 +1,7 @@
 //! The simulated IB Gateway, seen by the real `ibapi` client and by raw sockets.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test stops at the first assumption that does not hold")]
+
 #[path = "sim_ib/faults.rs"]
 mod faults;
 #[path = "sim_ib/protocol.rs"]

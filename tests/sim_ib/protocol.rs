@@ -102,7 +102,7 @@ async fn head_and_schedule_tell_how_far_back_and_when() {
 
 #[tokio::test]
 async fn a_withdrawn_request_is_cancelled_at_the_gateway() {
-    let gateway = Gateway::start(GatewayOptions { latency: Duration::from_secs(3600), ..options() }).await.unwrap();
+    let gateway = Gateway::start(GatewayOptions { latency: Duration::from_hours(1), ..options() }).await.unwrap();
     let client = connect(&gateway, 1).await.unwrap();
     let journal = gateway.journal();
     let contract = aapl();

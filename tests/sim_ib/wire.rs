@@ -48,7 +48,7 @@ fn bytes(hex: &str) -> Vec<u8> {
     digits.chunks(2).map(|d| u8::from_str_radix(std::str::from_utf8(d).unwrap(), 16).unwrap()).collect()
 }
 
-/// START_API, reqContractData and reqHistoricalData as the real client sends them.
+/// `START_API`, `reqContractData` and `reqHistoricalData` as the real client sends them.
 const START: &str = "00000006 0000010f 0864";
 const CONTRACT: &str = "00000023 000000d1 0880dea0cb05 1217 12044141504c 1a0353544b 4205534d415254 5203555344";
 const HISTORY: &str = "0000003c 000000dc 0882dea0cb05 1217 12044141504c 1a0353544b 4205534d415254 5203555344 \

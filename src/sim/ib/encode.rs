@@ -240,7 +240,7 @@ pub(super) fn push_stamp(out: &mut Vec<u8>, stamp: Stamp, epoch: bool) {
 pub(super) fn push_volume(out: &mut Vec<u8>, volume: f64, style: BarStyle) {
     if style.bad_volume {
         // Both spellings of "unknown" that gateways have been seen to send, by the parity of the true volume.
-        out.extend_from_slice(if volume as u64 % 2 == 0 { b"NaN" } else { b"-1" });
+        out.extend_from_slice(if (volume as u64).is_multiple_of(2) { b"NaN" } else { b"-1" });
     } else if style.traded && volume >= 0.0 {
         push_scaled(out, (volume * 1e4).round() as i64, 4);
     } else {
