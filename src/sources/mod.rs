@@ -6,6 +6,7 @@
 mod backoff;
 mod breaker;
 pub mod hybrid;
+pub mod file;
 pub mod ib;
 mod outcome;
 mod status;

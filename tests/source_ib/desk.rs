@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use nightdesk::config::IbSettings;
 use nightdesk::market::{AssetClass, Candle, Instrument, ManualClock, Symbol, Timeframe, Universe};
-use nightdesk::sim::{Fault, FaultName, MarketFeed};
 use nightdesk::sim::ib::{Gateway, GatewayOptions};
+use nightdesk::sim::{Fault, FaultName, MarketFeed};
 use nightdesk::sources::ib::{IbSource, IbTuning, MemoryBook};
 use nightdesk::sources::{CandleRequest, Fetched, LinkState, Outcome, Source, SourceStatus, Window};
 

@@ -23,7 +23,7 @@ pub(super) struct BarStyle {
     pub epoch: bool,
     /// Volumes and averages are there (quotes have none).
     pub traded: bool,
-    /// Fault: volumes that are not a number.
+    /// Fault: volumes that are no quantity, `NaN` or -1.
     pub bad_volume: bool,
 }
 
@@ -239,7 +239,8 @@ pub(super) fn push_stamp(out: &mut Vec<u8>, stamp: Stamp, epoch: bool) {
 /// Appends the volume; shares are whole, coins have up to four decimals, -1 stands for none.
 pub(super) fn push_volume(out: &mut Vec<u8>, volume: f64, style: BarStyle) {
     if style.bad_volume {
-        out.extend_from_slice(b"NaN");
+        // Both spellings of "unknown" that gateways have been seen to send, by the parity of the true volume.
+        out.extend_from_slice(if (volume as u64).is_multiple_of(2) { b"NaN" } else { b"-1" });
     } else if style.traded && volume >= 0.0 {
         push_scaled(out, (volume * 1e4).round() as i64, 4);
     } else {

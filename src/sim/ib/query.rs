@@ -83,7 +83,7 @@ pub(super) fn check(request: &History, asset: AssetClass, now: i64) -> Result<Qu
     let duration = duration(&request.duration)?;
     let bar = bar_size(&request.bar_size)?;
     let show = show(request, asset, bar)?;
-    let end = if request.end.is_empty() { now + 1 } else { end_instant(&request.end).ok_or_else(|| (10314, BAD_END.to_owned()))? };
+    let end = if request.end.is_empty() { now } else { end_instant(&request.end).ok_or_else(|| (10314, BAD_END.to_owned()))? };
     if request.keep_up_to_date && !request.end.is_empty() {
         return Err(invalid("End date not supported with keep up to date"));
     }
@@ -238,6 +238,6 @@ mod tests {
         assert_eq!(start("5 mins", "1 D"), at("2026-11-20T14:30:00Z"));
         assert_eq!(start("5 mins", "5 D"), at("2026-11-16T14:30:00Z"));
         assert_eq!(start("1 day", "2 D"), at("2026-11-19T00:00:00Z"));
-        assert_eq!(start("1 day", "1 Y"), at("2025-11-20T18:00:01Z"));
+        assert_eq!(start("1 day", "1 Y"), at("2025-11-20T18:00:00Z"));
     }
 }

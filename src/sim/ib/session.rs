@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::StreamExt;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::sync::{broadcast, mpsc};
@@ -96,6 +97,9 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream) {
 
 async fn converse(shared: &Arc<Shared>, mut stream: TcpStream) {
     if shared.faults.strike(FaultName::CloseAfterAccept, None) {
+        // The client's greeting is read away: closing over unread bytes would reset the connection instead.
+        let _ = stream.shutdown().await;
+        let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
         return;
     }
     // Small frames should not wait for each other; failing to say so changes nothing but speed.
