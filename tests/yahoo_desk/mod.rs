@@ -9,8 +9,8 @@ use nightdesk::sim::yahoo::{Server, ServerOptions};
 use nightdesk::sources::yahoo::YahooSource;
 use nightdesk::sources::{CandleRequest, Window};
 
-/// Wednesday 2026-11-18 15:00 in New York, an hour before the close.
-pub const NOW: i64 = 1_795_032_000;
+/// Wednesday 2026-11-18 15:00:20 in New York, an hour before the close and inside a minute.
+pub const NOW: i64 = 1_795_032_020;
 
 /// A simulator on a clock that stands still.
 pub struct Desk {
