@@ -1,0 +1,8 @@
+//! Keeps the master database fresh: finds out what is missing, fetches it, checks it, writes it, derives the rest.
+//!
+//! The engine calls [`missing`] through the planner and runs the pipeline; nothing else does.
+
+pub mod missing;
+mod types;
+
+pub use types::{Event, IngestSpec, PlanSummary, RunSummary};
