@@ -1,9 +1,5 @@
 //! The Yahoo simulator seen by a plain HTTP client and by the crate: routes, limits, quirks, both front doors.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first assumption that does not hold")]
-
-mod yahoo_desk;
-
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,7 +9,8 @@ use nightdesk::sim::yahoo::{Server, ServerError, ServerOptions};
 use nightdesk::sim::{MarketFeed, Replay};
 use nightdesk::sources::{Outcome, Source};
 use serde_json::Value;
-use yahoo_desk::{Desk, NOW, instrument, request};
+
+use crate::desk::{Desk, NOW, instrument, request};
 
 struct OnlyHere(SocketAddr);
 

@@ -2,10 +2,6 @@
 //!
 //! The recordings are not part of the repository; `NIGHTDESK_FIXTURES` names the folder that holds them.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first assumption that does not hold")]
-
-mod yahoo_desk;
-
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
@@ -13,7 +9,8 @@ use nightdesk::market::{Candle, Clock, DAY, Instrument, ManualClock, Timeframe, 
 use nightdesk::sources::yahoo::{YahooSource, read_chart, read_chart_actions, read_summary};
 use nightdesk::sources::{CandleRequest, Fetched, METRICS, Outcome, Source, Window};
 use serde_json::Value;
-use yahoo_desk::{Desk, instrument};
+
+use crate::desk::{Desk, instrument};
 
 /// What a recorded chart holds for us: bars, and events since 2000.
 enum Holds {
@@ -271,8 +268,8 @@ fn every_recorded_error_has_its_own_outcome() {
     for (name, body) in bodies("errors") {
         let Some((_, status, kind, text)) = expected.iter().find(|e| e.0 == name) else { panic!("{name}: say what it means") };
         let (got, message) = if name.starts_with("chart") {
-            let request = yahoo_desk::request("AAPL", Timeframe::D1, 0, 2_000_000_000);
-            said(read_chart(*status, &body, &request, yahoo_desk::NOW))
+            let request = crate::desk::request("AAPL", Timeframe::D1, 0, 2_000_000_000);
+            said(read_chart(*status, &body, &request, crate::desk::NOW))
         } else {
             said(read_summary(*status, &body, &instrument("AAPL"), day()))
         };
@@ -298,7 +295,7 @@ async fn recorded_errors_mean_the_same_over_the_wire() {
         desk.server.serve_body("/v8/finance/chart/AAPL", *status, body);
         let clock = ManualClock::at(desk.clock.now());
         let source = YahooSource::new(&desk.settings(), clock).unwrap();
-        let request = yahoo_desk::request("AAPL", Timeframe::D1, 0, yahoo_desk::NOW);
+        let request = crate::desk::request("AAPL", Timeframe::D1, 0, crate::desk::NOW);
         assert!(desk.feed.instrument(request.instrument.symbol).is_some(), "the market itself knows the symbol");
         assert_eq!(source.candles(&request).await.kind(), *kind, "{name}");
         assert_eq!(desk.server.journal().len(), 1, "{name}: asked once");
