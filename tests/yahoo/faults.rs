@@ -106,6 +106,19 @@ async fn nulls_never_become_prices_and_zeros_never_volumes() {
 }
 
 #[tokio::test]
+async fn a_price_a_hundred_times_too_high_is_passed_on_for_the_checks_to_find() {
+    let desk = Desk::open().await;
+    let source = desk.source();
+    let req = request("AAPL", Timeframe::D1, NOW - 60 * DAY, NOW);
+    let good = data(source.candles(&req).await).bars;
+    desk.server.inject(Fault::new(FaultName::Hundredfold).times(1));
+    let got = data(source.candles(&req).await).bars;
+    let factors: Vec<f64> = got.iter().zip(&good).map(|(g, w)| (g.close / w.close).round()).collect();
+    assert_eq!(factors.iter().filter(|f| **f == 100.0).count(), 1, "a source repairs nothing silently: {factors:?}");
+    assert_eq!(factors.iter().filter(|f| **f == 1.0).count(), good.len() - 1);
+}
+
+#[tokio::test]
 async fn each_refusal_has_its_outcome() {
     let cases: [(FaultName, &str, &str, usize); 8] = [
         (FaultName::Delisted, "unknown_symbol", "does not know this symbol", 1),

@@ -120,7 +120,7 @@ fn every_recorded_chart_is_read() {
         check(&name, &read_chart(200, &body, &request, now));
         let since = NaiveDate::from_ymd_opt(2000, 1, 1).unwrap();
         let Some((_, Holds::Bars { splits, dividends, .. })) = CHARTS.iter().find(|(n, _)| *n == name) else { continue };
-        let Outcome::Data(actions) = read_chart_actions(200, &body, since) else { panic!("{name}: no actions") };
+        let Outcome::Data(actions) = read_chart_actions(200, &body, request.instrument.symbol, since) else { panic!("{name}: no actions") };
         assert_eq!((actions.splits.len(), actions.dividends.len()), (*splits, *dividends), "{name}");
     }
 }
@@ -130,7 +130,7 @@ fn recorded_details_are_exact() {
     let bodies = bodies("chart");
     let find = |name: &str| bodies.iter().find(|(n, _)| n.starts_with(name)).map(|(_, b)| b);
     if let Some(body) = find("AAPL_1d_2020-08-31") {
-        let Outcome::Data(actions) = read_chart_actions(200, body, NaiveDate::MIN) else { panic!("no actions") };
+        let Outcome::Data(actions) = read_chart_actions(200, body, instrument("AAPL").symbol, NaiveDate::MIN) else { panic!("no actions") };
         let (split, dividend) = (actions.splits[0], actions.dividends[0]);
         assert_eq!((split.ex_date.to_string(), split.numerator, split.denominator), ("2020-08-31".into(), 4.0, 1.0));
         assert_eq!((dividend.ex_date.to_string(), dividend.amount), ("2020-11-06".into(), 0.205));
