@@ -196,8 +196,8 @@ async fn accept(world: Arc<World>, listener: TcpListener, stop: CancellationToke
             accepted = listener.accept() => accepted,
         };
         let Ok((stream, peer)) = accepted else {
-            // Out of descriptors or the peer left already: let others go on, then try again.
-            tokio::task::yield_now().await;
+            // Out of descriptors, or the peer left already: give others time to finish, then try again.
+            tokio::time::sleep(Duration::from_millis(20)).await;
             continue;
         };
         let (world, stop) = (Arc::clone(&world), stop.clone());

@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use super::chart::{Chart, Row};
 use super::limits;
 use crate::market::calendar::{bucket_date, bucket_end};
-use crate::market::{Actions, Calendar, Candle, DAY, Dividend, Split, Timeframe, date_to_ts, ts_to_date};
+use crate::market::{Actions, Calendar, Candle, DAY, Dividend, Split, Symbol, Timeframe, date_to_ts, ts_to_date};
 use crate::sources::{CandleRequest, Fault, Fetched, Outcome};
 
 /// What was left out, and why.
@@ -53,10 +53,8 @@ pub(super) fn bars(chart: &Chart, request: &CandleRequest, now: i64) -> Outcome<
 }
 
 fn same_question(chart: &Chart, request: &CandleRequest) -> Result<(), Fault> {
-    let asked = request.instrument.symbol.as_str();
-    if !chart.symbol.eq_ignore_ascii_case(asked) {
-        return Err(Fault::new(format!("asked Yahoo for {asked} and was answered for {:?}", chart.symbol)));
-    }
+    let asked = request.instrument.symbol;
+    same_symbol(chart, asked)?;
     if limits::granularity(&chart.granularity) != Some(request.timeframe) {
         return Err(Fault::new(format!(
             "asked Yahoo for {} bars of {asked} and was served {:?} ones",
@@ -64,6 +62,13 @@ fn same_question(chart: &Chart, request: &CandleRequest) -> Result<(), Fault> {
         )));
     }
     Ok(())
+}
+
+fn same_symbol(chart: &Chart, asked: Symbol) -> Result<(), Fault> {
+    if chart.symbol.eq_ignore_ascii_case(asked.as_str()) {
+        return Ok(());
+    }
+    Err(Fault::new(format!("asked Yahoo for {asked} and was answered for {:?}", chart.symbol)))
 }
 
 fn zone(chart: &Chart) -> Result<Tz, Fault> {
@@ -140,8 +145,8 @@ impl Dropped {
 }
 
 /// The splits and dividends of a chart with an ex-date on or after `since`.
-pub(super) fn actions(chart: &Chart, since: NaiveDate) -> Outcome<Actions> {
-    let zone = match zone(chart) {
+pub(super) fn actions(chart: &Chart, asked: Symbol, since: NaiveDate) -> Outcome<Actions> {
+    let zone = match same_symbol(chart, asked).and_then(|()| zone(chart)) {
         Ok(zone) => zone,
         Err(fault) => return Outcome::Schema(fault),
     };

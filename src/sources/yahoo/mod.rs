@@ -159,7 +159,7 @@ impl Source for YahooSource {
     async fn actions(&self, instrument: &Instrument, since: NaiveDate) -> Outcome<Actions> {
         let window = Window { start: date_to_ts(since), end: self.clock.now() + DAY };
         match self.chart(instrument.symbol.as_str(), "1d", window).await {
-            Ok(chart) => bars::actions(&chart, since),
+            Ok(chart) => bars::actions(&chart, instrument.symbol, since),
             Err(refusal) => widen(refusal),
         }
     }

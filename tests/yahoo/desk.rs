@@ -7,10 +7,10 @@ use nightdesk::market::{AssetClass, Instrument, ManualClock, Symbol, Timeframe, 
 use nightdesk::sim::MarketFeed;
 use nightdesk::sim::yahoo::{Server, ServerOptions};
 use nightdesk::sources::yahoo::YahooSource;
-use nightdesk::sources::{CandleRequest, Window};
+use nightdesk::sources::{CandleRequest, Outcome, Window};
 
-/// Wednesday 2026-11-18 15:00 in New York, an hour before the close.
-pub const NOW: i64 = 1_795_032_000;
+/// Wednesday 2026-11-18 15:00:20 in New York, an hour before the close and inside a minute.
+pub const NOW: i64 = 1_795_032_020;
 
 /// A simulator on a clock that stands still.
 pub struct Desk {
@@ -59,4 +59,12 @@ impl Desk {
 
 pub fn request(symbol: &str, timeframe: Timeframe, start: i64, end: i64) -> CandleRequest {
     CandleRequest { instrument: instrument(symbol), timeframe, window: Window { start, end } }
+}
+
+/// The data of an outcome that must have some.
+pub fn data<T: std::fmt::Debug>(outcome: Outcome<T>) -> T {
+    match outcome {
+        Outcome::Data(data) => data,
+        other => panic!("expected data, got {other:?}"),
+    }
 }
