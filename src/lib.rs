@@ -6,6 +6,7 @@
 pub mod config;
 pub mod control;
 pub mod engine;
+pub mod ingest;
 pub mod market;
 pub mod sources;
 pub mod store;
