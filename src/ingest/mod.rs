@@ -4,3 +4,4 @@
 //! The engine's ingest job calls this module. It depends on `market`, `store` and `sources`; the parts here do no I/O.
 
 pub mod derive;
+pub mod quality;
