@@ -9,5 +9,6 @@ pub mod engine;
 pub mod export;
 pub mod ingest;
 pub mod market;
+pub mod sim;
 pub mod sources;
 pub mod store;
