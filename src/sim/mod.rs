@@ -6,6 +6,7 @@
 mod clock;
 pub mod faults;
 mod feed;
+pub mod ib;
 pub mod market;
 pub mod replay;
 
