@@ -9,6 +9,7 @@ mod feed;
 pub mod ib;
 pub mod market;
 pub mod replay;
+pub mod yahoo;
 
 pub use clock::OffsetClock;
 pub use faults::{Fault, FaultName, Faults};

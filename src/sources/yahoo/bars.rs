@@ -17,7 +17,6 @@ struct Dropped {
     incomplete: usize,
     out_of_session: usize,
     off_grid: usize,
-    outside: usize,
 }
 
 /// Checks that the answer is to the question, then turns its rows into bars.
@@ -35,7 +34,6 @@ pub(super) fn bars(chart: &Chart, request: &CandleRequest, now: i64) -> Outcome<
     for (i, row) in chart.rows.iter().enumerate() {
         let Some(stamp) = frame.stamp(row.ts, i + 1 == chart.rows.len(), &mut dropped) else { continue };
         if stamp < request.window.start || stamp >= request.window.end {
-            dropped.outside += 1;
             continue;
         }
         let Some(bar) = candle(row, stamp, frame.is_final(stamp)) else {
@@ -95,7 +93,9 @@ impl Frame {
             return Some(date_to_ts(bucket_date(self.timeframe, exchange_date(ts, self.zone)?)));
         }
         let Some(open) = self.calendar.bucket(self.timeframe, self.timeframe, ts) else {
-            dropped.out_of_session += 1;
+            // The closing print, stamped with the close, is no bar and no news.
+            let closing = self.calendar.session_at(ts - 1).is_some_and(|s| s.close == ts);
+            dropped.out_of_session += usize::from(!closing);
             return None;
         };
         if open == ts || (is_last && !self.is_final(open)) {
@@ -111,13 +111,14 @@ impl Frame {
         self.calendar.bar_close(self.timeframe, stamp).unwrap_or_else(over) <= self.now
     }
 
-    /// Two rows for one bar: the live row beside the bar proper. A day's live row repeats the whole day; in a longer
-    /// or shorter bucket it holds only what came last.
+    /// Two rows for one bar: the live row beside the bar proper. A day's live row repeats the whole day. Beside a week or
+    /// a month it is the last day alone, which after the close is counted in the bar already (then the closes agree).
     fn merge(&self, earlier: &Candle, later: &Candle, later_is_whole: bool) -> Candle {
         if self.timeframe == Timeframe::D1 || (self.timeframe.is_intraday() && later_is_whole) {
             return *later;
         }
-        let volume = if later.volume.is_nan() { earlier.volume } else { earlier.volume + later.volume };
+        let counted = later.volume.is_nan() || earlier.close == later.close;
+        let volume = if counted { earlier.volume } else { earlier.volume + later.volume };
         Candle { open: earlier.open, high: earlier.high.max(later.high), low: earlier.low.min(later.low), volume, ..*later }
     }
 }
@@ -133,7 +134,6 @@ impl Dropped {
             (self.incomplete, "rows without a full set of prices were dropped"),
             (self.out_of_session, "rows outside trading hours were dropped"),
             (self.off_grid, "rows off the session's bar boundaries were dropped"),
-            (self.outside, "rows outside the window were dropped"),
         ];
         said.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect()
     }

@@ -27,6 +27,7 @@ use yahoo_finance_api::YahooConnector;
 
 pub use client::YahooSetupError;
 pub use recorded::{read_chart, read_chart_actions, read_summary};
+pub(crate) use summary::FIELDS as METRIC_FIELDS;
 
 use crate::config::YahooSettings;
 use crate::market::{Actions, AssetClass, Clock, DAY, Instrument, SourceId, Timeframe, date_to_ts};
