@@ -190,7 +190,7 @@ impl Context {
 
     /// Runs a future on a small runtime of its own.
     pub fn block_on<F: Future>(&self, future: F) -> Result<F::Output, Failure> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         Ok(runtime.block_on(future))
     }
 }

@@ -4,6 +4,7 @@
 //! the bare [`Common`] flags), prints through [`output`], and returns an [`Exit`] or a [`Failure`]. To add one: a file
 //! with a clap `Args` type and its `run`, a variant of [`Command`], and a line in [`Command::run`].
 
+mod care;
 mod config;
 mod context;
 mod export;
@@ -13,6 +14,7 @@ mod issues;
 pub mod logging;
 mod logs;
 pub mod output;
+mod sim;
 
 use std::process::ExitCode;
 
@@ -40,6 +42,10 @@ enum Command {
     Export(export::Arguments),
     Issues(issues::Arguments),
     Logs(logs::Arguments),
+    Verify(care::VerifyArguments),
+    Backup(care::BackupArguments),
+    Restore(care::RestoreArguments),
+    Sim(sim::Arguments),
 }
 
 impl Command {
@@ -50,6 +56,10 @@ impl Command {
             Self::Export(a) => export::run(&a, &Context::load(common)?),
             Self::Issues(a) => issues::run(&a, &Context::load(common)?),
             Self::Logs(a) => logs::run(&a, &Context::load(common)?),
+            Self::Verify(a) => care::verify(&a, &Context::load(common)?),
+            Self::Backup(a) => care::backup(&a, &Context::load(common)?),
+            Self::Restore(a) => care::restore(&a, &Context::load(common)?),
+            Self::Sim(a) => sim::run(&a, &Context::load(common)?),
         }
     }
 
@@ -59,6 +69,10 @@ impl Command {
             Self::Config(a) => a.json(),
             Self::Import(a) => a.json,
             Self::Issues(a) => a.json(),
+            Self::Verify(a) => a.json,
+            Self::Backup(a) => a.json,
+            Self::Restore(a) => a.json,
+            Self::Sim(a) => a.json(),
             Self::Export(_) | Self::Logs(_) => false,
         }
     }
