@@ -4,6 +4,7 @@
 //! `sim` is used by `cli`, the demo and the tests, never by production paths. docs/ARCHITECTURE.md draws the picture.
 
 pub mod config;
+pub mod console;
 pub mod control;
 pub mod engine;
 pub mod market;
