@@ -42,6 +42,7 @@ impl App {
             Action::Probe => no(self.source.is_none(), "No source is selected"),
             Action::Export => no(!self.exports(), "There is no table here to export"),
             Action::Filter => no(self.filter_target().is_none(), "There is nothing here to filter"),
+            Action::Open => no(matches!(self.page(), Some(Page::Series | Page::Source(_) | Page::Run(_))), "There is nothing to open here"),
             Action::Zoom => no(self.page().is_some(), "A page has the whole screen already"),
             _ => None,
         }

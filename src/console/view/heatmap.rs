@@ -115,22 +115,40 @@ fn abbreviate(name: &str, width: usize) -> String {
     text.chars().take(width).collect()
 }
 
-/// The states present, for the legend: glyph, role, word and number.
-pub fn legend(market: &Market) -> Vec<(&'static str, Role, String)> {
+/// The states present, for the legend: glyph, role and number of cells.
+pub fn present(market: &Market) -> Vec<(CellState, u32)> {
     let mut counts = [0_u32; STATES.len()];
     for cell in &market.cells {
         if let Some(at) = STATES.iter().position(|s| *s == cell.state) {
             counts[at] += 1;
         }
     }
-    let present = STATES.into_iter().zip(counts).filter(|(s, n)| *n > 0 && *s != CellState::Empty);
-    present
-        .map(|(state, n)| {
-            let (symbol, role) = glyph(state);
-            let number = if state == CellState::Fresh { String::new() } else { format!(" {n}") };
-            (symbol, role, format!(" {}{number}  ", word(state)))
-        })
-        .collect()
+    STATES.into_iter().zip(counts).filter(|(s, n)| *n > 0 && *s != CellState::Empty).collect()
+}
+
+/// How much a legend says, the most talkative first.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Legend {
+    /// Words and numbers.
+    Counted,
+    /// Words.
+    Words,
+    /// The beginnings of the words.
+    Short,
+}
+
+/// The legend of the states present: what to write after each glyph.
+pub fn legend(present: &[(CellState, u32)], how: Legend) -> Vec<(&'static str, Role, String)> {
+    let text = |state: CellState, n: u32| match how {
+        Legend::Counted if state != CellState::Fresh => format!(" {} {n}  ", word(state)),
+        Legend::Counted | Legend::Words => format!(" {}  ", word(state)),
+        Legend::Short => format!(" {:.4} ", word(state)),
+    };
+    let entry = |(state, n): &(CellState, u32)| {
+        let (symbol, role) = glyph(*state);
+        (symbol, role, text(*state, *n))
+    };
+    present.iter().map(entry).collect()
 }
 
 #[cfg(test)]

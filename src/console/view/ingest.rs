@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use ratatui::layout::Rect;
 
 use super::canvas::{Canvas, Panel};
-use super::heatmap::{self, HEIGHT};
+use super::heatmap::{self, HEIGHT, Legend};
 use super::{spinner, widget};
 use crate::console::app::{App, Pane, run_state, word};
 use crate::console::fmt;
@@ -21,9 +21,8 @@ pub fn draw(c: &mut Canvas<'_>, app: &App, area: Rect) {
     let fresh = market.count(CellState::Fresh);
     let share = if total > 0 { fresh as f64 / total as f64 * 100.0 } else { 0.0 };
     let summary = summary(app, area.width, total, fresh, share);
-    let legend = heatmap::legend(market);
+    let (legend, context) = border(app, area.width);
     let pieces: Vec<_> = legend.iter().flat_map(|(glyph, role, word)| [(*glyph, c.s(*role)), (word.as_str(), c.s(Role::Dim))]).collect();
-    let context = cursor(app);
     let filter = app.heat.filter.as_str();
     let title = if filter.is_empty() { Pane::Ingest.title().to_owned() } else { format!("1 Ingest  /{filter}") };
     let panel = Panel { title: &title, summary: &summary, legend: &pieces, context: &context, focused: app.focus == Pane::Ingest };
@@ -63,11 +62,26 @@ fn summary(app: &App, width: u16, total: usize, fresh: usize, share: f64) -> Str
     }
 }
 
-/// Names the cell under the cursor.
-fn cursor(app: &App) -> String {
+/// Legend and cursor share the lower border: the longest pair that fits.
+fn border(app: &App, width: u16) -> (Vec<(&'static str, Role, String)>, String) {
+    let present = heatmap::present(&app.snap().market);
+    let room = usize::from(width.saturating_sub(7));
+    for (how, last) in [(Legend::Counted, true), (Legend::Words, true), (Legend::Short, true), (Legend::Short, false)] {
+        let (legend, cursor) = (heatmap::legend(&present, how), cursor(app, last));
+        let used: usize = legend.iter().map(|(_, _, text)| 1 + text.chars().count()).sum();
+        if used + cursor.chars().count() <= room {
+            return (legend, cursor);
+        }
+    }
+    // Too narrow for both: the cell under the cursor matters more than the explanation of glyphs.
+    (Vec::new(), cursor(app, true))
+}
+
+/// Names the cell under the cursor, with its last bar if there is room.
+fn cursor(app: &App, with_last: bool) -> String {
     let (Some(series), Some(cell)) = (app.heat.cursor, app.heat.cell(&app.snap().market)) else { return String::new() };
     let mut out = format!("{series}");
-    if let Some(last) = cell.last_ts {
+    if let Some(last) = cell.last_ts.filter(|_| with_last) {
         out.push_str("  last ");
         out.push_str(&fmt::stamp(last, series.timeframe, app.now()));
     }

@@ -6,9 +6,10 @@ use unicode_width::UnicodeWidthStr;
 
 use super::canvas::{Canvas, Panel, wrap};
 use super::heatmap::window;
-use super::{plan, widget};
-use crate::console::action::{ACTIONS, Danger};
-use crate::console::app::{App, Confirm, Entry, Gate, Overlay, Palette, Prompt, PromptFor};
+use super::{heatmap, plan, widget};
+use crate::console::action::{ACTIONS, Context, Danger};
+use crate::console::app::{App, Confirm, Entry, Gate, Overlay, Palette, Prompt, PromptFor, STATES, word};
+use crate::engine::CellState;
 use crate::console::theme::Role;
 
 /// Draws all overlays, the lowest first.
@@ -131,6 +132,12 @@ fn palette_box(c: &mut Canvas<'_>, app: &App, palette: &Palette, area: Rect) {
     }
 }
 
+/// States with their glyphs, for screens too narrow for the map's legend.
+fn glyphs(states: &[CellState]) -> String {
+    let one = |s: &CellState| format!("{} {:<12}", heatmap::glyph(*s).0, word(*s));
+    states.iter().map(one).collect::<String>()
+}
+
 fn help(c: &mut Canvas<'_>, app: &App, scroll: usize, area: Rect) {
     let height = area.height.saturating_sub(4).max(6);
     let panel =
@@ -139,6 +146,9 @@ fn help(c: &mut Canvas<'_>, app: &App, scroll: usize, area: Rect) {
     let mut lines = Vec::new();
     for context in app.contexts() {
         lines.push((context.title().to_owned(), None));
+        if *context == Context::Ingest {
+            lines.extend([&STATES[..4], &STATES[4..]].map(|states| (glyphs(states), None)));
+        }
         lines.extend(ACTIONS.iter().filter(|s| s.context == *context).map(|s| (app.keymap.chords(s.action), Some(s))));
         lines.push((String::new(), None));
     }

@@ -9,7 +9,7 @@ use crate::console::app::{App, severity, word};
 use crate::console::fmt;
 use crate::console::theme::Role;
 use crate::engine::{CoverageCell, CoverageState, SeriesDetail};
-use crate::market::Series;
+use crate::market::{Series, Timeframe};
 
 /// Draws the page.
 pub fn draw(c: &mut Canvas<'_>, app: &App, area: Rect) {
@@ -190,7 +190,7 @@ fn attempts_panel(c: &mut Canvas<'_>, detail: &SeriesDetail, area: Rect) {
             "pacing" | "not_entitled" => Role::Warn,
             _ => Role::Bad,
         };
-        let head = format!("{} {:<5} {:>6} bars {:>6}ms  ", fmt::minute(a.at), a.source.name(), fmt::short(a.bars.into()), a.millis);
+        let head = format!("{} {:<5} {:>5} bars {:>5}ms  ", fmt::stamp(a.at, Timeframe::M1, 0), a.source.name(), fmt::short(a.bars.into()), a.millis);
         let message = a.message.as_deref().map_or_else(String::new, |m| format!("  {m}"));
         let line = Rect { x: inner.x + 1, y, width: inner.width.saturating_sub(2), height: 1 };
         c.line(line, &[(&head, c.s(Role::Dim)), (&a.outcome, c.s(role)), (&message, c.s(Role::Dim))]);
@@ -209,19 +209,19 @@ fn bars_panel(c: &mut Canvas<'_>, detail: &SeriesDetail, series: Series, area: R
     let closes: Vec<f64> = detail.bars.iter().map(|(b, _)| b.close).collect();
     let (low, high) = closes.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(*v), h.max(*v)));
     let width = usize::from(chart.width.saturating_sub(14));
-    for (line, y) in widget::curve(&closes, width, chart.height.into()).iter().zip(chart.y..chart.bottom()) {
+    for (line, y) in widget::curve(&closes, None, width, chart.height.into()).iter().zip(chart.y..chart.bottom()) {
         c.put(chart.x + 13, y, chart.width, line, c.s(Role::Focus));
     }
     for (value, y) in [(high, chart.y), (low, chart.bottom().saturating_sub(1))] {
         c.put(chart.x + 1, y, 12, &format!("{:>10} ┤", fmt::price(value)), c.s(Role::Dim));
     }
-    let head = format!("{:<16} {:>10} {:>10} {:>10} {:>10} {:>6}", "UTC", "open", "high", "low", "close", "volume");
+    let head = format!("{:<11} {:>8} {:>8} {:>8} {:>8} {:>5}", "UTC", "open", "high", "low", "close", "vol");
     c.line(Rect { x: table.x + 1, height: 1, ..table }, &[(&head, c.s(Role::Dim))]);
     for ((bar, source), y) in detail.bars.iter().rev().zip(table.y + 1..table.bottom()) {
-        let when = if series.timeframe.is_intraday() { fmt::minute(bar.ts) } else { fmt::date(bar.ts) };
+        let when = fmt::stamp(bar.ts, series.timeframe, 0);
         let forming = if bar.is_final { "" } else { " forming" };
         let [open, high, low, close] = [bar.open, bar.high, bar.low, bar.close].map(fmt::price);
-        let text = format!("{when:<16} {open:>10} {high:>10} {low:>10} {close:>10} {:>6} {source}{forming}", fmt::short(bar.volume));
+        let text = format!("{when:<11} {open:>8} {high:>8} {low:>8} {close:>8} {:>5} {source}{forming}", fmt::short(bar.volume));
         c.line(Rect { x: table.x + 1, y, width: table.width.saturating_sub(1), height: 1 }, &[(&text, c.s(Role::Text))]);
     }
 }

@@ -67,22 +67,13 @@ fn block(c: &mut Canvas<'_>, app: &App, status: &SourceStatus, area: Rect, focus
     let spark_style = if status.history.iter().any(|n| *n > 0) { c.s(Role::Focus) } else { c.s(Role::Dim) };
     c.line(area, &[(mark, name), (glyph, c.s(role)), (" ", name), (&label, name), (&spark, spark_style), (&tail, c.s(Role::Text))]);
     let mut lines: Vec<(String, Role)> = vec![(format!("{word}  {}", why(status, app.now())), role)];
-    lines.push((
-        format!("{} of {}  {}", fmt::count(status.in_flight.into(), "request", "requests"), limit(status.in_flight_limit), latency(status)),
-        Role::Dim,
-    ));
+    let wide = area.width >= 44;
+    lines.push((format!("{} of {}  {}", status.in_flight, limit(status.in_flight_limit), latency(status, wide)), Role::Dim));
     lines.extend(breaker(status, app.now()));
     lines.extend(penalty(status, app.now()));
     lines.extend(farms(status));
-    lines.push((
-        format!(
-            "{} answered  {} failed  {} bars",
-            fmt::short(status.answered as f64),
-            fmt::short(status.failed as f64),
-            fmt::short(status.bars as f64)
-        ),
-        Role::Dim,
-    ));
+    let bars = if wide { format!("  {} bars", fmt::short(status.bars as f64)) } else { String::new() };
+    lines.push((format!("{} answered  {} failed{bars}", fmt::short(status.answered as f64), fmt::short(status.failed as f64)), Role::Dim));
     lines.extend(status.last_error.as_ref().map(|(at, e)| (format!("{} {e}", fmt::second(*at)), Role::Dim)));
     for ((text, role), y) in lines.iter().zip(area.y + 1..area.bottom()) {
         c.line(Rect { x: area.x + 3, y, width: area.width.saturating_sub(4), height: 1 }, &[(text, c.s(*role))]);
@@ -101,8 +92,9 @@ fn limit(n: u32) -> String {
     if n == 0 { "no limit".into() } else { format!("{n} in flight") }
 }
 
-fn latency(status: &SourceStatus) -> String {
-    status.latency_ms.map_or_else(String::new, |(p50, p99)| format!("p50 {p50}ms p99 {p99}ms"))
+fn latency(status: &SourceStatus, wide: bool) -> String {
+    let text = |(p50, p99)| if wide { format!("p50 {p50}ms  p99 {p99}ms") } else { format!("p50 {p50}ms") };
+    status.latency_ms.map_or_else(String::new, text)
 }
 
 /// Why a link is not simply up.
@@ -121,8 +113,8 @@ fn why(status: &SourceStatus, now: i64) -> String {
 fn breaker(status: &SourceStatus, now: i64) -> Option<(String, Role)> {
     match status.breaker {
         BreakerState::Closed => None,
-        BreakerState::Open { until } => Some((format!("✗ breaker open, probe in {}", fmt::countdown(until, now)), Role::Bad)),
-        BreakerState::HalfOpen => Some(("▲ breaker half open, one probe out".into(), Role::Warn)),
+        BreakerState::Open { until } => Some((format!("✗ breaker open, probe {}", fmt::countdown(until, now)), Role::Bad)),
+        BreakerState::HalfOpen => Some(("▲ breaker half open, probing".into(), Role::Warn)),
     }
 }
 
@@ -211,11 +203,8 @@ fn history(c: &mut Canvas<'_>, status: &SourceStatus, area: Rect) {
     let inner = c.panel(area, &Panel { title: "Requests, last 60 s", summary: &ceiling, ..Panel::default() });
     let width = usize::from(inner.width.saturating_sub(2)).min(120);
     let limit = f64::from(status.requests_per_second_limit).max(1.0);
-    // The limit and zero are part of the data, so that the scale stays where it is.
-    let mut values: Vec<f64> = status.history.iter().map(|n| f64::from(*n).min(limit)).collect();
-    values.insert(0, limit);
-    values.insert(1, 0.0);
-    for (line, y) in widget::curve(&values, width, inner.height.into()).iter().zip(inner.y..inner.bottom()) {
+    let values: Vec<f64> = status.history.iter().map(|n| f64::from(*n)).collect();
+    for (line, y) in widget::curve(&values, Some((0.0, limit)), width, inner.height.into()).iter().zip(inner.y..inner.bottom()) {
         c.put(inner.x + 1, y, inner.width, line, c.s(Role::Focus));
     }
 }

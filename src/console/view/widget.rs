@@ -37,17 +37,19 @@ pub fn bar(done: f64, width: usize) -> String {
 }
 
 /// A curve in braille dots, two columns and four rows of dots a cell: the lines of the picture, top first. At most two
-/// points a column are kept, the lowest and the highest, so that no spike is lost.
-pub fn curve(values: &[f64], width: usize, height: usize) -> Vec<String> {
+/// points a column are kept, the lowest and the highest, so that no spike is lost. `scale` fixes the lowest and the
+/// highest value; without it the values' own are used.
+pub fn curve(values: &[f64], scale: Option<(f64, f64)>, width: usize, height: usize) -> Vec<String> {
     let finite = || values.iter().copied().filter(|v| v.is_finite());
-    let (low, high) = (finite().fold(f64::INFINITY, f64::min), finite().fold(f64::NEG_INFINITY, f64::max));
+    let own = || (finite().fold(f64::INFINITY, f64::min), finite().fold(f64::NEG_INFINITY, f64::max));
+    let (low, high) = scale.unwrap_or_else(own);
     let (dots_x, dots_y) = (width * 2, height * 4);
     let mut cells = vec![0_u8; width * height];
     if low.is_finite() && dots_x > 0 && dots_y > 0 {
         let span = if high > low { high - low } else { 1.0 };
         let row = |v: f64| ((high - v) / span * (dots_y - 1) as f64).round().clamp(0.0, (dots_y - 1) as f64) as usize;
         let mut before: Option<usize> = None;
-        for x in 0..dots_x.min(values.len().max(dots_x)) {
+        for x in 0..dots_x {
             let from = x * values.len() / dots_x;
             let to = ((x + 1) * values.len()).div_ceil(dots_x).max(from + 1).min(values.len());
             let group = values.get(from..to).unwrap_or_default();
@@ -103,15 +105,15 @@ mod tests {
         assert_eq!(bar(0.0, 3), "░░░");
         assert_eq!(bar(f64::NAN, 2), "░░");
         assert_eq!(bar(9.0, 2), "██");
-        let line = curve(&[0.0, 1.0], 1, 1);
+        let line = curve(&[0.0, 1.0], None, 1, 1);
         assert_eq!(line, ["⣸"]);
-        assert_eq!(curve(&[], 2, 1), ["⠀⠀"]);
+        assert_eq!(curve(&[], None, 2, 1), ["⠀⠀"]);
     }
 
     proptest! {
         #[test]
         fn pictures_have_the_size_asked_for(values in prop::collection::vec(prop::num::f64::ANY, 0..200), w in 0_usize..60, h in 0_usize..12) {
-            let lines = curve(&values, w, h);
+            let lines = curve(&values, None, w, h);
             prop_assert!(lines.len() <= h);
             for line in lines {
                 prop_assert_eq!(line.chars().count(), w);
