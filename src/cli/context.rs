@@ -12,6 +12,7 @@ use etcetera::BaseStrategy;
 use super::Failure;
 use super::logging::{self, Logging, Screen};
 use crate::config::{Flag, LoadRequest, Loaded, Origin, Settings, load};
+use crate::console::Keymap;
 use crate::engine::LogRing;
 use crate::market::{AssetClass, Clock, Symbol, SystemClock, Universe};
 use crate::store::master::{StoreError, Writer, WriterOptions};
@@ -79,11 +80,13 @@ impl Common {
         let level = self.log_level.as_deref().map(|l| flag("--log-level", "log.level", l));
         let ascii = self.ascii.then(|| flag("--ascii", "console.ascii", "true"));
         let text = |v: std::ffi::OsString| v.to_string_lossy().into_owned();
-        Ok(load(LoadRequest {
+        let loaded = load(LoadRequest {
             config_dir: Some(self.config_folder()?),
             env: env::vars_os().map(|(k, v)| (text(k), text(v))),
             flags: level.into_iter().chain(ascii).collect(),
-        })?)
+        })?;
+        Keymap::new(&loaded.settings.console.keys).map_err(|e| Failure::usage(e.to_string()))?;
+        Ok(loaded)
     }
 
     /// The configuration folder. One that was asked for by name must exist.

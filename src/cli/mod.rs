@@ -11,6 +11,7 @@ mod export;
 mod failure;
 mod import;
 mod issues;
+mod keys;
 pub mod logging;
 mod logs;
 pub mod output;
@@ -46,6 +47,7 @@ enum Command {
     Backup(care::BackupArguments),
     Restore(care::RestoreArguments),
     Sim(sim::Arguments),
+    Keys(keys::Arguments),
 }
 
 impl Command {
@@ -59,6 +61,7 @@ impl Command {
             Self::Verify(a) => care::verify(&a, &Context::load(common)?),
             Self::Backup(a) => care::backup(&a, &Context::load(common)?),
             Self::Restore(a) => care::restore(&a, &Context::load(common)?),
+            Self::Keys(a) => keys::run(&a),
             Self::Sim(a) => sim::run(&a, &Context::load(common)?),
         }
     }
@@ -73,7 +76,7 @@ impl Command {
             Self::Backup(a) => a.json,
             Self::Restore(a) => a.json,
             Self::Sim(a) => a.json(),
-            Self::Export(_) | Self::Logs(_) => false,
+            Self::Export(_) | Self::Logs(_) | Self::Keys(_) => false,
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use strum::{EnumMessage, IntoEnumIterator};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Context, Exit, Failure, output};
 use crate::sim::ib::{Gateway, GatewayOptions};
@@ -121,10 +121,11 @@ async fn ib(port: u16, market: &Market, feed: Arc<MarketFeed>, context: &Context
     let taken = |e| {
         Failure::new(format!("the simulated IB Gateway cannot listen on {bind}: {e}")).next("choose another --port, or 0 for any free one")
     };
+    let stop = Stop::listen()?;
     let gateway = Gateway::start(options).await.map_err(taken)?;
     let port = gateway.addr().port();
     market.announce("IB Gateway", &json!({ "address": gateway.addr(), "seed": market.seed }), &[format!("NIGHTDESK__IB__PORT={port}")])?;
-    interrupted().await?;
+    stop.wait().await;
     let seen = gateway.journal().counters();
     gateway.shutdown().await;
     output::remark(format_args!("The simulated IB Gateway has stopped; {} violations of its pacing rules.", seen.violations()));
@@ -138,13 +139,14 @@ async fn yahoo(port: u16, market: &Market, feed: Arc<MarketFeed>, ca_out: Option
         faults: Arc::new(Faults::new(market.faults.clone())),
         ..ServerOptions::new(feed, Arc::clone(&context.clock))
     };
+    let stop = Stop::listen()?;
     let server = Server::start(options).await.map_err(|e| Failure::new(e.to_string()))?;
     let ca = ca_out.map_or_else(|| context.data_dir.join("yahoo-sim-ca.pem"), Path::to_owned);
     let unwritable = |e| Failure::new(format!("{} cannot be written: {e}", ca.display())).next("name another file with --ca-out");
     server.write_ca(&ca).map_err(unwritable)?;
     let variables = [format!("NIGHTDESK__YAHOO__LOOPBACK={}", server.addr()), format!("NIGHTDESK__YAHOO__LOOPBACK_CA={}", ca.display())];
     market.announce("Yahoo", &json!({ "address": server.addr(), "ca": ca, "seed": market.seed }), &variables)?;
-    interrupted().await?;
+    stop.wait().await;
     let seen = server.journal().len();
     server.shutdown();
     output::remark(format_args!("The simulated Yahoo has stopped after {}.", output::count(seen, "request", "requests")));
@@ -166,14 +168,23 @@ impl Market {
     }
 }
 
-/// Waits for Ctrl-C or a polite kill.
-async fn interrupted() -> Result<(), Failure> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        done = tokio::signal::ctrl_c() => done?,
-        _ = terminate.recv() => {}
+/// Ctrl-C or a polite kill. Listening begins before the address is told, so that no signal falls in between.
+struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stop {
+    fn listen() -> Result<Self, Failure> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
-    Ok(())
+
+    async fn wait(mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }
 
 fn list_faults(vendor: &str) -> Result<Exit, Failure> {
