@@ -143,7 +143,10 @@ fn ascii_screens_hold_nothing_but_ascii() {
             let text = text(&frame(&app, &ascii, (120, 40)));
             let foreign: Vec<char> = text.chars().filter(|c| !c.is_ascii()).collect();
             assert!(foreign.is_empty(), "{scene:?} {keys}: {foreign:?}");
-            assert!(!text.contains('?') || keys == "?" || text.contains("? help") || text.contains("split?") || text.contains("running with"), "{scene:?} {keys}\n{text}");
+            assert!(
+                !text.contains('?') || keys == "?" || text.contains("? help") || text.contains("split?") || text.contains("running with"),
+                "{scene:?} {keys}\n{text}"
+            );
         }
     }
 }
@@ -156,7 +159,19 @@ fn no_state_is_told_by_colour_alone() {
         (Scene::Live, vec!["● LIVE", "DEMO", "▸ fetching", "▒ late", "▓ gap", "○ queued", "ETA 02:41", "12.4k bars/s", "● ib", "up"]),
         (Scene::Idle, vec!["ALL QUIET", "· fresh", "100.0%", "▲ run 28 partial"]),
         (Scene::Loading, vec!["LOADING", "reading the state"]),
-        (Scene::Failures, vec!["NEEDS YOU 3", "✗ ib is down", "▲ yahoo 429", "✗ fail", "◇ quar", "✗ breaker open, probe 00:52", "‖ cooling down 01:15", "down"]),
+        (
+            Scene::Failures,
+            vec![
+                "NEEDS YOU 3",
+                "✗ ib is down",
+                "▲ yahoo 429",
+                "✗ fail",
+                "◇ quar",
+                "✗ breaker open, probe 00:52",
+                "‖ cooling down 01:15",
+                "down",
+            ],
+        ),
         (Scene::Stale, vec!["◐ STALE 14s"]),
     ];
     for (scene, words) in said {

@@ -71,7 +71,8 @@ fn instruments() -> Vec<Instrument> {
         let text = if i == 0 { "AAPL".to_owned() } else { ticker };
         Instrument { symbol: symbol(&text), asset: AssetClass::Stock, sector: SECTORS[i / 7].into(), name: format!("{text} Inc.") }
     };
-    let crypto = |s: &str| Instrument { symbol: symbol(s), asset: AssetClass::Crypto, sector: "Crypto".into(), name: s.replace('-', " / ") };
+    let crypto =
+        |s: &str| Instrument { symbol: symbol(s), asset: AssetClass::Crypto, sector: "Crypto".into(), name: s.replace('-', " / ") };
     (0..77).map(stock).chain(["BTC-USD", "ETH-USD", "SOL-USD"].map(crypto)).collect()
 }
 
@@ -86,7 +87,9 @@ fn market(scene: Scene) -> Market {
                 Scene::Idle => CellState::Fresh,
                 Scene::Failures if (34..38).contains(&column) && timeframe.is_intraday() => CellState::Failed,
                 Scene::Failures if random.next(60) == 0 => CellState::Quarantined,
-                _ if random.next(30) == 0 => [CellState::Late, CellState::Gap, CellState::Fetching, CellState::Queued][random.next(4) as usize],
+                _ if random.next(30) == 0 => {
+                    [CellState::Late, CellState::Gap, CellState::Fetching, CellState::Queued][random.next(4) as usize]
+                }
                 _ => CellState::Fresh,
             };
             let late = (state == CellState::Late).then_some(NOW - 60 * (10 + random.next(90) as i64));
@@ -129,7 +132,8 @@ fn sources(scene: Scene) -> Vec<SourceStatus> {
         ib.link = LinkState::Down { cause: "connection refused".into(), retry_at: Some(NOW + 41) };
         ib.breaker = BreakerState::Open { until: NOW + 52 };
         ib.farms[1].1 = FarmState::Broken;
-        (ib.failed, ib.last_error) = (131, Some((NOW - 20, "the gateway refused the connection; is it running with the API switched on?".into())));
+        (ib.failed, ib.last_error) =
+            (131, Some((NOW - 20, "the gateway refused the connection; is it running with the API switched on?".into())));
         yahoo.link = LinkState::Degraded { reason: "429, cooling down".into() };
         (yahoo.pacing_errors, yahoo.penalty_until) = (3, Some(NOW + 75));
         yahoo.last_error = Some((NOW - 9, "HTTP 429, Too Many Requests".into()));
@@ -151,7 +155,9 @@ fn ended(id: i64, state: RunState) -> RunView {
         fundamentals: 77,
         issues: 2,
         seconds: 131.4,
-        failures: (0..failed).map(|n| format!("CBAD{n} 1m: no data from ib (162, HMDS query returned no data), none from yahoo (404)")).collect(),
+        failures: (0..failed)
+            .map(|n| format!("CBAD{n} 1m: no data from ib (162, HMDS query returned no data), none from yahoo (404)"))
+            .collect(),
         ..RunSummary::default()
     };
     RunView {
@@ -239,7 +245,15 @@ pub fn detail(series: Series) -> SeriesDetail {
     let bars = (0..60)
         .map(|i| {
             close += random.next(200) as f64 / 100.0 - 1.0;
-            let bar = Candle { ts: NOW - NOW % 3600 - 3600 * (60 - i), open: close - 0.3, high: close + 0.8, low: close - 0.9, close, volume: 1e6, is_final: i < 59 };
+            let bar = Candle {
+                ts: NOW - NOW % 3600 - 3600 * (60 - i),
+                open: close - 0.3,
+                high: close + 0.8,
+                low: close - 0.9,
+                close,
+                volume: 1e6,
+                is_final: i < 59,
+            };
             (bar, SourceId::Ib)
         })
         .collect();
@@ -275,8 +289,14 @@ pub fn detail(series: Series) -> SeriesDetail {
             error: Some("empty page, twice".into()),
             blocked: None,
         }),
-        coverage: (0..130).map(|i| CoverageCell { start: NOW - (130 - i) * 3 * 86_400, state: state(i), stored: 20, expected: 21 }).collect(),
-        attempts: vec![attempt(1, "empty", 0, Some("HMDS query returned no data")), attempt(2, "transient", 0, Some("no answer in 60 s")), attempt(3, "data", 7, None)],
+        coverage: (0..130)
+            .map(|i| CoverageCell { start: NOW - (130 - i) * 3 * 86_400, state: state(i), stored: 20, expected: 21 })
+            .collect(),
+        attempts: vec![
+            attempt(1, "empty", 0, Some("HMDS query returned no data")),
+            attempt(2, "transient", 0, Some("no answer in 60 s")),
+            attempt(3, "data", 7, None),
+        ],
         bars,
         provenance: vec![(SourceId::Ib, 41_000), (SourceId::Yahoo, 2_822)],
         issues: issues()[..1].to_vec(),
@@ -290,11 +310,24 @@ pub fn issues() -> Vec<StoredIssue> {
         opened_at: NOW - 7_200 * id,
         run_id: Some(28),
         resolved: None,
-        issue: Issue { check, severity, series: Series { symbol: symbol(ticker), timeframe: Timeframe::D1 }, scope, message: message.into() },
+        issue: Issue {
+            check,
+            severity,
+            series: Series { symbol: symbol(ticker), timeframe: Timeframe::D1 },
+            scope,
+            message: message.into(),
+        },
     };
     vec![
         issue(3, 6, Severity::Critical, "AAPL", Scope::Series, "A jump of 4.02 without a split on record: an unadjusted 4:1 split?"),
-        issue(2, 7, Severity::Exclude, "BTC-USD", Scope::Bars { from: NOW - 86_400 * 30, to: NOW - 86_400 * 29 }, "High below low in 2 bars"),
+        issue(
+            2,
+            7,
+            Severity::Exclude,
+            "BTC-USD",
+            Scope::Bars { from: NOW - 86_400 * 30, to: NOW - 86_400 * 29 },
+            "High below low in 2 bars",
+        ),
         issue(1, 12, Severity::Warn, "SOL-USD", Scope::Bars { from: NOW - 86_400, to: NOW - 86_400 }, "Volume 41 times the median"),
     ]
 }

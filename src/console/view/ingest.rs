@@ -65,7 +65,7 @@ fn summary(app: &App, width: u16, total: usize, fresh: usize, share: f64) -> Str
 /// Legend and cursor share the lower border: the longest pair that fits.
 fn border(app: &App, width: u16) -> (Vec<(&'static str, Role, String)>, String) {
     let present = heatmap::present(&app.snap().market);
-    let room = usize::from(width.saturating_sub(7));
+    let room = usize::from(width.saturating_sub(9));
     for (how, last) in [(Legend::Counted, true), (Legend::Words, true), (Legend::Short, true), (Legend::Short, false)] {
         let (legend, cursor) = (heatmap::legend(&present, how), cursor(app, last));
         let used: usize = legend.iter().map(|(_, _, text)| 1 + text.chars().count()).sum();

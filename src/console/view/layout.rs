@@ -7,8 +7,8 @@ use crate::console::app::{App, Pane};
 
 /// Columns of the heat map with its border, when all eighty symbols fit.
 const MAP: u16 = LABEL + 80 + 2;
-/// The same with forty symbols, on narrow screens.
-const HALF_MAP: u16 = LABEL + 40 + 2;
+/// Columns of what stands beside the map on narrow screens; 80 columns leave the map room for forty symbols.
+const SIDE: u16 = 33;
 /// Lines of the ingest pane: ruler, map, run, border.
 const INGEST: u16 = HEIGHT + 2;
 
@@ -59,7 +59,7 @@ fn wide(body: Rect, side: u16) -> Vec<(Pane, Rect)> {
 fn narrow(body: Rect) -> Vec<(Pane, Rect)> {
     let top = INGEST.min(body.height);
     let log = body.height - top;
-    let mut out = split(body, HALF_MAP, body.width - HALF_MAP, if log >= 4 { top } else { body.height });
+    let mut out = split(body, body.width - SIDE, SIDE, if log >= 4 { top } else { body.height });
     if log >= 4 {
         out.push((Pane::Logs, Rect { y: body.y + top, height: log, ..body }));
     }

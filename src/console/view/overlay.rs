@@ -9,8 +9,8 @@ use super::heatmap::window;
 use super::{heatmap, plan, widget};
 use crate::console::action::{ACTIONS, Context, Danger};
 use crate::console::app::{App, Confirm, Entry, Gate, Overlay, Palette, Prompt, PromptFor, STATES, word};
-use crate::engine::CellState;
 use crate::console::theme::Role;
+use crate::engine::CellState;
 
 /// Draws all overlays, the lowest first.
 pub fn draw(c: &mut Canvas<'_>, app: &App, area: Rect, footer: Rect) {
@@ -72,7 +72,7 @@ fn question(c: &mut Canvas<'_>, confirm: &Confirm, area: Rect) {
                 at = c.put(at, last, 2, &key.to_string(), c.theme.strong(Role::Warn));
                 at = c.put(at + 1, last, inner.right().saturating_sub(at), words, c.s(Role::Text)) + 3;
             }
-            c.right(at, inner.right() - 1, last, "esc keep things as they are", c.s(Role::Dim));
+            c.right(at, inner.right() - 1, last, "esc stay", c.s(Role::Dim));
         }
         Gate::Typed { expected, input, .. } => {
             let ask = format!("type {expected} and enter: ");

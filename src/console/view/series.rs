@@ -190,7 +190,13 @@ fn attempts_panel(c: &mut Canvas<'_>, detail: &SeriesDetail, area: Rect) {
             "pacing" | "not_entitled" => Role::Warn,
             _ => Role::Bad,
         };
-        let head = format!("{} {:<5} {:>5} bars {:>5}ms  ", fmt::stamp(a.at, Timeframe::M1, 0), a.source.name(), fmt::short(a.bars.into()), a.millis);
+        let head = format!(
+            "{} {:<5} {:>5} bars {:>5}ms  ",
+            fmt::stamp(a.at, Timeframe::M1, 0),
+            a.source.name(),
+            fmt::short(a.bars.into()),
+            a.millis
+        );
         let message = a.message.as_deref().map_or_else(String::new, |m| format!("  {m}"));
         let line = Rect { x: inner.x + 1, y, width: inner.width.saturating_sub(2), height: 1 };
         c.line(line, &[(&head, c.s(Role::Dim)), (&a.outcome, c.s(role)), (&message, c.s(Role::Dim))]);
