@@ -1,6 +1,8 @@
 //! Time to build one frame: state to buffer, at three screen sizes. The difference between two buffers and the bytes to
 //! the terminal come on top; ratatui does those.
 
+#![expect(clippy::unwrap_used, reason = "a fixture that cannot be built must stop the run")]
+
 #[path = "../tests/console_fixture/mod.rs"]
 mod console_fixture;
 
@@ -28,10 +30,10 @@ fn frames(c: &mut Criterion) {
                 black_box(view(&desk, &look, area, &mut buffer))
             });
         });
-        let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a test backend cannot fail");
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
         group.bench_function(format!("build_and_diff/{width}x{height}"), |b| {
             b.iter(|| {
-                terminal.draw(|f| drop(view(&desk, &look, f.area(), f.buffer_mut()))).expect("a test backend cannot fail");
+                terminal.draw(|f| drop(view(&desk, &look, f.area(), f.buffer_mut()))).unwrap();
             });
         });
     }
@@ -40,13 +42,13 @@ fn frames(c: &mut Criterion) {
 
 fn updates(c: &mut Criterion) {
     let mut desk = app(Scene::Live);
-    let snapshots = [Arc::new(snapshot(Scene::Live)), Arc::new(snapshot(Scene::Failures))];
+    let snapshots = Scene::ALL.map(|scene| Arc::new(snapshot(scene)));
     let mut turn = 0;
     c.bench_function("update/snapshot", |b| {
         b.iter(|| {
             turn += 1;
             let mut effects = Vec::new();
-            desk.update(Msg::Snapshot(snapshots[turn % 2].clone()), &mut effects);
+            desk.update(Msg::Snapshot(snapshots[turn % snapshots.len()].clone()), &mut effects);
             black_box(effects.len())
         });
     });

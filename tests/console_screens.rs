@@ -1,5 +1,7 @@
 //! What the console shows: every main screen in every state and at every size, with its styles.
 
+#![expect(clippy::unwrap_used, reason = "a fixture that cannot be built must stop the run")]
+
 mod console_fixture;
 
 use std::fmt::Write as _;

@@ -16,6 +16,8 @@ pub enum Hit {
         /// Row, the timeframe's index.
         y: usize,
     },
+    /// One entry of a list, several lines high.
+    Entry(Pane, usize),
     /// The rows of a table, list or log; the first line shows this row.
     Rows(Pane, usize),
 }

@@ -124,7 +124,7 @@ impl PlanForm {
             (Field::Source | Field::Facets, _) => {}
             // The cursor's series is one key away: the commonest wish after "all".
             (Field::Symbols | Field::Timeframes, KeyCode::Char('.')) if self.input().is_some_and(|i| i.value().is_empty()) => {
-                self.use_current()
+                self.use_current();
             }
             _ => {
                 if let (Some(request), Some(input)) = (to_input_request(&crossterm::event::Event::Key(key)), self.input()) {

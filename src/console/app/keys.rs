@@ -214,6 +214,11 @@ impl App {
                     self.heat.place(&market, x + dx, y + dy);
                     return true;
                 }
+                Hit::Entry(pane, row) => {
+                    self.focus = pane;
+                    self.select_row(row);
+                    return true;
+                }
                 Hit::Rows(pane, first) => {
                     self.focus = pane;
                     self.select_row(first + dy);

@@ -140,6 +140,9 @@ impl App {
             Msg::Link(link) => {
                 let changed = self.link != link;
                 self.link = link;
+                if self.quitting && self.link == LinkView::Gone {
+                    fx.push(Effect::Quit);
+                }
                 changed
             }
             Msg::Logs(records, dropped) => {

@@ -2,7 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
-use ratatui::style::{Modifier, Style};
+use ratatui::style::{Color, Modifier, Style};
 use unicode_width::UnicodeWidthStr;
 
 use crate::console::hit::Drawn;
@@ -48,7 +48,7 @@ impl Canvas<'_> {
         if y < area.top() || y >= area.bottom() || x < area.left() || x >= area.right() || max == 0 {
             return x;
         }
-        self.buf.set_stringn(x, y, text, max.into(), style).0
+        self.buf.set_stringn(x, y, text, max.into(), whole(style)).0
     }
 
     /// Writes pieces after each other into the line that `area` begins with; cut text ends in an ellipsis.
@@ -127,7 +127,7 @@ impl Canvas<'_> {
     /// Sets one cell.
     pub fn set(&mut self, x: u16, y: u16, symbol: &str, style: Style) {
         if let Some(cell) = self.buf.cell_mut(Position::new(x, y)) {
-            cell.set_symbol(symbol).set_style(style);
+            cell.set_symbol(symbol).set_style(whole(style));
         }
     }
 
@@ -163,12 +163,16 @@ impl Canvas<'_> {
         for y in area.top()..area.bottom() {
             for x in area.left()..area.right() {
                 if let Some(cell) = self.buf.cell_mut(Position::new(x, y)) {
-                    cell.modifier.remove(Modifier::BOLD);
-                    cell.set_style(dim);
+                    cell.set_style(whole(dim));
                 }
             }
         }
     }
+}
+
+/// A style that replaces what is there: ratatui's styles add to it, and text over a bold border would become bold.
+fn whole(style: Style) -> Style {
+    Style { fg: style.fg.or(Some(Color::Reset)), sub_modifier: Modifier::all().difference(style.add_modifier), ..style }
 }
 
 /// Breaks text at spaces into pieces of at most `width` cells; a longer word is cut.

@@ -27,7 +27,7 @@ pub fn draw(c: &mut Canvas<'_>, app: &App, area: Rect) {
     let logs = &app.logs;
     let follow = if logs.cursor.is_none() { "follow" } else { "‖ paused, f follows" };
     let source = logs.source.as_deref().unwrap_or("all sources");
-    let mut summary = format!("{follow}  ≥{}  {source}", logs.level.name());
+    let mut summary = format!("{follow}  ≥{}  {source}  UTC", logs.level.name());
     for (mark, text) in [("/", &logs.text), ("S ", &logs.search)] {
         if !text.is_empty() {
             let _ = write!(summary, "  {mark}{text}");

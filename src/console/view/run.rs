@@ -42,8 +42,7 @@ fn live(c: &mut Canvas<'_>, app: &App, run: &RunView, title: &str, area: Rect) {
     let text = c.s(Role::Text);
     let cancelling = if run.cancelling { ", cancelling" } else { "" };
     let bar = widget::bar(ingest::share(run), usize::from(inner.width.saturating_sub(30)).min(60));
-    let eta = p.eta_s.map_or_else(|| if run.ended_at.is_none() { "warming up".into() } else { "-".into() }, |s| fmt::clock(s.into()));
-    let facts: Vec<Fact<'_>> = vec![
+    let mut facts: Vec<Fact<'_>> = vec![
         ("state", format!("{glyph} {word}{cancelling}"), c.s(role)),
         ("started", format!("{} UTC", fmt::minute(run.started_at)), text),
         ("took", fmt::clock(run.ended_at.unwrap_or(app.now()) - run.started_at), text),
@@ -55,10 +54,13 @@ fn live(c: &mut Canvas<'_>, app: &App, run: &RunView, title: &str, area: Rect) {
         ),
         ("requests", format!("{} of {}", fmt::thousands(p.requests_done.into()), fmt::thousands(p.requests_total.into())), text),
         ("bars", format!("{} received, {} written", fmt::thousands(p.bars), fmt::thousands(p.written)), text),
-        ("rate", format!("{} bars/s", fmt::short(p.bars_per_second)), text),
-        ("ETA", eta, text),
-        ("now", p.phase.clone(), text),
     ];
+    if run.ended_at.is_none() {
+        let eta = p.eta_s.map_or_else(|| "warming up".into(), |s| fmt::clock(s.into()));
+        facts.push(("rate", format!("{} bars/s", fmt::short(p.bars_per_second)), text));
+        facts.push(("ETA", eta, text));
+        facts.push(("now", p.phase.clone(), text));
+    }
     detail::facts(c, inner, &facts);
     outcome(c, app, run.summary.as_ref(), None, rest);
 }

@@ -46,7 +46,7 @@ pub fn pane(c: &mut Canvas<'_>, app: &App, area: Rect) {
             break;
         }
         let rect = Rect { y, height: each.min(inner.bottom() - y), ..inner };
-        c.drawn.note(rect, Hit::Rows(Pane::Sources, row.saturating_sub(0)));
+        c.drawn.note(rect, Hit::Entry(Pane::Sources, row));
         if focused && app.source == Some(status.source) {
             c.drawn.selection = Some(Position::new(rect.x, rect.y));
         }
