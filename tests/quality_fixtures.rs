@@ -1,5 +1,7 @@
 //! The checks on real market data: every counter of the reference census, and the findings that must and must not be.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first thing that is not as it should be")]
+
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime};
@@ -37,7 +39,8 @@ fn load(root: &Path, name: &str) -> File {
     let headers = reader.headers().unwrap().clone();
     let column = |names: &[&str]| headers.iter().position(|h| names.contains(&h));
     let figures: Vec<_> = ["open", "high", "low", "close", "volume", "adj_close"].map(|n| column(&[n])).to_vec();
-    let (date, dividend, split) = (column(&["date", "datetime"]).unwrap(), column(&["dividend", "dividends"]), column(&["split", "stock_splits"]));
+    let (date, dividend, split) =
+        (column(&["date", "datetime"]).unwrap(), column(&["dividend", "dividends"]), column(&["split", "stock_splits"]));
     let mut file = File { bars: Bars::new(), adj_close: Vec::new(), splits: Vec::new(), dividends: Vec::new() };
     for row in reader.records() {
         let row = row.unwrap();
@@ -152,7 +155,12 @@ fn the_census_agrees_with_every_counter_of_the_reference() {
             ("missing_sessions", c.missing_sessions),
             ("non_sessions", c.non_sessions),
         ];
-        wrong.extend(counters.into_iter().filter(|&(name, got)| expected(name).is_some_and(|want| want != got)).map(|(name, got)| (row[0].to_owned(), name, field(name).to_owned(), got)));
+        wrong.extend(
+            counters
+                .into_iter()
+                .filter(|&(name, got)| expected(name).is_some_and(|want| want != got))
+                .map(|(name, got)| (row[0].to_owned(), name, field(name).to_owned(), got)),
+        );
     }
     assert!(files >= 70, "{files} files");
     assert!(wrong.is_empty(), "{} counters differ: {wrong:#?}", wrong.len());
@@ -180,12 +188,15 @@ fn unadjusted_splits_are_splits_and_a_crash_is_a_jump() {
 #[test]
 fn clean_series_have_no_finding_that_hides_a_bar() {
     let Some(root) = folder() else { return };
-    for name in ["AAPL_2013-2023", "AMZN_2013-2023", "GOOG_2013-2023", "META_2013-2023", "NVDA_2013-2023", "SPY_2017-2018", "TSLA_2021-2022"] {
+    for name in
+        ["AAPL_2013-2023", "AMZN_2013-2023", "GOOG_2013-2023", "META_2013-2023", "NVDA_2013-2023", "SPY_2017-2018", "TSLA_2021-2022"]
+    {
         let file = load(&root, &format!("daily-split-adjusted/{name}.csv"));
         let (bars, issues) = screened(&file, Calendar::Xnys, Timeframe::D1);
         assert_eq!((bars.len(), issues), (file.bars.len(), vec![]), "{name}");
         let plain = File { adj_close: vec![f64::NAN; file.bars.len()], ..file };
-        let hiding: Vec<Issue> = reviewed(&plain, Basis::SplitAdjusted, Calendar::Xnys).into_iter().filter(|i| i.severity.hides()).collect();
+        let hiding: Vec<Issue> =
+            reviewed(&plain, Basis::SplitAdjusted, Calendar::Xnys).into_iter().filter(|i| i.severity.hides()).collect();
         assert_eq!(hiding, [], "{name}");
     }
     // A real fall of 35% in one day (2022-04-20) is a jump that waits for confirmation, not a 3-for-2 split.

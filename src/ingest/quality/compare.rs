@@ -95,7 +95,8 @@ pub fn cross_section(ts: i64, members: &[Member], settings: &QualitySettings) ->
     let mut out = Vec::new();
     for (affected, what) in [(jumped, "jumped"), (missing, "have no bar")] {
         if affected.len() >= LEAST_AFFECTED && affected.len() as f64 > SHARE * members.len() as f64 {
-            let said = format!("{} of {} series {what}: a fault of the vendor, or an event that an operator knows", affected.len(), members.len());
+            let said =
+                format!("{} of {} series {what}: a fault of the vendor, or an event that an operator knows", affected.len(), members.len());
             out.extend(affected.into_iter().map(|m| on_day(21, m.series, ts, &said)));
         }
     }

@@ -76,22 +76,30 @@ impl Fault {
     fn clause(self, figure: f64) -> String {
         match self {
             Self::NoPrice => "with a price that is missing or not a number; not stored".into(),
-            Self::NoPlace => "stamped where no bar can be (in the future, off its boundary, or outside the calendar's years); not stored".into(),
+            Self::NoPlace => {
+                "stamped where no bar can be (in the future, off its boundary, or outside the calendar's years); not stored".into()
+            }
             Self::Repeated => "received more than once with the same content; kept once".into(),
             Self::Conflicting => "received more than once with different content; the last one is kept, in quarantine".into(),
             Self::Illogical => format!("whose high and low miss the other prices by {:.2}% of the close", figure * 100.0),
             Self::Unenclosed => format!("whose high and low miss the other prices by {:.4}% of the close", figure * 100.0),
             Self::NotPositive => format!("with a price of {figure}, not above zero"),
             Self::NegativeVolume => format!("with a volume of {figure}, below zero"),
-            Self::WrongUnit => format!("priced at {figure:.4} times the median of the five closes before: cents for dollars, or the reverse"),
+            Self::WrongUnit => {
+                format!("priced at {figure:.4} times the median of the five closes before: cents for dollars, or the reverse")
+            }
             Self::NonSession => "outside trading sessions (a weekend, a holiday, or outside regular hours); not stored".into(),
             Self::OffGrid => format!("stamped {figure:.0} seconds past a bar boundary, which starts at the session's open"),
             Self::StillForming => "said to be final before their close; kept as still forming".into(),
-            Self::ThinLast => format!("with {:.0}% of the usual volume, fetched right after the close: probably not complete yet", figure * 100.0),
+            Self::ThinLast => {
+                format!("with {:.0}% of the usual volume, fetched right after the close: probably not complete yet", figure * 100.0)
+            }
             Self::VolumeHigh => format!("with a log volume {figure:.1} standard deviations above its 60-bar mean"),
             Self::VolumeLow => format!("with {:.2}% of the 60-bar median volume", figure * 100.0),
             Self::Revised => format!("changed by the source after they were final, by {:.3}% in the first", figure * 100.0),
-            Self::SourceDiffers | Self::SourceContradicts => format!("whose close differs from the second source by {:.2}%", figure * 100.0),
+            Self::SourceDiffers | Self::SourceContradicts => {
+                format!("whose close differs from the second source by {:.2}%", figure * 100.0)
+            }
             Self::PriceDiffers | Self::PriceContradicts => format!("whose prices differ from the intraday bars by {:.1}%", figure * 100.0),
             Self::VolumeDiffers | Self::VolumeContradicts => {
                 format!("to whose volume the intraday bars add up with {:+.1}%", figure * 100.0)

@@ -109,7 +109,11 @@ fn zone_issue(series: Series, from: i64, to: i64, message: String) -> Issue {
 fn repeats_the_autumn_hour(step: i64, from: i64, to: i64) -> bool {
     use chrono::{Datelike, Weekday};
     let date = ts_to_date(from);
-    step < 3_600 && to.saturating_add(step).saturating_sub(from) == 3_600 && from % 3_600 == 0 && date.weekday() == Weekday::Sun && matches!(date.month(), 10 | 11)
+    step < 3_600
+        && to.saturating_add(step).saturating_sub(from) == 3_600
+        && from % 3_600 == 0
+        && date.weekday() == Weekday::Sun
+        && matches!(date.month(), 10 | 11)
 }
 
 /// Where a stamp lies.
@@ -205,7 +209,10 @@ impl<'a, 'f> Pass<'a, 'f> {
             return false;
         }
         self.judge_figures(bar, facts, position);
-        if bar.ts >= self.unsettled && bar.is_final && self.context.calendar.bar_close(self.timeframe, bar.ts).is_some_and(|c| c > self.context.now) {
+        if bar.ts >= self.unsettled
+            && bar.is_final
+            && self.context.calendar.bar_close(self.timeframe, bar.ts).is_some_and(|c| c > self.context.now)
+        {
             bar.is_final = false;
             self.faults.note(Fault::StillForming, position, bar.ts, 0.0);
         }
@@ -343,3 +350,6 @@ fn thin_last(context: &Context<'_>, bars: &[Candle], received: usize, faults: &m
         faults.note(Fault::ThinLast, received, last.ts, share);
     }
 }
+
+#[cfg(test)]
+mod tests;

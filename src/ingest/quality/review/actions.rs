@@ -51,7 +51,8 @@ pub(super) fn adjustments(input: &Input<'_>) -> Vec<Issue> {
         let theirs = (adjusted[i - 1] / before.close) / (adjusted[i] / bar.close);
         let ours = (1.0 - dividend / price) / basis;
         // Adjusted closes that the source rounded differ by their rounding on every bar.
-        let rounding = 0.5 * (coarse_adjusted / adjusted[i - 1] + coarse_adjusted / adjusted[i] + coarse_close / before.close + coarse_close / bar.close);
+        let rounding = 0.5
+            * (coarse_adjusted / adjusted[i - 1] + coarse_adjusted / adjusted[i] + coarse_close / before.close + coarse_close / bar.close);
         if (theirs / ours - 1.0).abs() > MISMATCH + rounding.abs() {
             let what = match (dividend > 0.0, (theirs - 1.0).abs() <= MISMATCH) {
                 (true, true) => format!("a dividend of {dividend} that the source's adjusted closes leave out"),

@@ -79,7 +79,10 @@ pub(super) fn freshness(input: &Input<'_>) -> Option<Issue> {
         (_, 1) => "1 session".into(),
         (_, n) => format!("{n} sessions"),
     };
-    let message =
-        format!("Behind by {unit}: the last bar is of {}, {} is due; no signals", stamp_text(timeframe, last), stamp_text(timeframe, late.expected));
+    let message = format!(
+        "Behind by {unit}: the last bar is of {}, {} is due; no signals",
+        stamp_text(timeframe, last),
+        stamp_text(timeframe, late.expected)
+    );
     Some(input.issue(15, Severity::Warn, Scope::Series, message))
 }

@@ -15,7 +15,7 @@ const GAP: f64 = 0.10;
 const INTRADAY: f64 = 0.15;
 /// Turnover in money stays, so volume scales with the share count, give or take this factor. A crash multiplies it.
 const VOLUME: f64 = 4.0;
-/// Days in which a move that goes back was no split.
+/// Days in which a move that goes back, or that is itself the way back, was no split.
 const REVERSAL: usize = 5;
 /// Returns that a sigma needs here. A series is judged early: a spike in its first weeks is still a spike.
 const LEAST_RETURNS: usize = 8;
@@ -26,7 +26,10 @@ const NET: f64 = 2.0;
 /// Checks 6, 7 and 8 in one walk. A bar has one of these findings, the most telling: split, then spike, then jump.
 pub(super) fn moves(input: &Input<'_>) -> Vec<Issue> {
     let bars = input.bars;
-    let returns = log_returns(bars);
+    let mut returns = log_returns(bars);
+    for (i, r) in returns.iter_mut().enumerate().skip(1) {
+        *r += explained(input, i);
+    }
     let mut out = Vec::new();
     let mut returning = false;
     for i in 1..bars.len() {
@@ -50,7 +53,7 @@ pub(super) fn moves(input: &Input<'_>) -> Vec<Issue> {
 fn split_like(input: &Input<'_>, returns: &[f64], i: usize) -> Option<(f64, f64)> {
     let bars = input.bars;
     let (before, bar) = (&bars[i - 1], &bars[i]);
-    let gap = (bar.open / before.close).ln();
+    let gap = (bar.open / before.close).ln() + explained(input, i);
     let (new, old) = RATIOS
         .into_iter()
         .flat_map(|(n, d)| [(n, d), (d, n)])
@@ -62,8 +65,10 @@ fn split_like(input: &Input<'_>, returns: &[f64], i: usize) -> Option<(f64, f64)
         .min_by(|a, b| distance(gap, *a).total_cmp(&distance(gap, *b)))?;
     let ratio: f64 = new / old;
     let half_back = ratio.ln().abs() / 2.0;
-    let reversed = bars[i + 1..].iter().take(REVERSAL).any(|b| (b.close / before.close).ln().abs() < half_back);
-    if reversed || !volume_scales(&bars[..i], bar.volume, ratio) || explained(input, i, ratio) {
+    let near = |b: &Candle, level: &Candle| (b.close / level.close).ln().abs() < half_back;
+    let goes_back = bars[i + 1..].iter().take(REVERSAL).any(|b| near(b, before));
+    let comes_back = bars[..i - 1].iter().rev().take(REVERSAL).any(|b| near(b, bar));
+    if goes_back || comes_back || !volume_scales(&bars[..i], bar.volume, ratio) {
         return None;
     }
     Some((new, old))
@@ -82,9 +87,14 @@ fn volume_scales(before: &[Candle], volume: f64, ratio: f64) -> bool {
     }
 }
 
-/// A raw series shows its splits as jumps; one that is stored explains them.
-fn explained(input: &Input<'_>, i: usize, ratio: f64) -> bool {
-    input.basis == Basis::Raw && stored_split(input, i).is_some_and(|stored| (stored / ratio).ln().abs() <= GAP)
+/// What a stored split takes out of the log move into bar `i`: a raw series shows its splits as jumps. Nothing where
+/// the prices are restated, or run on unbroken although they are said to be raw (check 19).
+fn explained(input: &Input<'_>, i: usize) -> f64 {
+    if input.basis == Basis::SplitAdjusted {
+        return 0.0;
+    }
+    let r = (input.bars[i].close / input.bars[i - 1].close).ln();
+    stored_split(input, i).map(f64::ln).filter(|step| (r + step).abs() < r.abs()).unwrap_or(0.0)
 }
 
 /// Ratio of the stored split that takes effect with bar `i`.
@@ -114,7 +124,9 @@ fn is_spike(returns: &[f64], i: usize) -> bool {
     let out = returns[i];
     // NaN legs compare false. The plain sigma, not the robust one: after a calm quarter the robust one calls real
     // turmoil (March 2020) a spike.
-    out * back < 0.0 && trailing_sigma(returns, i, LEAST_RETURNS).is_some_and(|s| out.abs() > LEG * s && back.abs() > LEG * s && (out + back).abs() < NET * s)
+    out * back < 0.0
+        && trailing_sigma(returns, i, LEAST_RETURNS)
+            .is_some_and(|s| out.abs() > LEG * s && back.abs() > LEG * s && (out + back).abs() < NET * s)
 }
 
 fn spike_issue(input: &Input<'_>, returns: &[f64], i: usize) -> Issue {
