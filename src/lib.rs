@@ -8,5 +8,6 @@ pub mod control;
 pub mod engine;
 pub mod ingest;
 pub mod market;
+pub mod sim;
 pub mod sources;
 pub mod store;

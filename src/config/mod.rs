@@ -1,9 +1,27 @@
 //! Settings: what they are, where they come from, and what is wrong with them.
+//!
+//! [`load`] merges four layers (defaults, `nightdesk.toml`, environment, flags) and remembers where each value came
+//! from. `cli` calls it once at the start; everything else receives the finished [`Settings`] and [`Universe`].
+//!
+//! [`Universe`]: crate::market::Universe
 
+mod check;
+mod layer;
+mod load;
 mod lookback;
+mod problem;
+mod rules;
+mod schema;
 mod settings;
+mod suggest;
+mod universe;
 
+pub use load::{ENV_PREFIX, Flag, LoadRequest, Loaded, Origin, SETTINGS_FILE, SHIPPED_SETTINGS, UNIVERSE_FILE, load};
 pub use lookback::Lookback;
+pub use problem::{ConfigErrors, Place, Problem};
+pub use schema::schema;
 pub use settings::{
     ConsoleSettings, IbSettings, IngestSettings, LogSettings, QualitySettings, Settings, SourcePolicy, StoreSettings, YahooSettings,
 };
+pub use suggest::nearest;
+pub use universe::{SECTORS, SHIPPED_UNIVERSE};

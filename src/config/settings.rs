@@ -1,4 +1,6 @@
-//! The typed settings and their defaults. `config/nightdesk.toml` documents each key for users; the two agree by test.
+//! The typed settings, their defaults and the range of each key. `config/nightdesk.toml` documents each key for users;
+//! the two agree by test. The ranges are written once, as schema attributes: [`super::schema`] publishes them and
+//! [`super::check`] enforces them.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -30,24 +32,34 @@ pub struct IbSettings {
     /// Use this source.
     pub enabled: bool,
     /// Host of the gateway. The API is plain TCP: loopback or a tunnel only.
+    #[schemars(length(min = 1))]
     pub host: String,
     /// Port: gateway 4001 live, 4002 paper; TWS 7496 live, 7497 paper.
+    #[schemars(range(min = 1, max = 65535))]
     pub port: u16,
     /// First client id; on a collision the next ones are tried.
+    #[schemars(range(min = 0, max = 2_147_483_000))]
     pub client_id: i32,
     /// How many client ids to rotate through.
+    #[schemars(range(min = 1, max = 32))]
     pub client_ids: u8,
     /// Seconds to wait for the connection and its handshake.
+    #[schemars(range(min = 1, max = 300))]
     pub connect_timeout_s: u64,
     /// Seconds to wait for one answer before the request is withdrawn.
+    #[schemars(range(min = 5, max = 600))]
     pub request_timeout_s: u64,
     /// Seconds between liveness checks.
+    #[schemars(range(min = 5, max = 3600))]
     pub watchdog_s: u64,
     /// Messages a second over all requests; IB allows 50.
+    #[schemars(range(min = 1, max = 50))]
     pub messages_per_second: u32,
     /// Requests in flight to begin with.
+    #[schemars(range(min = 1, max = 50))]
     pub in_flight_start: u32,
     /// Most requests in flight; IB allows 50.
+    #[schemars(range(min = 1, max = 50))]
     pub in_flight_max: u32,
 }
 
@@ -76,12 +88,16 @@ pub struct YahooSettings {
     /// Use this source.
     pub enabled: bool,
     /// Requests a second over all workers.
+    #[schemars(range(min = 1, max = 20))]
     pub requests_per_second: u32,
     /// Requests in flight.
+    #[schemars(range(min = 1, max = 16))]
     pub concurrency: u32,
     /// Seconds to wait for one answer.
+    #[schemars(range(min = 1, max = 120))]
     pub timeout_s: u64,
     /// Seconds all workers pause after the first 429; doubles up to half an hour.
+    #[schemars(range(min = 1, max = 1800))]
     pub cooldown_s: u64,
     /// Address of a simulator, `127.0.0.1:PORT`; honoured on loopback only.
     pub loopback: Option<String>,
@@ -115,22 +131,27 @@ pub struct IngestSettings {
     /// Which source may be used.
     pub source: SourcePolicy,
     /// Timeframes fetched from the sources; the others are aggregated from them.
-    #[schemars(with = "Vec<String>")]
+    #[schemars(length(min = 1), extend("uniqueItems" = true))]
     pub native: Vec<Timeframe>,
     /// How far back each fetched timeframe goes on the first fill.
-    #[schemars(with = "BTreeMap<String, String>")]
     pub history: BTreeMap<Timeframe, Lookback>,
     /// Series worked on at once.
+    #[schemars(range(min = 1, max = 64))]
     pub workers: u32,
     /// Days after which a hole that a source called empty is asked for again.
+    #[schemars(range(min = 0, max = 3650))]
     pub reask_empty_days: u32,
     /// Minutes after a session's close before its bars count as late.
+    #[schemars(range(min = 0, max = 1440))]
     pub settle_minutes: u32,
     /// Hours between readings of fundamentals and metadata.
+    #[schemars(range(min = 1, max = 8760))]
     pub fundamentals_every_hours: u32,
     /// Consecutive failures that open a source's breaker.
+    #[schemars(range(min = 1, max = 100))]
     pub breaker_failures: u32,
     /// Seconds an open breaker waits before it probes the source.
+    #[schemars(range(min = 1, max = 3600))]
     pub breaker_probe_s: u64,
 }
 
@@ -161,10 +182,13 @@ pub struct QualitySettings {
     /// Run the checks. Off is for benchmarks and emergencies; the console says so.
     pub enabled: bool,
     /// Relative daily move that counts as a jump (check 7).
+    #[schemars(range(min = 0.01, max = 10.0))]
     pub jump: f64,
     /// Robust sigmas that a jump must exceed as well (check 7).
+    #[schemars(range(min = 1.0, max = 100.0))]
     pub jump_sigma: f64,
     /// Relative difference between two sources' closes that is reported (check 20).
+    #[schemars(range(min = 0.0001, max = 1.0))]
     pub cross_source: f64,
 }
 
@@ -179,8 +203,10 @@ impl Default for QualitySettings {
 #[serde(deny_unknown_fields, default)]
 pub struct StoreSettings {
     /// Free space, MiB, below which no ingest starts.
+    #[schemars(range(min = 0, max = 1_048_576))]
     pub disk_floor_mib: u64,
     /// Page cache of the writer, MiB.
+    #[schemars(range(min = 1, max = 4096))]
     pub cache_mib: u32,
 }
 
@@ -195,6 +221,7 @@ impl Default for StoreSettings {
 #[serde(deny_unknown_fields, default)]
 pub struct ConsoleSettings {
     /// `auto`, `dark` or `light`.
+    #[schemars(extend("enum" = ["auto", "dark", "light"]))]
     pub theme: String,
     /// Only ASCII characters on screen.
     pub ascii: bool,
@@ -219,8 +246,10 @@ impl Default for ConsoleSettings {
 #[serde(deny_unknown_fields, default)]
 pub struct LogSettings {
     /// `error`, `warn`, `info`, `debug` or `trace`.
+    #[schemars(extend("enum" = ["error", "warn", "info", "debug", "trace"]))]
     pub level: String,
     /// Daily files kept.
+    #[schemars(range(min = 1, max = 3650))]
     pub keep_days: u32,
 }
 

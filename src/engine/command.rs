@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use super::{IngestSpec, Query, QueryError, Reply};
+use super::{Query, QueryError, Reply};
+use crate::ingest::IngestSpec;
 use crate::market::SourceId;
 use crate::store::master::Resolution;
 

@@ -9,5 +9,7 @@ mod snapshot;
 
 pub use command::{Ack, Command, CommandError, Envelope, Request};
 pub use logs::{LogFilter, LogLevel, LogRecord, LogRing};
-pub use query::{CoverageCell, CoverageState, PlanSummary, Query, QueryError, Reply, SeriesDetail};
-pub use snapshot::{Alert, AlertLevel, CellState, HostStats, IngestSpec, Market, RunProgress, RunSummary, RunView, SeriesCell, Snapshot};
+pub use query::{CoverageCell, CoverageState, Query, QueryError, Reply, SeriesDetail};
+pub use snapshot::{Alert, AlertLevel, CellState, HostStats, Market, RunProgress, RunView, SeriesCell, Snapshot};
+
+pub use crate::ingest::{IngestSpec, PlanSummary, RunSummary};

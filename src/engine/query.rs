@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::IngestSpec;
+use crate::ingest::{IngestSpec, PlanSummary};
 use crate::market::{Candle, Series, SourceId};
 use crate::store::master::{Attempt, RunRecord, SeriesState, StoredIssue};
 
@@ -101,23 +101,4 @@ pub struct SeriesDetail {
     pub provenance: Vec<(SourceId, u64)>,
     /// Open findings.
     pub issues: Vec<StoredIssue>,
-}
-
-/// What an ingest would do, or is about to.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct PlanSummary {
-    /// Series that lack something.
-    pub series: u32,
-    /// Series that lack nothing.
-    pub fresh: u32,
-    /// Requests per source, `(source, requests)`.
-    pub requests: Vec<(SourceId, u32)>,
-    /// Bars expected.
-    pub bars: u64,
-    /// Series aggregated afterwards.
-    pub derived: u32,
-    /// Estimated duration, seconds, from the pacer's limits and measured answer times.
-    pub seconds: u32,
-    /// What cannot be had, and why, a sentence each.
-    pub notes: Vec<String>,
 }

@@ -4,26 +4,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Lookback, SourcePolicy};
-use crate::market::{Instrument, Series, SourceId, Symbol, Timeframe};
+use crate::ingest::{IngestSpec, RunSummary};
+use crate::market::{Instrument, Series, SourceId, Timeframe};
 use crate::sources::SourceStatus;
 use crate::store::master::RunState;
-
-/// What an ingest run should cover. Empty lists mean "all".
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct IngestSpec {
-    /// Only these symbols.
-    pub symbols: Vec<Symbol>,
-    /// Only these timeframes (their bases are fetched as needed).
-    pub timeframes: Vec<Timeframe>,
-    /// History to reach back for, instead of the configured one.
-    pub lookback: Option<Lookback>,
-    /// Which source, instead of the configured policy.
-    pub source: Option<SourcePolicy>,
-    /// Also read splits, dividends, fundamentals and metadata, even if they are recent.
-    pub refresh_facets: bool,
-}
 
 /// The state of one series, as a cell of the heat map.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -132,39 +116,6 @@ pub struct RunProgress {
     pub eta_s: Option<u32>,
     /// What it does now, in a few words.
     pub phase: String,
-}
-
-/// The summary of an ended run, also printed by `ingest --json`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct RunSummary {
-    /// Series brought up to date.
-    pub series_ok: u32,
-    /// Series that failed.
-    pub series_failed: u32,
-    /// Series that lacked nothing.
-    pub series_fresh: u32,
-    /// Requests made, per source.
-    pub requests: Vec<(SourceId, u32)>,
-    /// Bars received.
-    pub bars: u64,
-    /// Bars that were new.
-    pub inserted: u64,
-    /// Stored final bars that changed.
-    pub revised: u64,
-    /// Bars aggregated and written.
-    pub derived: u64,
-    /// New splits.
-    pub splits: u32,
-    /// New dividends.
-    pub dividends: u32,
-    /// Symbols whose fundamentals were read.
-    pub fundamentals: u32,
-    /// Data-quality findings opened.
-    pub issues: u32,
-    /// Wall time, seconds.
-    pub seconds: f64,
-    /// Failures, a sentence each, the first 50.
-    pub failures: Vec<String>,
 }
 
 /// A run, active or ended.

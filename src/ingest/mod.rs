@@ -1,7 +1,11 @@
-//! From what a source serves to what the master database holds: derivation of the timeframes nobody serves, and the
-//! data-quality checks every bar passes.
+//! Keeps the master database fresh: finds out what is missing, fetches it, checks it, writes it, derives the rest.
 //!
-//! The engine's ingest job calls this module. It depends on `market`, `store` and `sources`; the parts here do no I/O.
+//! The engine calls [`missing`] through the planner and runs the pipeline; nothing else does. [`quality`] and
+//! [`derive`] are pure: they do no I/O.
 
 pub mod derive;
+pub mod missing;
 pub mod quality;
+mod types;
+
+pub use types::{Event, IngestSpec, PlanSummary, RunSummary};

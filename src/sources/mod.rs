@@ -3,8 +3,12 @@
 //! `ingest` is the only caller. A source paces itself, bounds every request with a deadline, classifies every answer
 //! and never panics; it knows nothing of the database.
 
+mod backoff;
+pub mod file;
+pub mod ib;
 mod outcome;
 mod status;
+pub mod yahoo;
 
 use async_trait::async_trait;
 use chrono::NaiveDate;

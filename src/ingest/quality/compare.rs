@@ -87,7 +87,8 @@ pub struct Member {
 }
 
 /// Check 21 for the bar stamped `ts` of all series of one calendar: more than 5% of them (and at least two) jump, or
-/// are missing. Also the last clause of check 12: not one price changed, the feed is dead.
+/// are missing. Also the last clause of check 12, not one price changed: it is about the universe, and a review of one
+/// series must not close it.
 pub fn cross_section(ts: i64, members: &[Member], settings: &QualitySettings) -> Vec<Issue> {
     let moved = |m: &&Member| matches!((m.bar, m.before), (Some(b), Some(a)) if is_jump((b.close / a.close).ln(), settings.jump));
     let jumped: Vec<&Member> = members.iter().filter(moved).collect();
@@ -97,20 +98,20 @@ pub fn cross_section(ts: i64, members: &[Member], settings: &QualitySettings) ->
         if affected.len() >= LEAST_AFFECTED && affected.len() as f64 > SHARE * members.len() as f64 {
             let said =
                 format!("{} of {} series {what}: a fault of the vendor, or an event that an operator knows", affected.len(), members.len());
-            out.extend(affected.into_iter().map(|m| on_day(21, m.series, ts, &said)));
+            out.extend(affected.into_iter().map(|m| on_day(m.series, ts, &said)));
         }
     }
     let unchanged = |m: &Member| matches!((m.bar, m.before), (Some(b), Some(a)) if (b.open, b.high, b.low, b.close) == (a.open, a.high, a.low, a.close));
     if members.len() >= LEAST_AFFECTED && members.iter().all(unchanged) {
         let said = format!("not one of {} series changed a price: the feed is dead", members.len());
-        out.extend(members.iter().map(|m| on_day(12, m.series, ts, &said)));
+        out.extend(members.iter().map(|m| on_day(m.series, ts, &said)));
     }
     out
 }
 
-fn on_day(check: u8, series: Series, ts: i64, said: &str) -> Issue {
+fn on_day(series: Series, ts: i64, said: &str) -> Issue {
     let message = format!("{}: {said}", stamp_text(series.timeframe, ts));
-    Issue { check, severity: Severity::Critical, series, scope: Scope::Bars { from: ts, to: ts }, message }
+    Issue { check: 21, severity: Severity::Critical, series, scope: Scope::Bars { from: ts, to: ts }, message }
 }
 
 /// What identifies a listing.
@@ -125,7 +126,7 @@ pub struct Listing<'a> {
 /// Check 22: stored against freshly read. A change of currency, tick, contract, type or first trade date means that
 /// the ticker may stand for something else now, and blocks the series; another name alone is for the operator. What
 /// either side does not know is not compared.
-pub fn listing(series: Series, old: Listing<'_>, new: Listing<'_>) -> Vec<Issue> {
+pub fn listing(series: Series, old: Listing<'_>, new: Listing<'_>) -> Option<Issue> {
     let (a, b) = (old.metadata, new.metadata);
     let text = |what: &str, x: &Option<String>, y: &Option<String>| match (x, y) {
         (Some(x), Some(y)) if !x.eq_ignore_ascii_case(y) => Some(format!("{what} changed from {x} to {y}")),
@@ -138,14 +139,12 @@ pub fn listing(series: Series, old: Listing<'_>, new: Listing<'_>) -> Vec<Issue>
         differs("the first trade date", a.first_trade_date, b.first_trade_date),
         differs("the tick size", old.tick, new.tick),
     ];
-    let issue = |severity, said: String| {
-        let message = format!("{}: {said}; the ticker may stand for something else now", series.symbol);
-        Issue { check: 22, severity, series, scope: Scope::Series, message }
-    };
-    let named = |m: &Metadata| m.name.as_deref().map(bare_name);
-    let renamed = named(a) != named(b);
-    let name = text("the name", &a.name, &b.name).filter(|_| renamed).map(|said| issue(Severity::Warn, said));
-    identity.into_iter().flatten().map(|said| issue(Severity::Exclude, said)).chain(name).collect()
+    let severity = if identity.iter().any(Option::is_some) { Severity::Exclude } else { Severity::Warn };
+    let bare = |m: &Metadata| m.name.as_deref().map(bare_name);
+    let name = text("the name", &a.name, &b.name).filter(|_| bare(a) != bare(b));
+    let changes: Vec<String> = identity.into_iter().flatten().chain(name).collect();
+    let message = format!("{}: {}; the ticker may stand for something else now", series.symbol, changes.join(", "));
+    (!changes.is_empty()).then_some(Issue { check: 22, severity, series, scope: Scope::Series, message })
 }
 
 fn differs<T: PartialEq + std::fmt::Display>(what: &str, old: Option<T>, new: Option<T>) -> Option<String> {

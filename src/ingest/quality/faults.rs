@@ -154,17 +154,26 @@ impl Faults {
     pub(super) fn into_issues(mut self) -> Vec<Issue> {
         let open = std::mem::replace(&mut self.open, [const { None }; Fault::COUNT]);
         self.issues.extend(open.into_iter().flatten().map(|run| issue_of(self.series, &run)));
-        sort(&mut self.issues);
-        self.issues
+        arranged(self.issues)
     }
 }
 
-/// Orders issues by check and then by the first bar they cover.
-pub(super) fn sort(issues: &mut [Issue]) {
+/// Issues by check and then by the first bar they cover. The log knows a finding by check and span, so those that
+/// share both become one: the worst severity, all that was said.
+pub(super) fn arranged(mut issues: Vec<Issue>) -> Vec<Issue> {
     issues.sort_by_key(|i| match i.scope {
         Scope::Bars { from, to } => (i.check, from, to),
         Scope::Series => (i.check, i64::MIN, i64::MIN),
     });
+    issues.dedup_by(|later, kept| {
+        let same = (later.check, later.series, later.scope) == (kept.check, kept.series, kept.scope);
+        if same {
+            kept.severity = kept.severity.max(later.severity);
+            kept.message = format!("{}. {}", kept.message, later.message);
+        }
+        same
+    });
+    issues
 }
 
 fn issue_of(series: Series, run: &Run) -> Issue {
@@ -212,6 +221,17 @@ mod tests {
         assert_eq!(issues[0].scope, Scope::Bars { from: 3 * DAY, to: 5 * DAY });
         assert_eq!(issues[0].message, "1970-01-04 to 1970-01-06: 3 bars with a price of 0, not above zero");
         assert_eq!(issues[1].message, "1970-01-10: 1 bar with a price of 0, not above zero");
+    }
+
+    #[test]
+    fn what_the_log_cannot_tell_apart_becomes_one() {
+        let mut f = faults();
+        f.note(Fault::Repeated, 0, DAY, 0.0);
+        f.note(Fault::Conflicting, 0, DAY, 0.0);
+        f.note(Fault::Repeated, 4, 5 * DAY, 0.0);
+        let issues = f.into_issues();
+        assert_eq!(issues.iter().map(|i| i.severity).collect::<Vec<_>>(), [Severity::Critical, Severity::Info]);
+        assert!(issues[0].message.contains("kept once. 1970-01-02: 1 bar received more than once with different content"));
     }
 
     #[test]

@@ -2,8 +2,8 @@
 //!
 //! Three entry points, all pure: [`screen`] on bars as received, before they are written; [`review`] on a stored
 //! history, after writing; [`compare`] between two versions, two sources, two timeframes or the whole universe. The
-//! pipeline calls them, writes their issues to `data_quality_log`, and closes with [`settled`] what is no longer
-//! found. Nothing here ever changes a price. docs/data-quality.md explains every rule; its table comes from
+//! pipeline calls them and hands their issues to the store's writer, which logs them and closes those of the same checks
+//! ([`checks_of`]) that are no longer found. Nothing here ever changes a price. docs/data-quality.md explains every rule; its table comes from
 //! [`CHECKS`].
 
 mod census;
@@ -14,10 +14,8 @@ mod measures;
 mod registry;
 mod review;
 mod screen;
-mod settle;
 
 pub use census::{BAD_DATE, Census, census};
-pub use registry::{CHECKS, Check, Stage, check_table};
+pub use registry::{CHECKS, Check, Stage, check_table, checks_of};
 pub use review::{Basis, Behind, Input, VENDOR_DELAY, behind, review};
 pub use screen::{Context, Screened, screen};
-pub use settle::settled;

@@ -100,7 +100,7 @@ pub const CHECKS: [Check; 25] = [
         "the missing stamps; no stored bar",
     ),
     check(11, Screen, "non-session bar", "E", "a bar on a weekend or holiday, or outside regular hours", "the bars, which are dropped"),
-    check(12, Review, "stale", "W, C", "3 bars with identical prices W, 5 C; the whole universe unchanged C", "the run"),
+    check(12, Review, "stale", "W, C", "3 bars with identical prices W, 5 C", "the run"),
     check(
         13,
         Review,
@@ -156,7 +156,7 @@ pub const CHECKS: [Check; 25] = [
         Compare,
         "cross-section",
         "C",
-        "over 5% of the universe jumps or is missing on one day",
+        "over 5% of the universe jumps or is missing on one day; the whole universe unchanged (from check 12)",
         "that day's bar of each series concerned",
     ),
     check(
@@ -186,6 +186,11 @@ pub const CHECKS: [Check; 25] = [
     ),
 ];
 
+/// Numbers of the checks of a stage: what a pass has looked for, and may therefore close when it is no longer found.
+pub fn checks_of(stage: Stage) -> Vec<u8> {
+    CHECKS.iter().filter(|c| c.stage == stage).map(|c| c.number).collect()
+}
+
 /// The table of docs/data-quality.md.
 pub fn check_table() -> String {
     let row = |c: &Check| format!("| {} | {} | {} | {} | {} | {} |\n", c.number, c.name, c.rule, c.severity, c.stage.name(), c.covers);
@@ -200,6 +205,8 @@ mod tests {
     #[test]
     fn numbers_run_from_1_to_25() {
         assert!(CHECKS.iter().map(|c| c.number).eq(1..=25));
+        assert_eq!(checks_of(Stage::Screen), [1, 2, 3, 4, 5, 9, 11, 16, 25]);
+        assert_eq!(checks_of(Stage::Review), [6, 7, 8, 10, 12, 13, 14, 15, 18, 19, 24]);
     }
 
     #[test]

@@ -1,9 +1,26 @@
 //! `market_data.db`: candles, fundamentals, splits, dividends, metadata, sectors, the data-quality log and the state
 //! of every series.
 //!
-//! One [`writer`] thread owns the only read-write connection; readers open the file with the read-only recipe. The
+//! One writer thread owns the only read-write connection; readers open the file with the read-only recipe. The
 //! pipeline and the commands call this module; it knows nothing of sources, engine or console.
 
+mod digest;
+mod error;
+mod findings;
+mod lock;
+mod names;
+mod open;
+mod reader;
+mod rows;
+mod schema;
 mod types;
+mod writer;
 
+pub use error::StoreError;
+pub use lock::FolderLock;
+pub use reader::{Adjustment, Availability, CandleQuery, Candles, Coverage, FundamentalColumns, IssueFilter, Reader, Span};
+pub use schema::{APPLICATION_ID, VERSION};
 pub use types::*;
+pub use writer::{IssueReport, Writer, WriterOptions};
+
+use names::{facet_name, resolution_name, state_name, state_of};

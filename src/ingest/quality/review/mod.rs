@@ -11,7 +11,7 @@ mod volume;
 
 pub use calendar::{Behind, VENDOR_DELAY, behind};
 
-use super::faults::{Faults, sort};
+use super::faults::{Faults, arranged};
 use crate::config::QualitySettings;
 use crate::market::{Calendar, Candle, Dividend, Series, Split, Timeframe};
 use crate::store::master::{Issue, Scope, Severity};
@@ -87,8 +87,7 @@ pub fn review(input: &Input<'_>) -> Vec<Issue> {
         }
     }
     issues.extend(faults.into_issues());
-    sort(&mut issues);
-    issues
+    arranged(issues)
 }
 
 #[cfg(test)]

@@ -1,0 +1,147 @@
+//! Why the store could not do something, in words an operator can act on.
+
+use std::path::PathBuf;
+
+use rusqlite::ErrorCode;
+
+use crate::market::Series;
+
+/// A failure of the master database.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no database yet.
+    #[error("there is no database at {0}; run `nightdesk ingest` once to create it")]
+    Missing(PathBuf),
+    /// The file belongs to another program.
+    #[error("{path} is not a Nightdesk database (application id {found:#x}); move it away or choose another data folder")]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// Its `application_id`.
+        found: i32,
+    },
+    /// The file was written by a newer Nightdesk.
+    #[error("{path} has schema version {found}, this Nightdesk knows up to {known}; use the newer program, nothing was changed")]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its `user_version`.
+        found: i32,
+        /// The newest version known here.
+        known: i32,
+    },
+    /// The file was written by an older Nightdesk and no writer has migrated it yet.
+    #[error("{path} has schema version {found}, readers need {known}; start `nightdesk` once, it brings the file up to date")]
+    Older {
+        /// The file.
+        path: PathBuf,
+        /// Its `user_version`.
+        found: i32,
+        /// The version readers need.
+        known: i32,
+    },
+    /// The linked SQLite has the WAL-reset corruption bug.
+    #[error("SQLite {0} can corrupt a database in WAL mode; build with 3.51.3 or newer")]
+    Sqlite(&'static str),
+    /// Another process writes this data folder.
+    #[error("{path} is held by {owner}; stop that process, or use another --data-dir")]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+        /// Who holds it, as the lock file says.
+        owner: String,
+    },
+    /// A reader may not make the files that a WAL database needs.
+    #[error(
+        "{path} cannot be opened read-only: {cause}. Its -wal or -shm file is missing and this user may not create it; \
+         start `nightdesk` once as the owner, or give this user write permission on the folder"
+    )]
+    Unreadable {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite said.
+        cause: String,
+    },
+    /// The disk, or the size limit, is full.
+    #[error(
+        "the disk is full: market_data.db could not grow; this batch was not stored, nothing stored was harmed; free some space and run again"
+    )]
+    DiskFull,
+    /// Practice data and real data may not mix.
+    #[error("{path} {}", if *.demo { "holds demo data; open it with --demo, or use another --data-dir" } else { "holds real data; --demo must use a data folder of its own" })]
+    Demo {
+        /// The database.
+        path: PathBuf,
+        /// Whether the file is a demo's.
+        demo: bool,
+    },
+    /// The writer has stopped.
+    #[error("the database writer has stopped; nothing more is stored until nightdesk is started again")]
+    WriterGone,
+    /// The caller's bars break the rules of a batch.
+    #[error("the batch for {series} was refused: {why}")]
+    BadBatch {
+        /// Which series.
+        series: Series,
+        /// What is wrong.
+        why: String,
+    },
+    /// Reads of this series are blocked by a finding.
+    #[error(
+        "{series} is blocked by an open data-quality finding: {reason}; see `nightdesk issues`, resolve it, or read with quarantined bars included"
+    )]
+    Blocked {
+        /// Which series.
+        series: Series,
+        /// The finding's message.
+        reason: String,
+    },
+    /// There is no such finding.
+    #[error("there is no data-quality finding {0}")]
+    NoIssue(i64),
+    /// There is no such run.
+    #[error("there is no ingest run {0}")]
+    NoRun(i64),
+    /// The content contradicts itself or the schema.
+    #[error("the database is damaged: {0}; run `nightdesk verify`, then `nightdesk restore` the last good backup")]
+    Corrupt(String),
+    /// A backup did not pass its check.
+    #[error("{path} is not a sound backup: {}; nothing was replaced", problems.join("; "))]
+    BadBackup {
+        /// The file checked.
+        path: PathBuf,
+        /// What the check found.
+        problems: Vec<String>,
+    },
+    /// A file or folder could not be used.
+    #[error("{what} {path}: {source}")]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Anything else from SQLite.
+    #[error("the database refused: {0}")]
+    Database(rusqlite::Error),
+}
+
+impl StoreError {
+    /// An I/O failure with its circumstances.
+    pub(crate) fn io(what: &'static str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { what, path, source }
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(e: rusqlite::Error) -> Self {
+        match e.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::DiskFull,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt(e.to_string()),
+            _ => Self::Database(e),
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! The words that enumerations have in the tables, where they are not numbers.
+
+use super::{Resolution, RunState};
+use crate::sources::Facet;
+
+/// A facet's word in `facet_read`.
+pub(super) const fn facet_name(facet: Facet) -> &'static str {
+    match facet {
+        Facet::Actions => "actions",
+        Facet::Fundamentals => "fundamentals",
+        Facet::Metadata => "metadata",
+    }
+}
+
+/// A run state's word in `ingest_runs`.
+pub(super) const fn state_name(state: RunState) -> &'static str {
+    match state {
+        RunState::Running => "running",
+        RunState::Succeeded => "succeeded",
+        RunState::Partial => "partial",
+        RunState::Failed => "failed",
+        RunState::Cancelled => "cancelled",
+        RunState::Lost => "lost",
+    }
+}
+
+/// The run state of a word.
+pub(super) fn state_of(name: &str) -> Option<RunState> {
+    use RunState::{Cancelled, Failed, Lost, Partial, Running, Succeeded};
+    [Running, Succeeded, Partial, Failed, Cancelled, Lost].into_iter().find(|s| state_name(*s) == name)
+}
+
+/// A resolution's word in `data_quality_log`.
+pub(super) const fn resolution_name(r: Resolution) -> &'static str {
+    match r {
+        Resolution::Accepted => "accepted",
+        Resolution::Fixed => "fixed",
+        Resolution::Dismissed => "dismissed",
+    }
+}

@@ -1,0 +1,155 @@
+//! How connections are opened: the writer's, and the read-only recipe of consumers.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
+use rusqlite::{Connection, FileControl, MAIN_DB, OpenFlags, OptionalExtension, params};
+
+use super::lock::{FolderLock, folder, private_dir, private_file};
+use super::writer::WriterOptions;
+use super::{StoreError, schema};
+
+const BUSY: Duration = Duration::from_secs(5);
+/// Pages in the write-ahead log before a commit moves them over: 16 MiB, a few large batches.
+const AUTOCHECKPOINT_PAGES: i64 = 4_000;
+const STATEMENTS: usize = 96;
+const PAGE_BYTES: u32 = 4_096;
+
+/// Opens, locks and migrates the database for the writer thread.
+pub(super) fn read_write(path: &Path, o: &WriterOptions, max_mib: Option<u32>) -> Result<(FolderLock, Connection), StoreError> {
+    schema::check_library()?;
+    private_dir(&folder(path))?;
+    let lock = FolderLock::take(path)?;
+    // SQLite gives -wal and -shm the permissions of the database, so making it 0600 first covers all three.
+    drop(private_file(path)?);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut conn = Connection::open_with_flags(path, flags)?;
+    conn.busy_timeout(BUSY)?;
+    schema::check_file(&conn, path)?;
+    conn.pragma_update(None, "page_size", PAGE_BYTES)?;
+    let mode: String = conn.pragma_update_and_check(None, "journal_mode", "wal", |r| r.get(0))?;
+    if mode != "wal" {
+        return Err(StoreError::Corrupt(format!("{} cannot use a write-ahead log (journal mode {mode})", path.display())));
+    }
+    conn.pragma_update(None, "synchronous", "full")?;
+    conn.pragma_update(None, "wal_autocheckpoint", AUTOCHECKPOINT_PAGES)?;
+    conn.pragma_update(None, "temp_store", "memory")?;
+    conn.pragma_update(None, "cache_size", -i64::from(o.cache_mib.max(1)) * 1024)?;
+    // Without this the log files vanish at close, and readers that may not create them are locked out.
+    let mut persist = 1;
+    conn.file_control(Some(MAIN_DB), FileControl::PersistWal(&mut persist))?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    schema::migrate(&mut conn, path)?;
+    if let Some(mib) = max_mib {
+        let pages = i64::from(mib) * i64::from(1024 * 1024 / PAGE_BYTES);
+        conn.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
+    }
+    claim(&conn, path, o)?;
+    Ok((lock, conn))
+}
+
+/// Writes the birth certificate of a new file, and refuses one of the other side.
+fn claim(conn: &Connection, path: &Path, o: &WriterOptions) -> Result<(), StoreError> {
+    let demo: Option<String> = conn.query_row("SELECT value FROM db_metadata WHERE key = 'demo'", [], |r| r.get(0)).optional()?;
+    if let Some(demo) = demo {
+        let demo = demo == "1";
+        return if demo == o.demo { Ok(()) } else { Err(StoreError::Demo { path: path.to_owned(), demo }) };
+    }
+    let now = o.clock.now();
+    let mut insert = conn.prepare("INSERT INTO db_metadata (key, value, updated_at) VALUES (?1, ?2, ?3)")?;
+    insert.execute(params!["created_at", now.to_string(), now])?;
+    insert.execute(params!["created_by", concat!("nightdesk ", env!("CARGO_PKG_VERSION")), now])?;
+    insert.execute(params!["demo", if o.demo { "1" } else { "0" }, now])?;
+    Ok(())
+}
+
+/// Opens a database that cannot be written through this connection: read-only file handle, `query_only`, and no
+/// side doors for SQL that writes elsewhere.
+pub(super) fn read_only(path: &Path) -> Result<Connection, StoreError> {
+    let mut conn = plain_read_only(path)?;
+    conn.pragma_update(None, "query_only", 1)?;
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    conn.authorizer(Some(read_only_rule))?;
+    Ok(conn)
+}
+
+// `mode=ro` alone lets TEMP tables, VACUUM INTO, checkpoints and writable_schema through.
+fn read_only_rule(context: AuthContext<'_>) -> Authorization {
+    match context.action {
+        AuthAction::Select
+        | AuthAction::Read { .. }
+        | AuthAction::Function { .. }
+        | AuthAction::Recursive
+        | AuthAction::Transaction { .. } => Authorization::Allow,
+        _ => Authorization::Deny,
+    }
+}
+
+/// Opens a file for reading, and waits up to five seconds for a writer that is just opening or closing it. Never
+/// `immutable`: that would ignore the write-ahead log.
+pub(super) fn plain_read_only(path: &Path) -> Result<Connection, StoreError> {
+    const PAUSE: Duration = Duration::from_millis(50);
+    schema::check_library()?;
+    if !path.exists() {
+        return Err(StoreError::Missing(path.to_owned()));
+    }
+    let mut left = 100_u32;
+    loop {
+        match try_read_only(path) {
+            Err(StoreError::Database(e)) if waits(&e) => {
+                if left == 0 {
+                    return Err(StoreError::Unreadable { path: path.to_owned(), cause: e.to_string() });
+                }
+                left -= 1;
+                std::thread::sleep(PAUSE);
+            }
+            other => return other,
+        }
+    }
+}
+
+// SQLITE_CANTOPEN (14, with its refinements) and SQLITE_READONLY_DIRECTORY (1544).
+fn waits(e: &rusqlite::Error) -> bool {
+    e.sqlite_extended_error_code().is_some_and(|code| code == 1544 || code & 0xff == 14)
+}
+
+fn try_read_only(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(uri(path), flags)?;
+    conn.busy_timeout(BUSY)?;
+    let version = schema::check_file(&conn, path)?;
+    if version < schema::VERSION {
+        return Err(StoreError::Older { path: path.to_owned(), found: version, known: schema::VERSION });
+    }
+    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(conn)
+}
+
+/// `file:` URI of a path, with everything but plain characters escaped (sqlite.org/uri.html).
+fn uri(path: &Path) -> String {
+    use std::fmt::Write;
+    use std::os::unix::ffi::OsStrExt;
+    let mut out = String::from("file:");
+    for &b in path.as_os_str().as_bytes() {
+        if b.is_ascii_alphanumeric() || b"/._-".contains(&b) {
+            out.push(char::from(b));
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(out, "%{b:02X}");
+        }
+    }
+    out + "?mode=ro"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn odd_paths_survive_the_uri() {
+        assert_eq!(uri(Path::new("/data/night desk?/ü#.db")), "file:/data/night%20desk%3F/%C3%BC%23.db?mode=ro");
+    }
+}

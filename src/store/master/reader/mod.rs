@@ -1,0 +1,72 @@
+//! The read-only view of the master database for every consumer: typed calls that return columns.
+//!
+//! The connection cannot write, even on purpose (see `open`). A [`Reader`] is `Send` but not `Sync`: it belongs to one
+//! blocking task at a time. Statements are short, so that the writer can always empty its log.
+
+mod candles;
+mod catalog;
+mod facts;
+mod quality;
+mod upkeep;
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension};
+
+pub use candles::{Adjustment, CandleQuery, Candles, Span};
+pub use catalog::{Availability, Coverage};
+pub use facts::FundamentalColumns;
+pub use quality::IssueFilter;
+
+use super::{StoreError, open};
+use crate::market::{Series, Symbol};
+
+/// A read-only connection to `market_data.db`.
+#[derive(Debug)]
+pub struct Reader {
+    conn: Connection,
+}
+
+impl Reader {
+    /// Opens the database, waiting up to five seconds for a writer that is just opening or closing it. Blocks.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Ok(Self { conn: open::read_only(path)? })
+    }
+
+    /// The guarded connection, for questions that the typed calls do not cover. SQL that writes is refused.
+    pub fn connection(&self) -> &Connection {
+        &self.conn
+    }
+
+    fn symbol_id(&self, symbol: Symbol) -> Result<Option<i64>, StoreError> {
+        let mut statement = self.conn.prepare_cached("SELECT symbol_id FROM symbol WHERE symbol = ?1")?;
+        Ok(statement.query_row([symbol.as_str()], |r| r.get(0)).optional()?)
+    }
+
+    /// The table key of a series; `None` when its symbol is unknown.
+    fn key(&self, series: Series) -> Result<Option<[i64; 2]>, StoreError> {
+        Ok(self.symbol_id(series.symbol)?.map(|id| [id, series.timeframe.id()]))
+    }
+
+    /// All rows of a question, each through `read`.
+    fn list<T, P: rusqlite::Params>(
+        &self,
+        sql: &str,
+        params: P,
+        read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut statement = self.conn.prepare_cached(sql)?;
+        let rows = statement.query_map(params, read)?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// The one row of a question, if there is one.
+    fn one<T, P: rusqlite::Params>(
+        &self,
+        sql: &str,
+        params: P,
+        read: impl FnOnce(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, StoreError> {
+        Ok(self.conn.prepare_cached(sql)?.query_row(params, read).optional()?)
+    }
+}

@@ -1,0 +1,135 @@
+//! Writing what is known of a symbol beyond its bars: corporate actions, fundamentals, metadata, the IB contract.
+
+use std::sync::LazyLock;
+
+use rusqlite::{OptionalExtension, ToSql, params};
+
+use super::ledger::Ledger;
+use crate::market::{Actions, SourceId, Symbol};
+use crate::sources::{ContractId, Facet, Fundamentals, METRICS, Metadata};
+use crate::store::master::{ActionsReport, StoreError, facet_name};
+
+static UPSERT_FUNDAMENTALS: LazyLock<String> = LazyLock::new(|| {
+    let names = METRICS.join(", ");
+    let slots: Vec<String> = (5..5 + METRICS.len()).map(|i| format!("?{i}")).collect();
+    let sets: Vec<String> = METRICS.iter().map(|m| format!("{m} = coalesce(excluded.{m}, {m})")).collect();
+    format!(
+        "INSERT INTO fundamentals (symbol_id, date, source_id, notes, {names}) VALUES (?1, ?2, ?3, ?4, {})
+         ON CONFLICT DO UPDATE SET source_id = excluded.source_id, notes = excluded.notes, {}",
+        slots.join(", "),
+        sets.join(", ")
+    )
+});
+
+/// Stores splits and dividends; reports those that are new, or have another ratio or amount.
+pub(super) fn actions(l: &mut Ledger, symbol: Symbol, a: &Actions, source: SourceId, run_id: i64) -> Result<ActionsReport, StoreError> {
+    let id = l.symbol_id(symbol)?;
+    let mut report = ActionsReport::default();
+    {
+        let mut get = l.conn.prepare_cached("SELECT numerator / denominator FROM splits WHERE symbol_id = ?1 AND ex_date = ?2")?;
+        let mut put = l.conn.prepare_cached(
+            "INSERT INTO splits (symbol_id, ex_date, numerator, denominator, source_id, ingest_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT DO UPDATE SET numerator = excluded.numerator, denominator = excluded.denominator,
+                 source_id = excluded.source_id, ingest_id = excluded.ingest_id",
+        )?;
+        for s in &a.splits {
+            let date = s.ex_date.to_string();
+            let stored: Option<f64> = get.query_row(params![id, date], |r| r.get(0)).optional()?;
+            if stored != Some(s.ratio()) {
+                put.execute(params![id, date, s.numerator, s.denominator, source.id(), run_id])?;
+                report.new_splits.push(*s);
+            }
+        }
+        let mut get = l.conn.prepare_cached("SELECT amount FROM dividends WHERE symbol_id = ?1 AND ex_date = ?2")?;
+        let mut put = l.conn.prepare_cached(
+            "INSERT INTO dividends (symbol_id, ex_date, amount, source_id, ingest_id) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT DO UPDATE SET amount = excluded.amount, source_id = excluded.source_id, ingest_id = excluded.ingest_id",
+        )?;
+        for d in &a.dividends {
+            let date = d.ex_date.to_string();
+            let stored: Option<f64> = get.query_row(params![id, date], |r| r.get(0)).optional()?;
+            if stored != Some(d.amount) {
+                put.execute(params![id, date, d.amount, source.id(), run_id])?;
+                report.new_dividends.push(*d);
+            }
+        }
+    }
+    read(l, id, Facet::Actions, source)?;
+    Ok(report)
+}
+
+/// Stores one day's fundamentals.
+pub(super) fn fundamentals(l: &mut Ledger, symbol: Symbol, f: &Fundamentals, source: SourceId) -> Result<(), StoreError> {
+    let id = l.symbol_id(symbol)?;
+    let (date, notes) = (f.date.to_string(), serde_json::Value::from(f.notes.clone()).to_string());
+    let source_id = source.id();
+    let mut values: Vec<&dyn ToSql> = vec![&id, &date, &source_id, &notes];
+    values.extend(f.values.iter().map(|v| v as &dyn ToSql));
+    l.conn.prepare_cached(&UPSERT_FUNDAMENTALS)?.execute(values.as_slice())?;
+    read(l, id, Facet::Fundamentals, source)
+}
+
+/// Stores metadata; a `None` keeps what is there.
+pub(super) fn metadata(l: &mut Ledger, symbol: Symbol, m: &Metadata, source: SourceId) -> Result<(), StoreError> {
+    let id = l.symbol_id(symbol)?;
+    l.conn
+        .prepare_cached(
+            "INSERT INTO symbol_metadata (symbol_id, name, sector, industry, country, city, website, summary, employees, exchange,
+                 currency, quote_type, first_trade_date, time_zone, ib_contract_id, source_id, updated_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+             ON CONFLICT DO UPDATE SET
+                 name = coalesce(excluded.name, name), sector = coalesce(excluded.sector, sector),
+                 industry = coalesce(excluded.industry, industry), country = coalesce(excluded.country, country),
+                 city = coalesce(excluded.city, city), website = coalesce(excluded.website, website),
+                 summary = coalesce(excluded.summary, summary), employees = coalesce(excluded.employees, employees),
+                 exchange = coalesce(excluded.exchange, exchange), currency = coalesce(excluded.currency, currency),
+                 quote_type = coalesce(excluded.quote_type, quote_type),
+                 first_trade_date = coalesce(excluded.first_trade_date, first_trade_date),
+                 time_zone = coalesce(excluded.time_zone, time_zone),
+                 ib_contract_id = coalesce(excluded.ib_contract_id, ib_contract_id),
+                 source_id = excluded.source_id, updated_at = excluded.updated_at",
+        )?
+        .execute(params![
+            id,
+            m.name,
+            m.sector,
+            m.industry,
+            m.country,
+            m.city,
+            m.website,
+            m.summary,
+            m.employees,
+            m.exchange,
+            m.currency,
+            m.quote_type,
+            m.first_trade_date.map(|d| d.to_string()),
+            m.time_zone,
+            m.ib_contract_id,
+            source.id(),
+            l.now()
+        ])?;
+    read(l, id, Facet::Metadata, source)
+}
+
+/// Stores a resolved contract.
+pub(super) fn contract(l: &mut Ledger, c: ContractId) -> Result<(), StoreError> {
+    let id = l.symbol_id(c.symbol)?;
+    l.conn
+        .prepare_cached(
+            "INSERT INTO ib_contract (symbol_id, con_id, resolved_at) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET con_id = excluded.con_id, resolved_at = excluded.resolved_at",
+        )?
+        .execute(params![id, c.con_id, l.now()])?;
+    Ok(())
+}
+
+/// Records when a facet was last read, so that the planner knows when it is due again.
+fn read(l: &Ledger, symbol_id: i64, facet: Facet, source: SourceId) -> Result<(), StoreError> {
+    l.conn
+        .prepare_cached(
+            "INSERT INTO facet_read (symbol_id, facet, source_id, read_at) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT DO UPDATE SET source_id = excluded.source_id, read_at = excluded.read_at",
+        )?
+        .execute(params![symbol_id, facet_name(facet), source.id(), l.now()])?;
+    Ok(())
+}

@@ -1,0 +1,209 @@
+//! The writer: a cloneable handle to the one thread that owns the only read-write connection.
+//!
+//! Every method sends one command and waits until it is durable. Commands queued together share a transaction
+//! ([`thread`]), so many callers in parallel cost one disk flush, not one each.
+
+mod candles;
+mod facts;
+mod issues;
+mod ledger;
+mod progress;
+mod thread;
+mod universe;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+pub use issues::IssueReport;
+
+use super::{
+    ActionsReport, Attempt, CandleBatch, EmptySpan, Issue, Resolution, RunState, SeriesUpdate, StoreError, StoredIssue, WriteReport, open,
+};
+use crate::market::{Actions, Clock, Series, SourceId, Symbol, Universe};
+use crate::sources::{ContractId, Fundamentals, Metadata};
+use ledger::Ledger;
+use thread::{Job, Message, Pulse};
+
+/// Commands that may wait before senders are made to wait too.
+const QUEUE: usize = 256;
+
+/// How to open the database for writing.
+#[derive(Clone)]
+pub struct WriterOptions {
+    /// Page cache, MiB.
+    pub cache_mib: u32,
+    /// Whether the folder belongs to `--demo`. A file never changes sides.
+    pub demo: bool,
+    /// Where `opened_at`, `updated_at` and the like come from.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The handle. Clones share the thread; it ends with [`Writer::close`] or the last handle.
+#[derive(Clone, Debug)]
+pub struct Writer {
+    queue: mpsc::Sender<Message>,
+    pulse: Arc<Pulse>,
+}
+
+impl Writer {
+    /// Opens or creates the database, brings its schema up to date, and starts the thread. Refused while another
+    /// process holds the folder, and for a foreign, newer or other-sided file.
+    pub fn open(path: &Path, o: WriterOptions) -> Result<Self, StoreError> {
+        Self::start(path, o, None)
+    }
+
+    /// As [`Writer::open`], for a database that may not grow beyond `max_mib` MiB: a write that would exceed it fails
+    /// with [`StoreError::DiskFull`].
+    pub fn open_limited(path: &Path, o: WriterOptions, max_mib: u32) -> Result<Self, StoreError> {
+        Self::start(path, o, Some(max_mib))
+    }
+
+    fn start(path: &Path, o: WriterOptions, max_mib: Option<u32>) -> Result<Self, StoreError> {
+        let (lock, conn) = open::read_write(path, &o, max_mib)?;
+        let pulse = Arc::new(Pulse::new(Arc::clone(&o.clock)));
+        let ledger = Ledger::new(conn, o.clock)?;
+        let (queue, commands) = mpsc::channel(QUEUE);
+        let shared = Arc::clone(&pulse);
+        std::thread::Builder::new()
+            .name("nightdesk-writer".to_owned())
+            .spawn(move || thread::run(ledger, lock, commands, &shared))
+            .map_err(StoreError::io("cannot start the writer thread for", path))?;
+        Ok(Self { queue, pulse })
+    }
+
+    async fn submit<T, F>(&self, rows: usize, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Ledger) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (ack, done) = oneshot::channel();
+        let message = Message::Work(Box::new(Job::new(rows, work, ack)));
+        self.queue.send(message).await.map_err(|_| StoreError::WriterGone)?;
+        done.await.unwrap_or(Err(StoreError::WriterGone))
+    }
+
+    /// Writes bars, all or nothing. Bars that are stored with the same content are left alone, so that a replay
+    /// writes nothing; see [`WriteReport`] for what is counted how.
+    ///
+    /// A forming bar replaces a final one only when the same source serves other figures: then the source has taken
+    /// the bar back. Otherwise the final bar stays.
+    pub async fn candles(&self, b: CandleBatch) -> Result<WriteReport, StoreError> {
+        self.submit(b.bars.len(), move |l| candles::write(l, &b)).await
+    }
+
+    /// Stores splits and dividends and says which are new or changed.
+    pub async fn actions(&self, symbol: Symbol, a: Actions, source: SourceId, run_id: i64) -> Result<ActionsReport, StoreError> {
+        self.submit(a.splits.len() + a.dividends.len(), move |l| facts::actions(l, symbol, &a, source, run_id)).await
+    }
+
+    /// Stores one day's fundamentals; a metric missing now does not erase one read earlier that day.
+    pub async fn fundamentals(&self, symbol: Symbol, f: Fundamentals, source: SourceId) -> Result<(), StoreError> {
+        self.submit(1, move |l| facts::fundamentals(l, symbol, &f, source)).await
+    }
+
+    /// Stores what is known of a symbol; a `None` never erases.
+    pub async fn metadata(&self, symbol: Symbol, m: Metadata, source: SourceId) -> Result<(), StoreError> {
+        self.submit(1, move |l| facts::metadata(l, symbol, &m, source)).await
+    }
+
+    /// Stores a resolved IB contract.
+    pub async fn contract(&self, c: ContractId) -> Result<(), StoreError> {
+        self.submit(1, move |l| facts::contract(l, c)).await
+    }
+
+    /// Records requests, keeping the newest 20 of each series.
+    pub async fn attempts(&self, v: Vec<Attempt>) -> Result<(), StoreError> {
+        self.submit(v.len(), move |l| progress::attempts(l, &v)).await
+    }
+
+    /// Records what was tried for series, and how it ended.
+    pub async fn series(&self, v: Vec<SeriesUpdate>) -> Result<(), StoreError> {
+        self.submit(v.len(), move |l| progress::series(l, &v)).await
+    }
+
+    /// Records spans that hold nothing. Overlapping and adjacent spans of one series and source become one; asking an
+    /// overlapping span again counts up its `times`.
+    pub async fn empty_spans(&self, v: Vec<EmptySpan>) -> Result<(), StoreError> {
+        self.submit(v.len(), move |l| progress::empty_spans(l, &v)).await
+    }
+
+    /// Logs findings. One that is open is brought up to date, one that an operator accepted or dismissed is not
+    /// opened again. Hiding severities quarantine the covered bars, or block the series.
+    pub async fn issues(&self, found: Vec<Issue>, run_id: Option<i64>) -> Result<IssueReport, StoreError> {
+        self.submit(found.len(), move |l| issues::log(l, &found, run_id)).await
+    }
+
+    /// As [`Writer::issues`] after `checks` looked at `window` (`[start, end)`) of `series`: open findings of these
+    /// checks that lie in the window, or cover the series, and were not found again are resolved as fixed, and their
+    /// bars shown.
+    pub async fn reconcile(
+        &self,
+        series: Series,
+        checks: Vec<u8>,
+        window: (i64, i64),
+        found: Vec<Issue>,
+        run_id: Option<i64>,
+    ) -> Result<IssueReport, StoreError> {
+        self.submit(found.len(), move |l| issues::reconcile(l, series, &checks, window, &found, run_id)).await
+    }
+
+    /// Settles a finding. `Accepted` and `Fixed` show its bars again, unless another finding hides them.
+    pub async fn resolve(&self, id: i64, r: Resolution, note: String) -> Result<StoredIssue, StoreError> {
+        self.submit(1, move |l| issues::resolve(l, id, r, &note)).await
+    }
+
+    /// Makes the stored universe equal to `u`: symbols, names, which are active, and the history of their sectors.
+    pub async fn sync_universe(&self, u: Universe) -> Result<(), StoreError> {
+        self.submit(u.instruments.len(), move |l| universe::sync(l, &u)).await
+    }
+
+    /// Records the start of a run and gives its id.
+    pub async fn begin_run(&self, spec_json: String) -> Result<i64, StoreError> {
+        self.submit(1, move |l| progress::begin_run(l, &spec_json)).await
+    }
+
+    /// Records the end of a run.
+    pub async fn finish_run(&self, id: i64, s: RunState, summary_json: Option<String>, error: Option<String>) -> Result<(), StoreError> {
+        self.submit(1, move |l| progress::finish_run(l, id, s, summary_json.as_deref(), error.as_deref())).await
+    }
+
+    /// Marks runs that an earlier process left `running` as lost, and gives their ids.
+    pub async fn mark_lost_runs(&self) -> Result<Vec<i64>, StoreError> {
+        self.submit(1, progress::mark_lost_runs).await
+    }
+
+    /// Sets a key of `db_metadata`.
+    pub async fn set_meta(&self, key: String, value: String) -> Result<(), StoreError> {
+        self.submit(1, move |l| l.set_meta(&key, &value)).await
+    }
+
+    /// Moves the write-ahead log into the database file and empties it. Readers in the middle of a long read keep
+    /// part of it back; that is no error.
+    pub async fn checkpoint(&self) -> Result<(), StoreError> {
+        let (ack, done) = oneshot::channel();
+        self.queue.send(Message::Checkpoint(ack)).await.map_err(|_| StoreError::WriterGone)?;
+        done.await.unwrap_or(Err(StoreError::WriterGone))
+    }
+
+    /// Commands waiting.
+    pub fn queue_depth(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
+
+    /// How long the thread has been at its current piece of work; zero when it waits for one, [`Duration::MAX`] when
+    /// it has stopped.
+    pub fn heartbeat_age(&self) -> Duration {
+        if self.queue.is_closed() { Duration::MAX } else { self.pulse.age() }
+    }
+
+    /// Finishes what is queued, checkpoints, closes the file and frees the folder. Other handles then get
+    /// [`StoreError::WriterGone`].
+    pub async fn close(self) -> Result<(), StoreError> {
+        let (ack, done) = oneshot::channel();
+        self.queue.send(Message::Close(ack)).await.map_err(|_| StoreError::WriterGone)?;
+        done.await.unwrap_or(Err(StoreError::WriterGone))
+    }
+}

@@ -1,0 +1,208 @@
+//! The writer thread: group commit.
+//!
+//! Queued commands run in one transaction, each in a savepoint, and are acknowledged together once the transaction
+//! is on disk: an acknowledgement means durable. A command that fails is rolled back alone. When SQLite had to roll
+//! the whole transaction back (disk full), the commands run again one by one, so that each gets its own answer.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::ledger::Ledger;
+use crate::market::Clock;
+use crate::store::master::{StoreError, lock::FolderLock};
+
+/// At most this many commands, or about this many rows, share a transaction: large enough that the disk flush is
+/// small beside the work, small enough that the first command does not wait long for its acknowledgement.
+const GROUP_COMMANDS: usize = 64;
+const GROUP_ROWS: usize = 20_000;
+
+type Ack<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// What handles send.
+pub(super) enum Message {
+    /// Runs inside a transaction.
+    Work(Box<dyn Task>),
+    /// Empties the write-ahead log.
+    Checkpoint(Ack<()>),
+    /// Ends the thread.
+    Close(Ack<()>),
+}
+
+/// A command whose result type is hidden.
+pub(super) trait Task: Send {
+    /// Its share of the group's rows.
+    fn rows(&self) -> usize;
+    /// Does the work. It is done again when its transaction was rolled back.
+    fn apply(&mut self, ledger: &mut Ledger) -> Result<(), StoreError>;
+    /// Tells the caller.
+    fn settle(self: Box<Self>, end: Result<(), StoreError>);
+}
+
+/// A closure over the ledger, and the way back to the caller.
+pub(super) struct Job<T, F> {
+    rows: usize,
+    work: F,
+    value: Option<T>,
+    ack: Ack<T>,
+}
+
+impl<T, F> Job<T, F> {
+    pub fn new(rows: usize, work: F, ack: Ack<T>) -> Self {
+        Self { rows, work, value: None, ack }
+    }
+}
+
+impl<T: Send, F: FnMut(&mut Ledger) -> Result<T, StoreError> + Send> Task for Job<T, F> {
+    fn rows(&self) -> usize {
+        self.rows
+    }
+
+    fn apply(&mut self, ledger: &mut Ledger) -> Result<(), StoreError> {
+        self.value = Some((self.work)(ledger)?);
+        Ok(())
+    }
+
+    fn settle(self: Box<Self>, end: Result<(), StoreError>) {
+        let Self { value, ack, .. } = *self;
+        // A caller that went away has no use for the answer; the rows are stored all the same.
+        let _ = ack.send(end.and_then(|()| value.ok_or(StoreError::WriterGone)));
+    }
+}
+
+/// When the thread took up its current work.
+pub(super) struct Pulse {
+    clock: Arc<dyn Clock>,
+    // Milliseconds of the monotonic clock plus one; 0 while the thread waits.
+    since: AtomicU64,
+}
+
+impl std::fmt::Debug for Pulse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pulse").field("since", &self.since).finish_non_exhaustive()
+    }
+}
+
+impl Pulse {
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, since: AtomicU64::new(0) }
+    }
+
+    pub fn age(&self) -> Duration {
+        match self.since.load(Ordering::Relaxed) {
+            0 => Duration::ZERO,
+            t => self.clock.mono().saturating_sub(Duration::from_millis(t - 1)),
+        }
+    }
+
+    fn begin(&self) {
+        self.since.store(self.clock.mono().as_millis() as u64 + 1, Ordering::Relaxed);
+    }
+
+    fn rest(&self) {
+        self.since.store(0, Ordering::Relaxed);
+    }
+}
+
+/// The body of the thread; returns when told to close, or when the last handle is gone.
+pub(super) fn run(mut ledger: Ledger, lock: FolderLock, mut commands: mpsc::Receiver<Message>, pulse: &Pulse) {
+    let mut next = commands.blocking_recv();
+    let closing = loop {
+        pulse.begin();
+        match next.take() {
+            None => break None,
+            Some(Message::Close(ack)) => break Some(ack),
+            Some(Message::Checkpoint(ack)) => {
+                let _ = ack.send(ledger.checkpoint());
+            }
+            Some(Message::Work(first)) => {
+                let (tasks, rest) = gather(first, &mut commands);
+                commit(&mut ledger, tasks);
+                next = rest;
+            }
+        }
+        if next.is_none() {
+            pulse.rest();
+            next = commands.blocking_recv();
+        }
+    };
+    let end = ledger.close();
+    drop(lock);
+    // Closing the channel before the answer: who sees the answer also sees the writer gone.
+    drop(commands);
+    match closing {
+        Some(ack) => drop(ack.send(end)),
+        None => {
+            if let Err(e) = end {
+                tracing::error!(target: "store", error = %e, "The database did not close cleanly");
+            }
+        }
+    }
+}
+
+/// Takes what is queued behind `first`, up to the size of a group; gives back a message of another kind that ended it.
+fn gather(first: Box<dyn Task>, commands: &mut mpsc::Receiver<Message>) -> (Vec<Box<dyn Task>>, Option<Message>) {
+    let mut rows = first.rows();
+    let mut tasks = vec![first];
+    while tasks.len() < GROUP_COMMANDS && rows < GROUP_ROWS {
+        match commands.try_recv() {
+            Ok(Message::Work(task)) => {
+                rows += task.rows();
+                tasks.push(task);
+            }
+            Ok(other) => return (tasks, Some(other)),
+            Err(_) => break,
+        }
+    }
+    (tasks, None)
+}
+
+fn commit(ledger: &mut Ledger, mut tasks: Vec<Box<dyn Task>>) {
+    let ends = match together(ledger, &mut tasks) {
+        Ok(ends) => ends,
+        Err(e) if tasks.len() == 1 => vec![Err(e)],
+        Err(e) => {
+            tracing::warn!(target: "store", commands = tasks.len(), error = %e, "Transaction rolled back, its commands run one by one");
+            tasks.iter_mut().map(|t| together(ledger, std::slice::from_mut(t)).and_then(|mut ends| ends.pop().unwrap_or(Ok(())))).collect()
+        }
+    };
+    for (task, end) in tasks.into_iter().zip(ends) {
+        if let Err(e) = &end {
+            tracing::warn!(target: "store", error = %e, "Write refused");
+        }
+        task.settle(end);
+    }
+}
+
+/// Runs the tasks in one transaction. `Err` means that nothing of it was stored; otherwise each task has its own end.
+fn together(ledger: &mut Ledger, tasks: &mut [Box<dyn Task>]) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+    let ends = attempt(ledger, tasks);
+    if ends.is_err() {
+        ledger.abandon();
+    }
+    ends
+}
+
+fn attempt(ledger: &mut Ledger, tasks: &mut [Box<dyn Task>]) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+    ledger.sql("BEGIN IMMEDIATE")?;
+    let mut ends = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        ledger.sql("SAVEPOINT task")?;
+        let end = task.apply(ledger);
+        if let Err(e) = end {
+            if ledger.rolled_back() {
+                return Err(e);
+            }
+            ledger.sql("ROLLBACK TO task")?;
+            ledger.forget();
+            ends.push(Err(e));
+        } else {
+            ends.push(Ok(()));
+        }
+        ledger.sql("RELEASE task")?;
+    }
+    ledger.sql("COMMIT")?;
+    Ok(ends)
+}
