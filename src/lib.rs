@@ -3,9 +3,12 @@
 //! Houses, lowest first: `market` <- `store` <- `sources` <- `ingest` <- `engine` <- `control` <- `console`, `cli`.
 //! `sim` is used by `cli`, the demo and the tests, never by production paths. docs/ARCHITECTURE.md draws the picture.
 
+pub mod cli;
 pub mod config;
+pub mod console;
 pub mod control;
 pub mod engine;
+pub mod export;
 pub mod ingest;
 pub mod market;
 pub mod sim;

@@ -237,12 +237,13 @@ fn origins_of(settings: &Settings, leaves: &[Leaf], origins: Vec<Origin>) -> BTr
 }
 
 impl Settings {
-    /// Every key by dotted path with its value, in the order of the tables.
+    /// Every key by dotted path with its value, as a TOML file would list them: a table's own keys before its tables.
     pub fn leaves(&self) -> Vec<(String, Value)> {
         fn walk(path: &str, value: Value, out: &mut Vec<(String, Value)>) {
             match value {
                 Value::Object(map) => {
-                    for (k, v) in map {
+                    let (tables, own): (Vec<_>, Vec<_>) = map.into_iter().partition(|(_, v)| v.is_object());
+                    for (k, v) in own.into_iter().chain(tables) {
                         walk(&if path.is_empty() { k } else { format!("{path}.{k}") }, v, out);
                     }
                 }

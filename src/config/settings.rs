@@ -165,7 +165,7 @@ impl Default for IngestSettings {
                 (Timeframe::M30, Lookback::days(366)),
                 (Timeframe::D1, Lookback::days(3653)),
             ]),
-            workers: 8,
+            workers: 16,
             reask_empty_days: 7,
             settle_minutes: 15,
             fundamentals_every_hours: 20,

@@ -2,14 +2,24 @@
 //!
 //! It knows no terminal and no HTTP. `control` wraps it in a client; `console` and `cli` see only that client.
 
+mod active;
+mod alerts;
 mod command;
+mod contracts;
+mod details;
+mod dispatch;
+pub mod freshness;
+mod host;
 mod logs;
+mod owner;
 mod query;
 mod snapshot;
+mod start;
 
 pub use command::{Ack, Command, CommandError, Envelope, Request};
 pub use logs::{LogFilter, LogLevel, LogRecord, LogRing};
 pub use query::{CoverageCell, CoverageState, Query, QueryError, Reply, SeriesDetail};
 pub use snapshot::{Alert, AlertLevel, CellState, HostStats, Market, RunProgress, RunView, SeriesCell, Snapshot};
+pub use start::{DATABASE, Engine, EngineError, EngineOptions};
 
 pub use crate::ingest::{IngestSpec, PlanSummary, RunSummary};

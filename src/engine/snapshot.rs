@@ -182,7 +182,7 @@ pub struct Snapshot {
     /// Newest log record.
     pub log_seq: u64,
     /// Open data-quality findings that hide data.
-    pub quarantined: u32,
+    pub quarantined: u64,
     /// All open findings.
-    pub issues: u32,
+    pub issues: u64,
 }

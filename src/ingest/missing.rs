@@ -72,8 +72,9 @@ impl Rules {
     }
 
     /// Spans closer than this are fetched as one: a request costs more than the bars in between.
+    /// A week reaches over any weekend and closure, so that neighbouring sessions are never torn apart.
     const fn merge_distance(&self) -> i64 {
-        if self.timeframe.is_intraday() { 2 * DAY } else { 90 * DAY }
+        if self.timeframe.is_intraday() { 7 * DAY } else { 90 * DAY }
     }
 
     fn close_of(&self, stamp: i64) -> i64 {

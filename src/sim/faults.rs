@@ -7,12 +7,12 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 
-use strum::{Display, EnumIter, EnumString, IntoEnumIterator, IntoStaticStr};
+use strum::{Display, EnumIter, EnumMessage, EnumString, IntoEnumIterator, IntoStaticStr};
 
 use crate::market::Symbol;
 
-/// What can go wrong. The text is the name in kebab case, except where Yahoo's own status is the name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumString, EnumIter, IntoStaticStr)]
+/// What can go wrong; `nightdesk sim --list-faults` prints these descriptions. The text is the name in kebab case, except where Yahoo's own status is the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumString, EnumIter, EnumMessage, IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
 pub enum FaultName {
     /// IB: the connection is closed as soon as it is accepted.

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 
 use super::market::Profile;
 use super::{Generator, Replay};
-use crate::market::{Actions, Bars, Instrument, Symbol, Timeframe, Universe};
+use crate::market::{Actions, AssetClass, Bars, Instrument, Split, Symbol, Timeframe, Universe};
 
 /// A universe with the prices behind it.
 #[derive(Debug)]
@@ -55,6 +55,21 @@ impl MarketFeed {
         match self.replay.get(instrument.symbol) {
             Some(recorded) => recorded.actions(instrument.calendar(), now),
             None => self.generator.actions(instrument, now),
+        }
+    }
+
+    /// Announces a 4:1 split that goes ex on the next session after `now`, of `symbol` or else of the first stock: the
+    /// fault `split-tonight`. Symbols that are replayed or never split are left alone.
+    pub fn split_tonight(&self, symbol: Option<Symbol>, now: i64) {
+        let chosen = match symbol {
+            Some(symbol) => self.instrument(symbol),
+            None => self.universe.instruments.iter().find(|i| i.asset == AssetClass::Stock),
+        };
+        let Some(instrument) = chosen.filter(|i| i.asset == AssetClass::Stock) else { return };
+        if let Some(session) = instrument.calendar().next_open(now) {
+            let split = Split { ex_date: session.date, numerator: 4.0, denominator: 1.0 };
+            self.generator.announce_split(instrument.symbol, split);
+            tracing::info!(target: "sim", symbol = %instrument.symbol, ex_date = %session.date, "A 4:1 split is announced");
         }
     }
 

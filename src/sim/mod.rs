@@ -4,10 +4,13 @@
 //! production path depends on this house.
 
 mod clock;
+pub mod demo;
 pub mod faults;
 mod feed;
+pub mod ib;
 pub mod market;
 pub mod replay;
+pub mod yahoo;
 
 pub use clock::OffsetClock;
 pub use faults::{Fault, FaultName, Faults};

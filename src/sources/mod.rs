@@ -4,7 +4,9 @@
 //! and never panics; it knows nothing of the database.
 
 mod backoff;
+mod breaker;
 pub mod file;
+pub mod hybrid;
 pub mod ib;
 mod outcome;
 mod status;

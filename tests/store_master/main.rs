@@ -1,5 +1,14 @@
 //! The master database over real files: what is written is what is read, whatever happens in between.
+#![cfg(test)]
 
+mod care;
+mod digests;
+mod durability;
+mod facts;
+mod guarding;
+mod opening;
+mod quality;
+mod reading;
 mod writing;
 
 use std::path::PathBuf;
@@ -33,6 +42,11 @@ impl Desk {
 
     fn writer(&self) -> Writer {
         Writer::open(&self.db(), self.options()).unwrap()
+    }
+
+    /// A connection without our guards, as another program would open it.
+    fn foreign(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.db()).unwrap()
     }
 
     fn reader(&self) -> Reader {

@@ -44,6 +44,13 @@ fn a_complete_store_wants_nothing_on_the_weekend() {
 }
 
 #[test]
+fn a_first_fill_of_half_hours_is_one_span_over_weekends_and_closures() {
+    let now = at(2001, 10, 5, 22, 0);
+    let wants = wanted(&rules(Timeframe::M30, at(2001, 8, 1, 0, 0), now), &Known::default());
+    assert_eq!(wants.len(), 1, "{wants:?}");
+}
+
+#[test]
 fn a_top_up_overlaps_two_bars() {
     let now = at(2024, 3, 1, 22, 0);
     let r = rules(Timeframe::D1, day(2024, 1, 1), now);

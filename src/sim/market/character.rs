@@ -70,7 +70,7 @@ impl Character {
         let drift = s.between(0.01, 0.11) / 252.0;
         let beta = s.between(0.6, 1.5);
         let sigma = s.between(0.14, 0.40) / 252.0_f64.sqrt();
-        let turnover = 2.0e7 * 200.0_f64.powf(s.uniform());
+        let turnover = 1.0e8 * 60.0_f64.powf(s.uniform());
         let pays = s.uniform() < 0.65;
         let dividend_yield = if pays { s.between(0.004, 0.045) } else { 0.0 };
         let dividend_month = s.below(3) as u32;

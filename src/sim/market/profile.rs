@@ -38,6 +38,36 @@ const INDUSTRIES: [(&str, &str); 11] = [
     ("Communication", "Internet Content & Information"),
 ];
 
+/// A company's yearly figures, in the currency; `book` is per share.
+struct Books {
+    revenue: f64,
+    gross: f64,
+    ebitda: f64,
+    net_income: f64,
+    cash: f64,
+    debt: f64,
+    book: f64,
+    operating_cash: f64,
+}
+
+impl Books {
+    fn draw(s: &mut Stream, market_cap: f64, shares: f64) -> Self {
+        let revenue = market_cap / s.between(1.0, 9.0);
+        let gross = revenue * s.between(0.3, 0.75);
+        let ebitda = gross * s.between(0.4, 0.7);
+        Self {
+            revenue,
+            gross,
+            ebitda,
+            net_income: ebitda * s.between(0.4, 0.7),
+            cash: revenue * s.between(0.1, 0.5),
+            debt: revenue * s.between(0.1, 0.8),
+            book: market_cap / s.between(1.2, 12.0) / shares,
+            operating_cash: ebitda * s.between(0.7, 0.95),
+        }
+    }
+}
+
 const CITIES: [&str; 6] = ["New York", "Austin", "Seattle", "Chicago", "Boston", "Minneapolis"];
 
 impl Generator {
@@ -71,15 +101,8 @@ impl Generator {
         let mut quarter = Stream::new(&[self.seed, key, 8, now.div_euclid(91 * DAY).unsigned_abs()]);
         let shares = (1.2e8 * 40.0_f64.powf(s.uniform())).round();
         let market_cap = shares * price;
-        let revenue = market_cap / s.between(1.0, 9.0);
-        let gross = revenue * s.between(0.3, 0.75);
-        let ebitda = gross * s.between(0.4, 0.7);
-        let net_income = ebitda * s.between(0.4, 0.7);
-        let eps = net_income / shares;
-        let (cash, debt) = (revenue * s.between(0.1, 0.5), revenue * s.between(0.1, 0.8));
-        let enterprise = market_cap + debt - cash;
-        let book = market_cap / s.between(1.2, 12.0) / shares;
-        let operating_cash = ebitda * s.between(0.7, 0.95);
+        let Books { revenue, gross, ebitda, net_income, cash, debt, book, operating_cash } = Books::draw(&mut s, market_cap, shares);
+        let (eps, enterprise) = (net_income / shares, market_cap + debt - cash);
         let float_share = s.between(0.85, 0.99);
         let shorted = (shares * s.between(0.005, 0.06) * quarter.between(0.9, 1.1)).round();
         let growth = quarter.between(-0.08, 0.22);
@@ -89,8 +112,7 @@ impl Generator {
         let beta = super::character::Character::of(self.seed, instrument).beta;
         // A few companies lack a figure, as they do at the vendor.
         let peg = (s.uniform() > 0.08).then(|| forward / (100.0 * growth.max(0.02)));
-        let tax_rate = s.between(0.02, 0.12);
-        let values: [Option<f64>; METRICS.len()] = [
+        [
             Some(market_cap.round()),
             Some(enterprise.round()),
             Some(trailing),
@@ -102,7 +124,7 @@ impl Generator {
             Some(enterprise / ebitda),
             Some(net_income / revenue),
             Some(ebitda * 0.85 / revenue),
-            Some(tax_rate),
+            Some(s.between(0.02, 0.12)),
             Some(net_income / (book * shares)),
             Some(revenue.round()),
             Some(revenue / shares),
@@ -128,8 +150,7 @@ impl Generator {
             Some(shares),
             (paid > 0.0).then(|| paid / price),
             Some((paid / eps).max(0.0)),
-        ];
-        values
+        ]
     }
 
     fn trailing_dividends(&self, instrument: &Instrument, now: i64) -> f64 {

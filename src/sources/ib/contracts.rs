@@ -48,7 +48,14 @@ pub(super) const CRYPTO_VENUES: [&str; 2] = ["PAXOS", "ZEROHASH"];
 pub(super) struct Contracts {
     book: Arc<dyn ContractBook>,
     /// One cell a symbol, so that several timeframes of one symbol ask once.
-    cells: Mutex<HashMap<Symbol, Arc<OnceCell<Contract>>>>,
+    cells: Mutex<HashMap<Symbol, Entry>>,
+}
+
+#[derive(Clone, Default)]
+struct Entry {
+    contract: Arc<OnceCell<Contract>>,
+    /// IB did not know the id from the book: it is looked up again.
+    distrusted: bool,
 }
 
 impl Contracts {
@@ -65,28 +72,33 @@ impl Contracts {
     where
         F: Future<Output = Outcome<Vec<ContractDetails>>> + Send,
     {
-        let cell = self.cell(instrument.symbol);
-        cell.get_or_try_init(|| async {
-            // The book does not say on which venue a coin trades; a coin is looked up once a process.
-            if let (AssetClass::Stock, Some(known)) = (instrument.asset, self.book.get(instrument.symbol)) {
-                return Ok(by_id(instrument, known.con_id, "SMART"));
-            }
-            let details = find(instrument, look_up).await?;
-            let id = details.contract.contract_id;
-            self.book.put(ContractId { symbol: instrument.symbol, con_id: id });
-            tracing::debug!(target: "ib", symbol = %instrument.symbol, con_id = id, "Contract resolved");
-            Ok(by_id(instrument, id, venue(instrument.asset, &details)))
-        })
-        .await
-        .cloned()
+        let Entry { contract, distrusted } = self.entry(instrument.symbol);
+        contract
+            .get_or_try_init(|| async {
+                // The book does not say on which venue a coin trades; a coin is looked up once a process.
+                if instrument.asset == AssetClass::Stock
+                    && !distrusted
+                    && let Some(known) = self.book.get(instrument.symbol)
+                {
+                    return Ok(by_id(instrument, known.con_id, "SMART"));
+                }
+                let details = find(instrument, look_up).await?;
+                let id = details.contract.contract_id;
+                self.book.put(ContractId { symbol: instrument.symbol, con_id: id });
+                tracing::debug!(target: "ib", symbol = %instrument.symbol, con_id = id, "Contract resolved");
+                Ok(by_id(instrument, id, venue(instrument.asset, &details)))
+            })
+            .await
+            .cloned()
     }
 
-    /// Forgets a contract that IB no longer knows, so that it is looked up anew.
-    pub(super) fn forget(&self, symbol: Symbol) {
-        self.cells.lock().unwrap_or_else(PoisonError::into_inner).remove(&symbol);
+    /// Forgets a contract that IB no longer knows, whatever the book says, so that it is looked up anew.
+    pub(super) fn distrust(&self, symbol: Symbol) {
+        let entry = Entry { distrusted: true, ..Entry::default() };
+        self.cells.lock().unwrap_or_else(PoisonError::into_inner).insert(symbol, entry);
     }
 
-    fn cell(&self, symbol: Symbol) -> Arc<OnceCell<Contract>> {
+    fn entry(&self, symbol: Symbol) -> Entry {
         self.cells.lock().unwrap_or_else(PoisonError::into_inner).entry(symbol).or_default().clone()
     }
 }
@@ -238,6 +250,9 @@ mod tests {
         let next = Contracts::new(book);
         assert_eq!(next.resolve(&aapl, look_up).await.unwrap().contract_id, 265_598);
         assert_eq!(asked.load(Ordering::SeqCst), 1, "the book answers");
+        next.distrust(aapl.symbol);
+        assert_eq!(next.resolve(&aapl, look_up).await.unwrap().contract_id, 265_598);
+        assert_eq!(asked.load(Ordering::SeqCst), 2, "a distrusted id is looked up again");
     }
 
     #[tokio::test]

@@ -25,6 +25,7 @@ pub(super) struct Meter {
     state: Mutex<State>,
     dirty: Notify,
     publish: watch::Sender<SourceStatus>,
+    pacer: Arc<Pacer>,
     clock: Arc<dyn Clock>,
 }
 
@@ -58,7 +59,7 @@ pub(super) enum Tally<'a> {
 }
 
 impl Meter {
-    pub(super) fn new(endpoint: String, messages_per_second: u32, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(endpoint: String, messages_per_second: u32, pacer: Arc<Pacer>, clock: Arc<dyn Clock>) -> Self {
         let mut status = SourceStatus::new(SourceId::Ib, endpoint);
         status.requests_per_second_limit = messages_per_second as f32;
         let state = State {
@@ -75,7 +76,7 @@ impl Meter {
             newest: 0,
             epoch: Instant::now(),
         };
-        Self { state: Mutex::new(state), dirty: Notify::new(), publish: watch::Sender::new(status), clock }
+        Self { state: Mutex::new(state), dirty: Notify::new(), publish: watch::Sender::new(status), pacer, clock }
     }
 
     pub(super) fn subscribe(&self) -> watch::Receiver<SourceStatus> {
@@ -139,7 +140,8 @@ impl Meter {
         }
         s.session = session;
         drop(s);
-        self.dirty.notify_one();
+        // Rare, and what the breaker looks at: shown without delay.
+        self.publish_now();
     }
 
     /// Takes in a notice that belongs to no request.
@@ -161,9 +163,9 @@ impl Meter {
 
     /// Publishes until `stop`: at once after a quiet spell, then at most every [`CALM`], and once a second while the
     /// history still moves.
-    pub(super) async fn run(&self, pacer: &Pacer, stop: &CancellationToken) {
+    pub(super) async fn run(&self, stop: &CancellationToken) {
         loop {
-            let moving = self.publish_now(pacer);
+            let moving = self.publish_now();
             let next = async {
                 if moving {
                     tokio::select! { () = self.dirty.notified() => {}, () = sleep(Duration::from_secs(1)) => {} }
@@ -177,12 +179,12 @@ impl Meter {
                 tokio::select! { () = stop.cancelled() => break, () = sleep(CALM) => {} }
             }
         }
-        self.publish_now(pacer);
+        self.publish_now();
     }
 
     /// Publishes, and tells whether the figures will change by themselves.
-    fn publish_now(&self, pacer: &Pacer) -> bool {
-        let gauge = pacer.gauge();
+    fn publish_now(&self) -> bool {
+        let gauge = self.pacer.gauge();
         let now = self.clock.now();
         let mut s = self.lock();
         s.roll();
@@ -262,17 +264,17 @@ mod tests {
     use super::*;
     use crate::market::ManualClock;
 
-    fn meter() -> (Arc<Meter>, Arc<Pacer>) {
-        (Arc::new(Meter::new("127.0.0.1:1".into(), 40, ManualClock::at(1_000))), Arc::new(Pacer::new(Limits::default())))
+    fn meter() -> Arc<Meter> {
+        Arc::new(Meter::new("127.0.0.1:1".into(), 40, Arc::new(Pacer::new(Limits::default())), ManualClock::at(1_000)))
     }
 
     #[tokio::test(start_paused = true)]
     async fn figures_reach_the_watch_and_the_history_moves_on() {
-        let (meter, pacer) = meter();
+        let meter = meter();
         let stop = CancellationToken::new();
         let task = tokio::spawn({
-            let (meter, pacer, stop) = (meter.clone(), pacer.clone(), stop.clone());
-            async move { meter.run(&pacer, &stop).await }
+            let (meter, stop) = (meter.clone(), stop.clone());
+            async move { meter.run(&stop).await }
         });
         let mut rx = meter.subscribe();
         for ms in 1..=100 {
@@ -292,15 +294,15 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn three_silences_degrade_and_an_answer_heals() {
-        let (meter, pacer) = meter();
+        let meter = meter();
         meter.session(LinkState::Up);
         for _ in 0..3 {
-            meter.ended(&Tally::TimedOut("AAPL 1m: no answer in time"), Duration::from_secs(60));
+            meter.ended(&Tally::TimedOut("AAPL 1m: no answer in time"), Duration::from_mins(1));
         }
-        meter.publish_now(&pacer);
+        meter.publish_now();
         assert_eq!(meter.subscribe().borrow().link, LinkState::Degraded { reason: "historical data farm silent".into() });
         meter.ended(&Tally::Answered(0), Duration::from_secs(1));
-        meter.publish_now(&pacer);
+        meter.publish_now();
         assert_eq!(meter.subscribe().borrow().link, LinkState::Up);
     }
 }

@@ -67,16 +67,16 @@ impl IbSource {
             client_id: settings.client_id,
             client_ids: settings.client_ids,
         };
-        let meter = Arc::new(Meter::new(address.endpoint.clone(), settings.messages_per_second, clock.clone()));
         let pacer = Arc::new(Pacer::new(tuning.limits(settings)));
+        let meter = Arc::new(Meter::new(address.endpoint.clone(), settings.messages_per_second, pacer.clone(), clock.clone()));
         let session = Arc::new(Session::new(address, tuning.patience(), meter.clone(), pacer.clone(), clock.clone(), stop.clone()));
         let supervisor = tokio::spawn({
             let session = session.clone();
             async move { session.supervise().await }
         });
         let publisher = tokio::spawn({
-            let (meter, pacer, stop) = (meter.clone(), pacer.clone(), stop.clone());
-            async move { meter.run(&pacer, &stop).await }
+            let (meter, stop) = (meter.clone(), stop.clone());
+            async move { meter.run(&stop).await }
         });
         Arc::new(Self {
             session,
@@ -113,7 +113,8 @@ impl IbSource {
             Outcome::Empty(_) => (Tally::Answered(0), Feedback::Answered),
             Outcome::Pacing(f) => (Tally::TooFast(&f.message), Feedback::TooFast),
             Outcome::Transient(f) if late => (Tally::TimedOut(&f.message), Feedback::TimedOut),
-            Outcome::Transient(f) | Outcome::NotEntitled(f) | Outcome::UnknownSymbol(f) | Outcome::BadRequest(f) | Outcome::Schema(f) => {
+            Outcome::Transient(f) => (Tally::Failed(&f.message), Feedback::Failed),
+            Outcome::NotEntitled(f) | Outcome::UnknownSymbol(f) | Outcome::BadRequest(f) | Outcome::Schema(f) => {
                 (Tally::Failed(&f.message), Feedback::Answered)
             }
         };
@@ -124,39 +125,56 @@ impl IbSource {
         feedback
     }
 
-    /// One historical request: permit, wire, time limit, feedback.
-    async fn historical(&self, client: &Arc<Client>, contract: &Contract, shape: &Shape, what: &str) -> Outcome<HistoricalData> {
-        let mut identity = Some(identity(contract, shape));
+    /// One historical request: permit, wire, time limit, feedback. `None` when there is nothing to ask for.
+    async fn historical(&self, contract: &Contract, request: &CandleRequest, what: &str) -> Option<Outcome<HistoricalData>> {
+        let shape = || request::shape(request.instrument.asset, request.timeframe, request.window, self.clock.now());
+        let mut adopted = false;
         loop {
-            let burst = Some(Burst { con_id: contract.contract_id, route: hash(&(contract.exchange.as_str(), shape.what.to_string())) });
-            let permit = self.pacer.acquire(&Ask { burst, identity }).await;
+            let permit = self.pacer.acquire(&ask(contract, &shape()?, adopted)).await;
+            // The wait may have been long: "now" has moved, and the session may be another one.
+            let shape = shape()?;
+            let client = match self.session.client().await {
+                Ok(c) => c,
+                Err(f) => return Some(Outcome::Transient(f)),
+            };
             self.meter.sent();
             let began = Instant::now();
             // Dropping the future at the limit, or with ours, sends the withdrawal.
-            let answer = timeout(self.request_timeout, fetch(client, contract, shape)).await;
-            let error = match answer {
+            let error = match timeout(self.request_timeout, fetch(&client, contract, &shape)).await {
                 Ok(Ok(data)) => {
                     let outcome = Outcome::Data(data);
                     permit.finish(self.tally(&outcome, |d| d.bars.len(), began.elapsed()));
-                    return outcome;
+                    return Some(outcome);
                 }
                 Ok(Err(e)) => e,
                 Err(_) => ibapi::Error::Timeout,
             };
             if error.is_connection_lost() || matches!(error, ibapi::Error::ConnectionFailed) {
-                self.session.report_broken(client);
+                self.session.report_broken(&client);
             }
             let outcome = classify(&error, what);
             permit.finish(self.tally(&outcome, |_: &HistoricalData| 0, began.elapsed()));
-            match error {
-                ibapi::Error::UnsupportedTimeZone(zone) if identity.is_some() => {
+            match (error, outcome) {
+                (ibapi::Error::UnsupportedTimeZone(zone), _) if !adopted => {
                     adopt_zone(&zone);
-                    identity = None;
+                    adopted = true;
                 }
-                _ => return outcome,
+                (_, Outcome::Pacing(f)) => return Some(Outcome::Pacing(Fault { retry_after: self.pacer.gauge().penalty, ..f })),
+                (_, outcome) => return Some(outcome),
             }
         }
     }
+}
+
+/// What the pacer needs to know of a request. A repeat after an adopted zone is our own doing and exempt.
+fn ask(contract: &Contract, shape: &Shape, repeat: bool) -> Ask {
+    let route = hash(&(contract.exchange.as_str(), shape.what.to_string()));
+    let burst = Some(Burst { con_id: contract.contract_id, route });
+    let identity = (!repeat).then(|| {
+        let ending = shape.ending.map(time::OffsetDateTime::unix_timestamp);
+        hash(&(contract.contract_id, route, shape.bar_size.to_string(), shape.duration.to_string(), ending))
+    });
+    Ask { burst, identity }
 }
 
 /// The crate refuses a whole answer when the zone named in its end marker is unknown to it. Nothing here reads that
@@ -173,11 +191,6 @@ async fn fetch(client: &Client, contract: &Contract, shape: &Shape) -> Result<Hi
         Some(at) => request.ending(at).fetch().await,
         None => request.fetch().await,
     }
-}
-
-fn identity(contract: &Contract, shape: &Shape) -> u64 {
-    let ending = shape.ending.map(time::OffsetDateTime::unix_timestamp);
-    hash(&(contract.contract_id, shape.bar_size.to_string(), shape.what.to_string(), shape.duration.to_string(), ending))
 }
 
 fn hash(value: &impl Hash) -> u64 {
@@ -222,12 +235,11 @@ impl Source for IbSource {
             Ok(c) => c,
             Err(o) => return o.map(|()| Fetched::default()),
         };
-        let Some(shape) = request::shape(instrument.asset, *timeframe, *window, self.clock.now()) else {
+        let Some(outcome) = self.historical(&contract, request, &what).await else {
             return Outcome::Empty(format!("{what}: the window is empty or lies in the future"));
         };
-        let outcome = self.historical(&client, &contract, &shape, &what).await;
         if matches!(outcome, Outcome::UnknownSymbol(_)) {
-            self.contracts.forget(instrument.symbol);
+            self.contracts.distrust(instrument.symbol);
         }
         let now = self.clock.now();
         match outcome {

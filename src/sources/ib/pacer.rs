@@ -31,6 +31,8 @@ pub(super) enum Feedback {
     TimedOut,
     /// A pacing error: the limit halves, and nothing is sent for a while.
     TooFast,
+    /// Failed for a reason that says nothing of our pace.
+    Failed,
 }
 
 /// The pacer's figures for the console.
@@ -113,6 +115,7 @@ impl Permit<'_> {
                 Feedback::Answered => rules.answered(),
                 Feedback::TimedOut => rules.timed_out(self.issued, now),
                 Feedback::TooFast => rules.too_fast(self.issued, now),
+                Feedback::Failed => {}
             }
             if feedback == Feedback::TimedOut {
                 // The withdrawal goes over the wire as well.
@@ -132,6 +135,10 @@ impl Permit<'_> {
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
+        if self.counted {
+            // Dropped in mid-flight: the crate sends a withdrawal.
+            self.pacer.lock().count_message(Instant::now());
+        }
         self.give_back();
     }
 }

@@ -126,8 +126,8 @@ impl Session {
             () = self.stop.cancelled() => {}
             () = self.wanted.notified() => self.sessions().await,
         }
-        self.phase.send_replace(Phase::Closed);
         self.meter.session(LinkState::Down { cause: "shut down".into(), retry_at: None });
+        self.phase.send_replace(Phase::Closed);
     }
 
     async fn sessions(&self) {
@@ -178,8 +178,9 @@ impl Session {
         let retry_at = self.clock.now() + pause.as_secs_f64().ceil() as i64;
         tracing::warn!(target: "ib", endpoint = %self.address.endpoint, %cause, retry_in_ms = pause.as_millis() as u64, "Not connected");
         let mut rx = self.phase.subscribe();
-        self.phase.send_replace(Phase::Down(cause.clone()));
-        self.meter.session(LinkState::Down { cause, retry_at: Some(retry_at) });
+        // Shown before it is felt: who fails on this phase finds the link down.
+        self.meter.session(LinkState::Down { cause: cause.clone(), retry_at: Some(retry_at) });
+        self.phase.send_replace(Phase::Down(cause));
         tokio::select! {
             () = self.stop.cancelled() => {}
             () = sleep(pause) => {}
@@ -202,10 +203,11 @@ impl Session {
                 Ok((Arc::new(client), notices))
             }
             Ok(Err(ibapi::Error::ClientIdInUse { .. })) => Err(Refusal::IdTaken),
-            Ok(Err(e)) => Err(Refusal::Other(match classify::<()>(&e, "connecting").fault() {
-                Some(f) => f.message.clone(),
-                None => e.to_string(),
-            })),
+            // A close before the handshake arrives as an end of file or, if it was quick, as a reset.
+            Ok(Err(ibapi::Error::Io(e))) if hung_up(e.kind()) => {
+                Err(Refusal::Other(refusal_text(&ibapi::Error::ConnectionRejected(e.to_string()))))
+            }
+            Ok(Err(e)) => Err(Refusal::Other(refusal_text(&e))),
             Err(_) => Err(Refusal::Other(format!(
                 "the gateway accepted the connection but did not answer within {} s; is its login complete?",
                 self.patience.connect.as_secs_f32()
@@ -215,8 +217,8 @@ impl Session {
 
     /// Serves one session to its end and says why it ended.
     async fn serve(&self, client: Arc<Client>, mut notices: NoticeStream) -> String {
-        self.phase.send_replace(Phase::Up(client.clone()));
         self.meter.session(LinkState::Up);
+        self.phase.send_replace(Phase::Up(client.clone()));
         let pulse = self.pulse(&client);
         tokio::pin!(pulse);
         let cause = loop {
@@ -300,4 +302,13 @@ impl Session {
 enum Refusal {
     IdTaken,
     Other(String),
+}
+
+fn refusal_text(error: &ibapi::Error) -> String {
+    classify::<()>(error, "connecting").fault().map_or_else(|| error.to_string(), |f| f.message.clone())
+}
+
+const fn hung_up(kind: std::io::ErrorKind) -> bool {
+    use std::io::ErrorKind;
+    matches!(kind, ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof)
 }

@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use super::chart::{Chart, Row};
 use super::limits;
 use crate::market::calendar::{bucket_date, bucket_end};
-use crate::market::{Actions, Calendar, Candle, DAY, Dividend, Split, Timeframe, date_to_ts, ts_to_date};
+use crate::market::{Actions, Calendar, Candle, DAY, Dividend, Split, Symbol, Timeframe, date_to_ts, ts_to_date};
 use crate::sources::{CandleRequest, Fault, Fetched, Outcome};
 
 /// What was left out, and why.
@@ -17,7 +17,6 @@ struct Dropped {
     incomplete: usize,
     out_of_session: usize,
     off_grid: usize,
-    outside: usize,
 }
 
 /// Checks that the answer is to the question, then turns its rows into bars.
@@ -35,7 +34,6 @@ pub(super) fn bars(chart: &Chart, request: &CandleRequest, now: i64) -> Outcome<
     for (i, row) in chart.rows.iter().enumerate() {
         let Some(stamp) = frame.stamp(row.ts, i + 1 == chart.rows.len(), &mut dropped) else { continue };
         if stamp < request.window.start || stamp >= request.window.end {
-            dropped.outside += 1;
             continue;
         }
         let Some(bar) = candle(row, stamp, frame.is_final(stamp)) else {
@@ -55,10 +53,8 @@ pub(super) fn bars(chart: &Chart, request: &CandleRequest, now: i64) -> Outcome<
 }
 
 fn same_question(chart: &Chart, request: &CandleRequest) -> Result<(), Fault> {
-    let asked = request.instrument.symbol.as_str();
-    if !chart.symbol.eq_ignore_ascii_case(asked) {
-        return Err(Fault::new(format!("asked Yahoo for {asked} and was answered for {:?}", chart.symbol)));
-    }
+    let asked = request.instrument.symbol;
+    same_symbol(chart, asked)?;
     if limits::granularity(&chart.granularity) != Some(request.timeframe) {
         return Err(Fault::new(format!(
             "asked Yahoo for {} bars of {asked} and was served {:?} ones",
@@ -66,6 +62,13 @@ fn same_question(chart: &Chart, request: &CandleRequest) -> Result<(), Fault> {
         )));
     }
     Ok(())
+}
+
+fn same_symbol(chart: &Chart, asked: Symbol) -> Result<(), Fault> {
+    if chart.symbol.eq_ignore_ascii_case(asked.as_str()) {
+        return Ok(());
+    }
+    Err(Fault::new(format!("asked Yahoo for {asked} and was answered for {:?}", chart.symbol)))
 }
 
 fn zone(chart: &Chart) -> Result<Tz, Fault> {
@@ -95,7 +98,9 @@ impl Frame {
             return Some(date_to_ts(bucket_date(self.timeframe, exchange_date(ts, self.zone)?)));
         }
         let Some(open) = self.calendar.bucket(self.timeframe, self.timeframe, ts) else {
-            dropped.out_of_session += 1;
+            // The closing print, stamped with the close, is no bar and no news.
+            let closing = self.calendar.session_at(ts - 1).is_some_and(|s| s.close == ts);
+            dropped.out_of_session += usize::from(!closing);
             return None;
         };
         if open == ts || (is_last && !self.is_final(open)) {
@@ -111,13 +116,14 @@ impl Frame {
         self.calendar.bar_close(self.timeframe, stamp).unwrap_or_else(over) <= self.now
     }
 
-    /// Two rows for one bar: the live row beside the bar proper. A day's live row repeats the whole day; in a longer
-    /// or shorter bucket it holds only what came last.
+    /// Two rows for one bar: the live row beside the bar proper. A day's live row repeats the whole day. Beside a week or
+    /// a month it is the last day alone, which after the close is counted in the bar already (then the closes agree).
     fn merge(&self, earlier: &Candle, later: &Candle, later_is_whole: bool) -> Candle {
         if self.timeframe == Timeframe::D1 || (self.timeframe.is_intraday() && later_is_whole) {
             return *later;
         }
-        let volume = if later.volume.is_nan() { earlier.volume } else { earlier.volume + later.volume };
+        let counted = later.volume.is_nan() || earlier.close == later.close;
+        let volume = if counted { earlier.volume } else { earlier.volume + later.volume };
         Candle { open: earlier.open, high: earlier.high.max(later.high), low: earlier.low.min(later.low), volume, ..*later }
     }
 }
@@ -133,15 +139,14 @@ impl Dropped {
             (self.incomplete, "rows without a full set of prices were dropped"),
             (self.out_of_session, "rows outside trading hours were dropped"),
             (self.off_grid, "rows off the session's bar boundaries were dropped"),
-            (self.outside, "rows outside the window were dropped"),
         ];
         said.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect()
     }
 }
 
 /// The splits and dividends of a chart with an ex-date on or after `since`.
-pub(super) fn actions(chart: &Chart, since: NaiveDate) -> Outcome<Actions> {
-    let zone = match zone(chart) {
+pub(super) fn actions(chart: &Chart, asked: Symbol, since: NaiveDate) -> Outcome<Actions> {
+    let zone = match same_symbol(chart, asked).and_then(|()| zone(chart)) {
         Ok(zone) => zone,
         Err(fault) => return Outcome::Schema(fault),
     };

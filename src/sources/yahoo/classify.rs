@@ -68,7 +68,8 @@ pub(super) fn crate_error(error: &YahooError) -> Failure {
             None => Failure::Final(Outcome::Transient(Fault::new(format!("Yahoo failed: {}", strip_query(text))))),
         },
         YahooError::NoResult | YahooError::NoQuotes => Failure::Final(Outcome::Empty("Yahoo has no rows in this window".into())),
-        other => Failure::Drift(Fault::new(format!("Yahoo's answer could not be read ({})", strip_query(&other.to_string())))),
+        // Some of these carry up to 4,000 characters of the body.
+        other => Failure::Drift(Fault::new(format!("Yahoo's answer could not be read ({})", sample(&strip_query(&other.to_string()))))),
     }
 }
 

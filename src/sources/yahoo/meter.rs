@@ -224,7 +224,7 @@ mod tests {
         assert_eq!((rx.borrow().in_flight, rx.borrow().answered, rx.borrow().latency_ms), (0, 1, Some((250, 250))));
         assert_eq!(rx.borrow().link, LinkState::Up);
 
-        meter.cooling(Duration::from_secs(60));
+        meter.cooling(Duration::from_mins(1));
         assert_eq!(rx.borrow().penalty_until, Some(clock.now() + 60));
         assert!(matches!(rx.borrow().link, LinkState::Degraded { .. }));
         clock.advance(Duration::from_secs(61));

@@ -27,6 +27,7 @@ use yahoo_finance_api::YahooConnector;
 
 pub use client::YahooSetupError;
 pub use recorded::{read_chart, read_chart_actions, read_summary};
+pub(crate) use summary::FIELDS as METRIC_FIELDS;
 
 use crate::config::YahooSettings;
 use crate::market::{Actions, AssetClass, Clock, DAY, Instrument, SourceId, Timeframe, date_to_ts};
@@ -158,7 +159,7 @@ impl Source for YahooSource {
     async fn actions(&self, instrument: &Instrument, since: NaiveDate) -> Outcome<Actions> {
         let window = Window { start: date_to_ts(since), end: self.clock.now() + DAY };
         match self.chart(instrument.symbol.as_str(), "1d", window).await {
-            Ok(chart) => bars::actions(&chart, since),
+            Ok(chart) => bars::actions(&chart, instrument.symbol, since),
             Err(refusal) => widen(refusal),
         }
     }

@@ -194,6 +194,6 @@ mod tests {
         // The probe fails: the one that waited behind it is refused rather than sent.
         p.throttled(None);
         drop(first);
-        assert_eq!(second.await.err(), Some(Duration::from_secs(120)));
+        assert_eq!(second.await.err(), Some(Duration::from_mins(2)));
     }
 }

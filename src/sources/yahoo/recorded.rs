@@ -12,6 +12,7 @@ use super::classify::{Failure, Refusal, answer, widen};
 use super::exchange::untyped;
 use super::summary::Summary;
 use super::{Actions, CandleRequest, Fault, Fetched, Fundamentals, Instrument, Metadata, Outcome, bars};
+use crate::market::Symbol;
 
 /// What a failure is when there is nobody left to ask.
 fn last_word(failure: Failure) -> Refusal {
@@ -38,10 +39,10 @@ pub fn read_chart(status: u16, body: &str, request: &CandleRequest, now: i64) ->
     }
 }
 
-/// Reads the splits and dividends of a chart answer with an ex-date on or after `since`.
-pub fn read_chart_actions(status: u16, body: &str, since: NaiveDate) -> Outcome<Actions> {
+/// Reads the splits and dividends of a chart answer about `asked` with an ex-date on or after `since`.
+pub fn read_chart_actions(status: u16, body: &str, asked: Symbol, since: NaiveDate) -> Outcome<Actions> {
     match chart(status, body) {
-        Ok(chart) => bars::actions(&chart, since),
+        Ok(chart) => bars::actions(&chart, asked, since),
         Err(refusal) => widen(refusal),
     }
 }

@@ -15,7 +15,7 @@ use crate::sources::{Fundamentals, METRICS, Metadata, Outcome};
 /// Module and field of each metric, in the order of [`METRICS`]. Margins, growth and yields are fractions;
 /// `debtToEquity` is in percent; amounts are in `financialCurrency`. Where two modules carry a field, the one named
 /// here is used throughout, because the two differ by their reading time.
-const FIELDS: [(&str, &str); METRICS.len()] = [
+pub(crate) const FIELDS: [(&str, &str); METRICS.len()] = [
     ("summaryDetail", "marketCap"),
     ("defaultKeyStatistics", "enterpriseValue"),
     ("summaryDetail", "trailingPE"),
@@ -99,6 +99,7 @@ impl Summary {
         Fundamentals { date, values: self.values, notes }
     }
 
+    /// Whether there is any metric at all.
     pub(super) fn has_metrics(&self) -> bool {
         self.values.iter().any(Option::is_some)
     }

@@ -88,7 +88,7 @@ pub enum StoreError {
     },
     /// Reads of this series are blocked by a finding.
     #[error(
-        "{series} is blocked by an open data-quality finding: {reason}; see `nightdesk issues`, resolve it, or read with quarantined bars included"
+        "{series} is blocked by an open data-quality finding: {reason}; settle it on the data-quality page, or read with quarantined bars included"
     )]
     Blocked {
         /// Which series.
@@ -140,8 +140,13 @@ impl From<rusqlite::Error> for StoreError {
     fn from(e: rusqlite::Error) -> Self {
         match e.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::DiskFull,
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt(e.to_string()),
+            _ if is_damage(&e) => Self::Corrupt(e.to_string()),
             _ => Self::Database(e),
         }
     }
+}
+
+/// Whether SQLite found the file itself broken.
+pub(super) fn is_damage(e: &rusqlite::Error) -> bool {
+    matches!(e.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }

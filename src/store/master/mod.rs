@@ -4,20 +4,24 @@
 //! One writer thread owns the only read-write connection; readers open the file with the read-only recipe. The
 //! pipeline and the commands call this module; it knows nothing of sources, engine or console.
 
+mod care;
 mod digest;
 mod error;
 mod findings;
 mod lock;
 mod names;
 mod open;
+mod read_pool;
 mod reader;
 mod rows;
 mod schema;
 mod types;
 mod writer;
 
+pub use care::{BackupReport, RestoreReport, VerifyReport, backup, restore, verify};
 pub use error::StoreError;
 pub use lock::FolderLock;
+pub use read_pool::ReadPool;
 pub use reader::{Adjustment, Availability, CandleQuery, Candles, Coverage, FundamentalColumns, IssueFilter, Reader, Span};
 pub use schema::{APPLICATION_ID, VERSION};
 pub use types::*;

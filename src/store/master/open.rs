@@ -14,6 +14,8 @@ use super::{StoreError, schema};
 const BUSY: Duration = Duration::from_secs(5);
 /// Pages in the write-ahead log before a commit moves them over: 16 MiB, a few large batches.
 const AUTOCHECKPOINT_PAGES: i64 = 4_000;
+/// Page cache of a reader: two years of daily bars of the whole universe, several times over.
+const READER_CACHE_KIB: i64 = 32 * 1024;
 const STATEMENTS: usize = 96;
 const PAGE_BYTES: u32 = 4_096;
 
@@ -68,7 +70,10 @@ fn claim(conn: &Connection, path: &Path, o: &WriterOptions) -> Result<(), StoreE
 /// Opens a database that cannot be written through this connection: read-only file handle, `query_only`, and no
 /// side doors for SQL that writes elsewhere.
 pub(super) fn read_only(path: &Path) -> Result<Connection, StoreError> {
-    let mut conn = plain_read_only(path)?;
+    let (mut conn, version) = plain_read_only(path)?;
+    if version < schema::VERSION {
+        return Err(StoreError::Older { path: path.to_owned(), found: version, known: schema::VERSION });
+    }
     conn.pragma_update(None, "query_only", 1)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
@@ -90,7 +95,8 @@ fn read_only_rule(context: AuthContext<'_>) -> Authorization {
 
 /// Opens a file for reading, and waits up to five seconds for a writer that is just opening or closing it. Never
 /// `immutable`: that would ignore the write-ahead log.
-pub(super) fn plain_read_only(path: &Path) -> Result<Connection, StoreError> {
+/// Gives the schema version too, which may be an older one.
+pub(super) fn plain_read_only(path: &Path) -> Result<(Connection, i32), StoreError> {
     const PAUSE: Duration = Duration::from_millis(50);
     schema::check_library()?;
     if !path.exists() {
@@ -116,20 +122,18 @@ fn waits(e: &rusqlite::Error) -> bool {
     e.sqlite_extended_error_code().is_some_and(|code| code == 1544 || code & 0xff == 14)
 }
 
-fn try_read_only(path: &Path) -> Result<Connection, StoreError> {
+fn try_read_only(path: &Path) -> Result<(Connection, i32), StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(uri(path), flags)?;
+    let conn = Connection::open_with_flags(uri(path, "ro"), flags)?;
     conn.busy_timeout(BUSY)?;
     let version = schema::check_file(&conn, path)?;
-    if version < schema::VERSION {
-        return Err(StoreError::Older { path: path.to_owned(), found: version, known: schema::VERSION });
-    }
+    conn.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
-    Ok(conn)
+    Ok((conn, version))
 }
 
 /// `file:` URI of a path, with everything but plain characters escaped (sqlite.org/uri.html).
-fn uri(path: &Path) -> String {
+pub(super) fn uri(path: &Path, mode: &str) -> String {
     use std::fmt::Write;
     use std::os::unix::ffi::OsStrExt;
     let mut out = String::from("file:");
@@ -141,7 +145,7 @@ fn uri(path: &Path) -> String {
             let _ = write!(out, "%{b:02X}");
         }
     }
-    out + "?mode=ro"
+    out + "?mode=" + mode
 }
 
 #[cfg(test)]
@@ -150,6 +154,6 @@ mod tests {
 
     #[test]
     fn odd_paths_survive_the_uri() {
-        assert_eq!(uri(Path::new("/data/night desk?/ü#.db")), "file:/data/night%20desk%3F/%C3%BC%23.db?mode=ro");
+        assert_eq!(uri(Path::new("/data/night desk?/ü#.db"), "ro"), "file:/data/night%20desk%3F/%C3%BC%23.db?mode=ro");
     }
 }

@@ -7,6 +7,9 @@ use crate::market::actions::{Step, dividend_steps, unsplit_steps};
 use crate::market::{Candle, DAY, Series, SourceId, Timeframe, date_to_ts};
 use crate::store::master::{StoreError, rows};
 
+/// Rows reserved at most on the word of a query; the table may hold fewer.
+const RESERVED: usize = 10_000;
+
 /// Which bars of a series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Span {
@@ -104,14 +107,29 @@ impl Candles {
         })
     }
 
-    fn push(&mut self, r: &rusqlite::Row<'_>) -> rusqlite::Result<()> {
+    fn with_capacity(n: usize) -> Self {
+        let prices = || Vec::with_capacity(n);
+        Self {
+            ts: Vec::with_capacity(n),
+            open: prices(),
+            high: prices(),
+            low: prices(),
+            close: prices(),
+            volume: prices(),
+            source: Vec::with_capacity(n),
+            is_final: Vec::with_capacity(n),
+        }
+    }
+
+    /// Adds a row; `all_final` saves asking for a column that the query has already decided.
+    fn push(&mut self, r: &rusqlite::Row<'_>, all_final: bool) -> rusqlite::Result<()> {
         self.ts.push(r.get(0)?);
         self.open.push(r.get(1)?);
         self.high.push(r.get(2)?);
         self.low.push(r.get(3)?);
         self.close.push(r.get(4)?);
         self.volume.push(r.get::<_, Option<f64>>(5)?.unwrap_or(f64::NAN));
-        self.is_final.push(r.get(6)?);
+        self.is_final.push(all_final || r.get(6)?);
         self.source.push(rows::source(r, 7)?);
         Ok(())
     }
@@ -161,20 +179,21 @@ impl Reader {
     /// Bars of a series. An unknown or empty series gives no bars; a series blocked by a finding gives
     /// [`StoreError::Blocked`] unless quarantined bars are asked for.
     pub fn candles(&self, q: &CandleQuery) -> Result<Candles, StoreError> {
+        if q.adjustment == Adjustment::Split {
+            return self.split_adjusted(q).map(|(_, bars)| bars);
+        }
         // One snapshot for bars, splits and dividends: a re-fetch after a split changes them together.
         let snapshot = self.conn.unchecked_transaction()?;
-        let Some((symbol_id, blocked)) = self.gate(q.series)? else { return Ok(Candles::default()) };
-        if let Some(reason) = blocked.filter(|_| !q.include_quarantined) {
-            return Err(StoreError::Blocked { series: q.series, reason });
-        }
-        let mut out = self.columns(symbol_id, q)?;
-        match q.adjustment {
-            Adjustment::Split => {}
-            Adjustment::Raw => out.scale(&unsplit_steps(&self.splits_of(symbol_id)?), true),
-            Adjustment::Total => out.scale(&self.total_steps(symbol_id)?, false),
+        let (symbol_id, mut bars) = self.split_adjusted(q)?;
+        if let Some(id) = symbol_id {
+            match q.adjustment {
+                Adjustment::Split => {}
+                Adjustment::Raw => bars.scale(&unsplit_steps(&self.splits_of(id)?), true),
+                Adjustment::Total => bars.scale(&self.total_steps(id)?, false),
+            }
         }
         snapshot.finish()?;
-        Ok(out)
+        Ok(bars)
     }
 
     /// The newest stored bar of a series, final or forming, and its source; hidden bars are passed over.
@@ -190,6 +209,15 @@ impl Reader {
         let sql = "SELECT first_ts, last_ts FROM series_state WHERE symbol_id = ?1 AND timeframe_id = ?2";
         let found: Option<(Option<i64>, Option<i64>)> = self.one(sql, key, |r| Ok((r.get(0)?, r.get(1)?)))?;
         Ok(found.and_then(|(first, last)| first.zip(last)))
+    }
+
+    /// Bars as stored, and the symbol's key if it is known.
+    fn split_adjusted(&self, q: &CandleQuery) -> Result<(Option<i64>, Candles), StoreError> {
+        let Some((symbol_id, blocked)) = self.gate(q.series)? else { return Ok((None, Candles::default())) };
+        if let Some(reason) = blocked.filter(|_| !q.include_quarantined) {
+            return Err(StoreError::Blocked { series: q.series, reason });
+        }
+        Ok((Some(symbol_id), self.columns(symbol_id, q)?))
     }
 
     /// The symbol's key, and why the series is blocked.
@@ -229,9 +257,9 @@ impl Reader {
             i64::from(!q.include_forming),
             limit
         ])?;
-        let mut out = Candles::default();
+        let mut out = Candles::with_capacity(usize::try_from(limit).unwrap_or(0).min(RESERVED));
         while let Some(r) = found.next()? {
-            out.push(r)?;
+            out.push(r, !q.include_forming)?;
         }
         if newest_first {
             out.reverse();

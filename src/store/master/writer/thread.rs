@@ -206,3 +206,41 @@ fn attempt(ledger: &mut Ledger, tasks: &mut [Box<dyn Task>]) -> Result<Vec<Resul
     ledger.sql("COMMIT")?;
     Ok(ends)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn work(rows: usize) -> Box<dyn Task> {
+        let (ack, _) = oneshot::channel();
+        Box::new(Job::new(rows, |_: &mut Ledger| Ok(()), ack))
+    }
+
+    #[test]
+    fn a_group_ends_at_its_limits_and_before_other_messages() {
+        let (send, mut queue) = mpsc::channel(256);
+        let fill = |rows: usize, n: usize| (0..n).for_each(|_| assert!(send.try_send(Message::Work(work(rows))).is_ok()));
+        fill(1, 100);
+        assert_eq!(gather(work(1), &mut queue).0.len(), GROUP_COMMANDS);
+        assert_eq!(gather(work(GROUP_ROWS), &mut queue).0.len(), 1);
+        fill(8_000, 5);
+        // 37 single rows are left, then three times 8,000 pass the limit.
+        assert_eq!(gather(work(1), &mut queue).0.len(), 1 + 37 + 3);
+        assert!(send.try_send(Message::Close(oneshot::channel().0)).is_ok());
+        let (group, rest) = gather(work(1), &mut queue);
+        assert!(group.len() == 3 && matches!(rest, Some(Message::Close(_))));
+    }
+
+    #[test]
+    fn the_pulse_counts_only_while_there_is_work() {
+        let clock = crate::market::ManualClock::at(0);
+        let pulse = Pulse::new(clock.clone());
+        clock.advance(Duration::from_secs(5));
+        assert_eq!(pulse.age(), Duration::ZERO);
+        pulse.begin();
+        clock.advance(Duration::from_secs(2));
+        assert_eq!(pulse.age(), Duration::from_secs(2));
+        pulse.rest();
+        assert_eq!(pulse.age(), Duration::ZERO);
+    }
+}

@@ -1,0 +1,88 @@
+//! `nightdesk config`: show, check, schema.
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::{Common, Exit, Failure, output};
+use crate::config::{Loaded, Origin, schema};
+
+/// Show or check the configuration
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print every setting with its value
+    Show {
+        /// Also print where each value came from: default, file and line, environment, flag
+        #[arg(long)]
+        origin: bool,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Report everything that is wrong with the configuration
+    Check,
+    /// Print the JSON schema of nightdesk.toml, for editors
+    Schema,
+}
+
+impl Arguments {
+    pub(super) fn json(&self) -> bool {
+        matches!(self.command, Command::Show { json: true, .. })
+    }
+}
+
+pub(super) fn run(arguments: &Arguments, common: &Common) -> Result<Exit, Failure> {
+    match arguments.command {
+        Command::Schema => output::json(&schema())?,
+        Command::Check => check(&common.load_config()?)?,
+        Command::Show { origin, json: true } => output::json(&as_json(&common.load_config()?, origin))?,
+        Command::Show { origin, json: false } => show(&common.load_config()?, origin)?,
+    }
+    Ok(Exit::Done)
+}
+
+fn check(loaded: &Loaded) -> Result<(), Failure> {
+    let set = loaded.origins.values().filter(|o| **o != Origin::Default).count();
+    output::line(format_args!(
+        "The configuration is sound: {} set by you, the rest are defaults; the universe has {} instruments ({}).",
+        output::count(set, "key", "keys"),
+        loaded.universe.instruments.len(),
+        loaded.universe_origin,
+    ))
+}
+
+fn show(loaded: &Loaded, with_origin: bool) -> Result<(), Failure> {
+    let mut table = String::new();
+    for (path, value) in loaded.settings.leaves() {
+        let (head, key) = path.rsplit_once('.').unwrap_or(("", &path));
+        if head != table {
+            output::line(format_args!("{}[{head}]", if table.is_empty() { "" } else { "\n" }))?;
+            head.clone_into(&mut table);
+        }
+        let shown = match &value {
+            // TOML has no null: an optional key that is not set is shown as the comment it would be in the file.
+            Value::Null => format!("# {key} is not set"),
+            v => format!("{key} = {v}"),
+        };
+        match loaded.origins.get(&path).filter(|_| with_origin) {
+            Some(origin) => output::line(format_args!("{shown:<44}  # {origin}"))?,
+            None => output::line(shown)?,
+        }
+    }
+    let n = loaded.universe.instruments.len();
+    output::line(format_args!("\n# universe: {n} instruments, from {}", loaded.universe_origin))
+}
+
+fn as_json(loaded: &Loaded, with_origin: bool) -> Value {
+    let mut out = json!({ "settings": loaded.settings, "universe": loaded.universe.instruments });
+    if with_origin {
+        out["origins"] = loaded.origins.iter().map(|(k, o)| (k.clone(), Value::from(o.to_string()))).collect();
+        out["universe_origin"] = loaded.universe_origin.to_string().into();
+    }
+    out
+}

@@ -1,0 +1,199 @@
+//! The flags every command takes, and what they lead to: folders, settings, universe, clock.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use etcetera::BaseStrategy;
+
+use super::Failure;
+use super::logging::{self, Logging, Screen};
+use crate::config::{Flag, LoadRequest, Loaded, Origin, Settings, load};
+use crate::console::Keymap;
+use crate::engine::LogRing;
+use crate::market::{AssetClass, Clock, Symbol, SystemClock, Universe};
+use crate::store::master::{StoreError, Writer, WriterOptions};
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Everywhere.
+    Always,
+    /// Nowhere.
+    Never,
+}
+
+impl Color {
+    /// Whether standard output is coloured.
+    pub fn on_stdout(self) -> bool {
+        self.on(std::io::stdout().is_terminal())
+    }
+
+    /// Whether standard error is coloured.
+    pub fn on_stderr(self) -> bool {
+        self.on(std::io::stderr().is_terminal())
+    }
+
+    fn on(self, terminal: bool) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Auto => terminal && env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+        }
+    }
+}
+
+/// Flags that any command takes.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Common options")]
+pub struct Common {
+    /// Use simulators and the demo data folder
+    #[arg(long, global = true)]
+    pub demo: bool,
+    /// Folder of databases and logs [default: the user's data folder; env: `NIGHTDESK_DATA_DIR`]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Folder of nightdesk.toml and universe.toml [default: the user's configuration folder; env: `NIGHTDESK_CONFIG_DIR`]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub config_dir: Option<PathBuf>,
+    /// error, warn, info, debug or trace
+    #[arg(long, global = true, value_name = "LEVEL")]
+    pub log_level: Option<String>,
+    /// When to colour
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
+    pub color: Color,
+    /// Only ASCII characters
+    #[arg(long, global = true)]
+    pub ascii: bool,
+}
+
+impl Common {
+    /// Loads the configuration that these flags and the environment select.
+    pub fn load_config(&self) -> Result<Loaded, Failure> {
+        let flag = |name: &str, key: &str, value: &str| Flag { name: name.into(), key: key.into(), value: value.into() };
+        let level = self.log_level.as_deref().map(|l| flag("--log-level", "log.level", l));
+        let ascii = self.ascii.then(|| flag("--ascii", "console.ascii", "true"));
+        let text = |v: std::ffi::OsString| v.to_string_lossy().into_owned();
+        let loaded = load(LoadRequest {
+            config_dir: Some(self.config_folder()?),
+            env: env::vars_os().map(|(k, v)| (text(k), text(v))),
+            flags: level.into_iter().chain(ascii).collect(),
+        })?;
+        Keymap::new(&loaded.settings.console.keys).map_err(|e| Failure::usage(e.to_string()))?;
+        Ok(loaded)
+    }
+
+    /// The configuration folder. One that was asked for by name must exist.
+    fn config_folder(&self) -> Result<PathBuf, Failure> {
+        let given = self.config_dir.clone().map(|d| (d, "--config-dir"));
+        match given.or_else(|| Some((folder_variable("NIGHTDESK_CONFIG_DIR")?, "NIGHTDESK_CONFIG_DIR"))) {
+            Some((dir, _)) if dir.is_dir() => Ok(dir),
+            Some((dir, by)) => Err(Failure::usage(format!("{by} names {}, which is not a folder", dir.display()))
+                .next("make the folder, or leave the option out to use the shipped settings")),
+            None => Ok(home()?.config_dir().join("nightdesk")),
+        }
+    }
+
+    /// The data folder. The demo's is always another one than the real one, unless `--data-dir` names it.
+    pub fn data_folder(&self) -> Result<PathBuf, Failure> {
+        if let Some(dir) = &self.data_dir {
+            return Ok(dir.clone());
+        }
+        let real = match folder_variable("NIGHTDESK_DATA_DIR") {
+            Some(dir) => dir,
+            None => home()?.data_dir().join("nightdesk"),
+        };
+        if !self.demo {
+            return Ok(real);
+        }
+        let name = real.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        Ok(real.with_file_name(format!("{name}-demo")))
+    }
+}
+
+fn folder_variable(name: &str) -> Option<PathBuf> {
+    env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from)
+}
+
+fn home() -> Result<impl BaseStrategy, Failure> {
+    etcetera::choose_base_strategy()
+        .map_err(|e| Failure::new(format!("the home folder cannot be found: {e}")).next("give --data-dir and --config-dir, or set HOME"))
+}
+
+/// What a subcommand works with.
+#[derive(Clone)]
+pub struct Context {
+    /// Settings of all layers.
+    pub settings: Settings,
+    /// Instruments under care.
+    pub universe: Universe,
+    /// Where each setting came from.
+    pub origins: BTreeMap<String, Origin>,
+    /// Folder of databases and logs; it may not exist yet.
+    pub data_dir: PathBuf,
+    /// Simulators and demo data.
+    pub demo: bool,
+    /// When to colour.
+    pub color: Color,
+    /// Only ASCII characters.
+    pub ascii: bool,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Context {
+    /// Reads configuration and folders; creates nothing.
+    pub fn load(common: &Common) -> Result<Self, Failure> {
+        let Loaded { settings, universe, origins, .. } = common.load_config()?;
+        Ok(Self {
+            ascii: settings.console.ascii,
+            settings,
+            universe,
+            origins,
+            data_dir: common.data_folder()?,
+            demo: common.demo,
+            color: common.color,
+            clock: SystemClock::shared(),
+        })
+    }
+
+    /// The master database.
+    pub fn database(&self) -> PathBuf {
+        self.data_dir.join("market_data.db")
+    }
+
+    /// Folder of the log files.
+    pub fn log_dir(&self) -> PathBuf {
+        self.data_dir.join("logs")
+    }
+
+    /// Kind of a symbol: the universe's word, else pairs against the dollar are crypto.
+    pub fn asset(&self, symbol: Symbol) -> AssetClass {
+        let by_name = if symbol.as_str().ends_with("-USD") { AssetClass::Crypto } else { AssetClass::Stock };
+        self.universe.get(symbol).map_or(by_name, |i| i.asset)
+    }
+
+    /// Starts logging for a plain command: into the folder's files, warnings also to standard error.
+    pub fn start_logging(&self) -> Result<Logging, Failure> {
+        let ring = Arc::new(LogRing::new(1));
+        logging::start(&self.log_dir(), &self.settings.log, Arc::clone(&self.clock), Screen::Plain, ring)
+    }
+
+    /// Opens, or makes, the master database for writing; call it inside [`Self::block_on`].
+    pub fn open_writer(&self) -> Result<Writer, StoreError> {
+        let cache_mib = self.settings.store.cache_mib;
+        Writer::open(&self.database(), WriterOptions { cache_mib, demo: self.demo, clock: Arc::clone(&self.clock) })
+    }
+
+    /// Runs a future on a small runtime of its own.
+    pub fn block_on<F: Future>(&self, future: F) -> Result<F::Output, Failure> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        Ok(runtime.block_on(future))
+    }
+}

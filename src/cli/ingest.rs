@@ -1,0 +1,262 @@
+//! `nightdesk ingest`: one run in the foreground, with progress on stderr and the result on stdout.
+
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::json;
+
+use super::output::{self, thousands};
+use super::rig::{self, Rig};
+use super::{Context, Exit, Failure};
+use crate::config::{Lookback, SourcePolicy};
+use crate::control::Client;
+use crate::engine::{Command, Envelope, IngestSpec, PlanSummary, Query, Reply, RunView, Snapshot};
+use crate::market::{Symbol, Timeframe};
+use crate::store::master::RunState;
+
+/// Fetch what is missing: candles, splits, dividends, fundamentals and metadata
+///
+/// What is missing is computed from the exchange calendar, so running it twice fetches next to nothing. Interrupted
+/// runs resume. Exit code: 0 done, 1 failed, 3 done with failures, 130 interrupted.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Only these symbols, comma-separated
+    #[arg(long, value_delimiter = ',', value_name = "A,B")]
+    symbols: Vec<Symbol>,
+    /// Only these timeframes, comma-separated (1m 2m 3m 5m 10m 15m 20m 30m 1h 90m 2h 3h 4h 8h 1d 1w 1mo)
+    #[arg(long, value_delimiter = ',', value_name = "T,T")]
+    timeframes: Vec<Timeframe>,
+    /// How far back, instead of the configured history (30d, 6mo, 10y)
+    #[arg(long, value_name = "SPAN")]
+    lookback: Option<Lookback>,
+    /// Which source may be used
+    #[arg(long, value_name = "auto|ib|yahoo", value_parser = parse_policy)]
+    source: Option<SourcePolicy>,
+    /// Read splits, dividends, fundamentals and metadata even if they are recent
+    #[arg(long)]
+    refresh: bool,
+    /// Print the plan and fetch nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Print one JSON object on stdout
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+fn parse_policy(text: &str) -> Result<SourcePolicy, String> {
+    match text {
+        "auto" => Ok(SourcePolicy::Auto),
+        "ib" => Ok(SourcePolicy::Ib),
+        "yahoo" => Ok(SourcePolicy::Yahoo),
+        _ => Err("use auto, ib or yahoo".to_owned()),
+    }
+}
+
+impl Arguments {
+    fn spec(&self) -> IngestSpec {
+        IngestSpec {
+            symbols: self.symbols.clone(),
+            timeframes: self.timeframes.clone(),
+            lookback: self.lookback,
+            source: self.source,
+            refresh_facets: self.refresh,
+        }
+    }
+}
+
+/// Runs the command.
+pub fn run(args: &Arguments, context: &Context) -> Result<Exit, Failure> {
+    let unknown: Vec<&Symbol> = args.symbols.iter().filter(|s| context.universe.get(**s).is_none()).collect();
+    if let Some(symbol) = unknown.first() {
+        return Err(Failure::usage(format!("{symbol} is not in universe.toml")).next("add it there, or import its data from a file"));
+    }
+    let logging = context.start_logging()?;
+    rig::runtime()?.block_on(async {
+        let rig = Rig::start(context, logging.ring.clone()).await?;
+        let client = rig.client();
+        let outcome = if args.dry_run { dry_run(&client, args).await } else { foreground(&client, args.spec(), args.json).await };
+        rig.stop().await;
+        outcome
+    })
+}
+
+async fn dry_run(client: &Client, args: &Arguments) -> Result<Exit, Failure> {
+    let reply =
+        client.query(Query::Plan { spec: args.spec() }).await.map_err(|e| Failure::new(format!("the plan could not be made: {e}")))?;
+    let Reply::Plan(plan) = reply else { return Err(Failure::new("the engine answered something else than a plan")) };
+    if args.json {
+        output::json(&json!({ "plan": plan }))?;
+    } else {
+        output::line(plan_text(&plan))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn plan_text(plan: &PlanSummary) -> String {
+    let requests: u32 = plan.requests.iter().map(|(_, n)| n).sum();
+    let by: Vec<String> = plan.requests.iter().map(|(s, n)| format!("{s} {n}")).collect();
+    let mut text = format!(
+        "Would work on {} series ({} fetched, {} derived), {} are fresh\n{requests} requests ({}), about {} bars, about {} s",
+        plan.series,
+        plan.series - plan.derived,
+        plan.derived,
+        plan.fresh,
+        if by.is_empty() { "none".to_owned() } else { by.join(", ") },
+        thousands(plan.bars),
+        plan.seconds
+    );
+    for note in &plan.notes {
+        text.push_str("\nnote: ");
+        text.push_str(note);
+    }
+    text
+}
+
+/// Starts a run and follows it to its end. Ctrl-C stops it gently, a second one at once.
+pub(super) async fn foreground(client: &Client, spec: IngestSpec, as_json: bool) -> Result<Exit, Failure> {
+    let id = format!("cli-{}", std::process::id());
+    let command = Envelope { id, actor: "cli".to_owned(), command: Command::Ingest { spec } };
+    let ack = client.send(command).await.map_err(|e| Failure::new(format!("the ingest did not start: {e}")))?;
+    let Some(run_id) = ack.run_id else { return Err(Failure::new(format!("the ingest did not start: {}", ack.message))) };
+    let run = follow(client, run_id).await?;
+    if as_json {
+        output::json(
+            &json!({ "run": run.id, "state": run.state, "started_at": run.started_at, "ended_at": run.ended_at, "summary": run.summary }),
+        )?;
+    } else {
+        output::line(summary_text(&run))?;
+    }
+    Ok(match run.state {
+        RunState::Succeeded => Exit::Done,
+        RunState::Partial => Exit::Partial,
+        RunState::Cancelled => Exit::Interrupted,
+        _ => Exit::Failed,
+    })
+}
+
+async fn follow(client: &Client, run_id: i64) -> Result<RunView, Failure> {
+    let mut state = client.state();
+    let mut printer = Printer::new();
+    let mut interrupts = 0;
+    loop {
+        tokio::select! {
+            changed = state.changed() => {
+                if changed.is_err() {
+                    return Err(Failure::new("the engine stopped before the run ended").next("look into the log: nightdesk logs"));
+                }
+                let snapshot = state.borrow_and_update().clone();
+                if let Some(run) = ended(&snapshot, run_id) {
+                    printer.end();
+                    return Ok(run);
+                }
+                printer.show(&snapshot);
+            }
+            signal = tokio::signal::ctrl_c() => {
+                interrupts += u32::from(signal.is_ok());
+                printer.end();
+                output::remark(if interrupts == 1 { "Stopping after the requests in flight; Ctrl-C again stops now" } else { "Stopping now" });
+                let command = Command::Cancel { run_id, now: interrupts > 1 };
+                let id = format!("cli-cancel-{interrupts}");
+                // A run that has just ended refuses the cancel, and its end is reported next.
+                let _ = client.send(Envelope { id, actor: "cli".to_owned(), command }).await;
+            }
+        }
+    }
+}
+
+fn ended(snapshot: &Arc<Snapshot>, run_id: i64) -> Option<RunView> {
+    snapshot.runs.iter().find(|r| r.id == run_id).cloned()
+}
+
+/// Progress on stderr: one line that is rewritten on a terminal, a line every five seconds elsewhere.
+struct Printer {
+    terminal: bool,
+    last: Option<tokio::time::Instant>,
+    width: usize,
+}
+
+impl Printer {
+    fn new() -> Self {
+        Self { terminal: std::io::stderr().is_terminal(), last: None, width: 0 }
+    }
+
+    fn show(&mut self, snapshot: &Snapshot) {
+        let Some(run) = &snapshot.active else { return };
+        let every = if self.terminal { Duration::from_millis(200) } else { Duration::from_secs(5) };
+        let now = tokio::time::Instant::now();
+        if self.last.is_some_and(|t| now - t < every) {
+            return;
+        }
+        self.last = Some(now);
+        let line = progress_line(run);
+        if self.terminal {
+            drop(write!(std::io::stderr(), "\r{line:<width$}", width = self.width));
+            self.width = line.chars().count();
+        } else {
+            output::remark(&line);
+        }
+    }
+
+    fn end(&mut self) {
+        if self.terminal && self.width > 0 {
+            output::remark("");
+            self.width = 0;
+        }
+    }
+}
+
+fn progress_line(run: &RunView) -> String {
+    let p = &run.progress;
+    let eta = p.eta_s.map_or_else(|| "--:--".to_owned(), |s| format!("{:02}:{:02}", s / 60, s % 60));
+    format!(
+        "{}  series {}/{}  requests {}/{}  {} bars  {}/s  failed {}  ETA {eta}",
+        p.phase,
+        p.series_done,
+        p.series_total,
+        p.requests_done,
+        p.requests_total,
+        thousands(p.written),
+        thousands(p.bars_per_second as u64),
+        p.failed
+    )
+}
+
+fn summary_text(run: &RunView) -> String {
+    let Some(s) = &run.summary else { return format!("Run {} ended without a summary", run.id) };
+    let word = match run.state {
+        RunState::Succeeded => "done",
+        RunState::Partial => "done with failures",
+        RunState::Cancelled => "cancelled",
+        _ => "failed",
+    };
+    let requests: Vec<String> = s.requests.iter().map(|(source, n)| format!("{source} {n}")).collect();
+    let mut text = format!(
+        "Run {} {word} in {:.1} s: {} series brought up to date, {} failed, {} were fresh\n\
+         requests {}; bars received {}, new {}, revised {}, derived {}\n\
+         splits {}, dividends {}, fundamentals {}, data-quality findings {}",
+        run.id,
+        s.seconds,
+        s.series_ok,
+        s.series_failed,
+        s.series_fresh,
+        if requests.is_empty() { "none".to_owned() } else { requests.join(", ") },
+        thousands(s.bars),
+        thousands(s.inserted),
+        thousands(s.revised),
+        thousands(s.derived),
+        s.splits,
+        s.dividends,
+        s.fundamentals,
+        s.issues
+    );
+    for failure in s.failures.iter().take(10) {
+        text.push_str("\nfailed: ");
+        text.push_str(failure);
+    }
+    if s.failures.len() > 10 {
+        text.push_str("\nand more; --json lists them");
+    }
+    text
+}

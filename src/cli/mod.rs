@@ -1,0 +1,115 @@
+//! The command line: arguments, exit codes and what is printed. One file a subcommand.
+//!
+//! [`main`] is the whole program. A subcommand gets a [`Context`] (or, where it must work with a broken configuration,
+//! the bare [`Common`] flags), prints through [`output`], and returns an [`Exit`] or a [`Failure`]. To add one: a file
+//! with a clap `Args` type and its `run`, a variant of [`Command`], and a line in [`Command::run`].
+
+mod care;
+mod config;
+mod context;
+mod doctor;
+mod export;
+mod failure;
+mod import;
+mod ingest;
+mod issues;
+mod keys;
+pub mod logging;
+mod logs;
+pub mod output;
+mod rig;
+mod sim;
+mod status;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use context::{Color, Common, Context};
+pub use failure::{Exit, Failure};
+
+/// The overnight desk for market data.
+#[derive(Debug, Parser)]
+#[command(name = "nightdesk", version, subcommand_required = true, arg_required_else_help = true)]
+#[command(after_help = "Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 3 done with failures, 130 interrupted.")]
+struct Arguments {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+enum Command {
+    Ingest(ingest::Arguments),
+    Status(status::Arguments),
+    Doctor(doctor::Arguments),
+    Config(config::Arguments),
+    Import(import::Arguments),
+    Export(export::Arguments),
+    Issues(issues::Arguments),
+    Logs(logs::Arguments),
+    Verify(care::VerifyArguments),
+    Backup(care::BackupArguments),
+    Restore(care::RestoreArguments),
+    Sim(sim::Arguments),
+    Keys(keys::Arguments),
+}
+
+impl Command {
+    fn run(self, common: &Common) -> Result<Exit, Failure> {
+        match self {
+            Self::Ingest(a) => ingest::run(&a, &Context::load(common)?),
+            Self::Status(a) => status::run(&a, &Context::load(common)?),
+            Self::Doctor(a) => doctor::run(&a, &Context::load(common)?),
+            Self::Config(a) => config::run(&a, common),
+            Self::Import(a) => import::run(&a, &Context::load(common)?),
+            Self::Export(a) => export::run(&a, &Context::load(common)?),
+            Self::Issues(a) => issues::run(&a, &Context::load(common)?),
+            Self::Logs(a) => logs::run(&a, &Context::load(common)?),
+            Self::Verify(a) => care::verify(&a, &Context::load(common)?),
+            Self::Backup(a) => care::backup(&a, &Context::load(common)?),
+            Self::Restore(a) => care::restore(&a, &Context::load(common)?),
+            Self::Keys(a) => keys::run(&a),
+            Self::Sim(a) => sim::run(&a, &Context::load(common)?),
+        }
+    }
+
+    /// Whether standard output must be one JSON object, whatever happens.
+    fn json(&self) -> bool {
+        match self {
+            Self::Config(a) => a.json(),
+            Self::Ingest(a) => a.json,
+            Self::Status(a) => a.json,
+            Self::Doctor(a) => a.json,
+            Self::Import(a) => a.json,
+            Self::Issues(a) => a.json(),
+            Self::Verify(a) => a.json,
+            Self::Backup(a) => a.json,
+            Self::Restore(a) => a.json,
+            Self::Sim(a) => a.json(),
+            Self::Export(_) | Self::Logs(_) | Self::Keys(_) => false,
+        }
+    }
+}
+
+/// Runs the program with the process's arguments.
+pub fn main() -> ExitCode {
+    // Every file from here on, logs and databases included, is for the user's eyes only.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let arguments = match Arguments::try_parse() {
+        Ok(a) => a,
+        Err(e) => {
+            // Help and usage errors; a closed pipe is nothing to report about.
+            drop(e.print());
+            return if e.use_stderr() { Exit::Usage } else { Exit::Done }.into();
+        }
+    };
+    let json = arguments.command.json();
+    let color = arguments.common.color.on_stderr();
+    match arguments.command.run(&arguments.common) {
+        Ok(exit) => exit.into(),
+        Err(failure) => failure.report(json, color).into(),
+    }
+}

@@ -1,0 +1,264 @@
+//! The console's state and its pure `update`: messages in, effects out as data. It draws nothing, waits for nothing
+//! and asks nobody for the time.
+
+mod act;
+mod asked;
+mod form;
+mod heat;
+mod incoming;
+mod keys;
+mod logs;
+mod moves;
+mod msg;
+mod overlay;
+mod pages;
+mod rows;
+mod table;
+mod toast;
+
+use std::sync::Arc;
+
+pub use asked::Asked;
+pub use form::{Field, PlanForm};
+pub use heat::{Heat, STATES, word};
+pub use logs::LogPane;
+pub use msg::{Effect, Export, Msg, Slot};
+pub use overlay::{Confirm, Entry, Gate, Overlay, Palette, Prompt, PromptFor};
+pub use pages::{Page, Pane, run_state, scope, severity, source_word, spec_words};
+pub use table::Table;
+pub use toast::{ToastLevel, Toasts};
+
+use super::action::Context;
+use super::hit::Drawn;
+use super::keymap::{Keymap, KeymapError};
+use super::zone::{Zone, ZoneError};
+use crate::config::ConsoleSettings;
+use crate::control::LinkView;
+use crate::engine::{RunView, SeriesDetail, Snapshot};
+use crate::market::SourceId;
+use crate::store::master::{RunRecord, StoredIssue};
+
+/// A snapshot older than this is stale: the engine publishes at least once a second.
+pub const STALE_MS: i64 = 2_000;
+
+/// Settings that the console cannot work with.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AppError {
+    /// Keys.
+    #[error(transparent)]
+    Keys(#[from] KeymapError),
+    /// Time zone.
+    #[error(transparent)]
+    Zone(#[from] ZoneError),
+}
+
+/// The state of the console.
+#[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "five independent switches of the screen, not a state machine")]
+pub struct App {
+    pub(super) keymap: Keymap,
+    pub(super) zone: Zone,
+    pub(super) reduce_motion: bool,
+    live: Arc<Snapshot>,
+    frozen: Option<(Arc<Snapshot>, i64)>,
+    pub(super) link: LinkView,
+    pub(super) now_ms: i64,
+    pub(super) focus: Pane,
+    pub(super) zoom: bool,
+    pub(super) pages: Vec<Page>,
+    pub(super) overlays: Vec<Overlay>,
+    pub(super) toasts: Toasts,
+    pub(super) heat: Heat,
+    pub(super) source: Option<SourceId>,
+    pub(super) logs: LogPane,
+    pub(super) detail: Asked<Box<SeriesDetail>>,
+    pub(super) runs: Asked<Vec<RunRecord>>,
+    pub(super) runs_table: Table,
+    pub(super) issues: Asked<Vec<StoredIssue>>,
+    pub(super) issues_table: Table,
+    /// First line shown of a run page's failures.
+    pub(super) scroll: usize,
+    /// Key of the alert that was walked to last.
+    pub(super) alert: Option<String>,
+    pub(super) spinner: usize,
+    pub(super) mouse: bool,
+    terminal_focused: bool,
+    /// Quit once no run is active any more.
+    pub(super) quitting: bool,
+    interrupted_at: Option<i64>,
+    drawn: Drawn,
+}
+
+impl App {
+    /// A console that has seen no snapshot yet.
+    pub fn new(settings: &ConsoleSettings, now_ms: i64) -> Result<Self, AppError> {
+        Ok(Self {
+            keymap: Keymap::new(&settings.keys)?,
+            zone: Zone::new(&settings.time_zone)?,
+            reduce_motion: settings.reduce_motion,
+            live: Arc::default(),
+            frozen: None,
+            link: LinkView::Local,
+            now_ms,
+            focus: Pane::Ingest,
+            zoom: false,
+            pages: Vec::new(),
+            overlays: Vec::new(),
+            toasts: Toasts::default(),
+            heat: Heat::default(),
+            source: None,
+            logs: LogPane::default(),
+            detail: Asked::default(),
+            runs: Asked::default(),
+            runs_table: pages::runs_table(),
+            issues: Asked::default(),
+            issues_table: pages::issues_table(),
+            scroll: 0,
+            alert: None,
+            spinner: 0,
+            mouse: settings.mouse,
+            terminal_focused: true,
+            quitting: false,
+            interrupted_at: None,
+            drawn: Drawn::default(),
+        })
+    }
+
+    /// Takes a message in; true when the screen must be drawn again. Time comes with the messages, so that the same
+    /// messages always give the same state.
+    pub fn update(&mut self, msg: Msg, fx: &mut Vec<Effect>) -> bool {
+        match msg {
+            Msg::Key(key) => self.on_key(key, fx),
+            Msg::Mouse(event) => self.on_mouse(event, fx),
+            Msg::Paste(text) => self.on_paste(&text, fx),
+            Msg::Resize => true,
+            Msg::Focus(focused) => {
+                self.terminal_focused = focused;
+                focused
+            }
+            Msg::Snapshot(snapshot) => self.on_snapshot(snapshot, fx),
+            Msg::Link(link) => {
+                let changed = self.link != link;
+                self.link = link;
+                if self.quitting && self.link == LinkView::Gone {
+                    fx.push(Effect::Quit);
+                }
+                changed
+            }
+            Msg::Logs(records, dropped) => {
+                let changed = !records.is_empty() || dropped != self.logs.dropped;
+                self.logs.extend(records, dropped);
+                changed && !self.is_frozen()
+            }
+            Msg::Answer { slot, generation, result } => self.on_answer(slot, generation, result),
+            Msg::Acked { what, result } => self.on_ack(&what, result),
+            Msg::Exported(result) => self.on_exported(result),
+            Msg::Clock(now_ms) => {
+                self.now_ms = now_ms;
+                self.toasts.expire(now_ms);
+                true
+            }
+            Msg::Spin => {
+                self.spinner = self.spinner.wrapping_add(1);
+                self.animates()
+            }
+        }
+    }
+
+    /// Sets the time without saying that a second has passed.
+    pub const fn set_now(&mut self, now_ms: i64) {
+        self.now_ms = now_ms;
+    }
+
+    /// Takes back what the last frame put where, for the mouse and for paging.
+    pub fn set_drawn(&mut self, drawn: Drawn) {
+        self.drawn = drawn;
+    }
+
+    /// The snapshot to draw: the newest, or the frozen one.
+    pub(super) fn snap(&self) -> &Arc<Snapshot> {
+        self.frozen.as_ref().map_or(&self.live, |(s, _)| s)
+    }
+
+    /// The newest snapshot.
+    pub(super) const fn live(&self) -> &Arc<Snapshot> {
+        &self.live
+    }
+
+    /// Since when the screen is frozen, UTC milliseconds, and how many snapshots wait.
+    pub(super) fn frozen(&self) -> Option<(i64, u64)> {
+        self.frozen.as_ref().map(|(s, at)| (*at, self.live.seq.saturating_sub(s.seq)))
+    }
+
+    pub(super) const fn is_frozen(&self) -> bool {
+        self.frozen.is_some()
+    }
+
+    /// UTC seconds.
+    pub(super) const fn now(&self) -> i64 {
+        self.now_ms.div_euclid(1000)
+    }
+
+    /// No snapshot has come yet, or it says nothing yet.
+    pub(super) fn loading(&self) -> bool {
+        self.live.at_ms == 0 || self.snap().loading
+    }
+
+    /// Age of a stale snapshot, seconds.
+    pub(super) fn stale(&self) -> Option<i64> {
+        let age = self.now_ms - self.live.at_ms;
+        (self.live.at_ms > 0 && age > STALE_MS && !self.is_frozen()).then_some(age / 1000)
+    }
+
+    /// Whether the spinner turns: only while a run is active and someone may be looking.
+    pub fn animates(&self) -> bool {
+        !self.reduce_motion && self.terminal_focused && !self.is_frozen() && (self.live.active.is_some() || self.loading())
+    }
+
+    /// Whether the clock must tick: not while nobody looks.
+    pub const fn ticks(&self) -> bool {
+        self.terminal_focused
+    }
+
+    /// Whether the mouse is captured.
+    pub const fn mouse(&self) -> bool {
+        self.mouse
+    }
+
+    /// Whether a question or a prompt waits for an answer, for tests.
+    pub fn asks(&self) -> bool {
+        self.overlays.iter().any(|o| matches!(o, Overlay::Confirm(_) | Overlay::Plan(_)))
+    }
+
+    /// Whether everything asked for has been answered.
+    pub const fn settled(&self) -> bool {
+        !self.detail.waiting && !self.runs.waiting && !self.issues.waiting
+    }
+
+    /// The page on top.
+    pub(super) fn page(&self) -> Option<Page> {
+        self.pages.last().copied()
+    }
+
+    /// The contexts whose keys work now, the most specific first.
+    pub(super) fn contexts(&self) -> &'static [Context] {
+        match (self.page(), self.focus) {
+            (Some(Page::Issues), _) => &[Context::Quality, Context::Table, Context::Global],
+            (Some(Page::Runs), _) => &[Context::Table, Context::Global],
+            (Some(Page::Source(_)), _) | (None, Pane::Sources) => &[Context::Sources, Context::Global],
+            (Some(Page::Series), _) | (None, Pane::Ingest) => &[Context::Ingest, Context::Global],
+            (None, Pane::Logs) => &[Context::Logs, Context::Global],
+            (Some(Page::Run(_)), _) | (None, Pane::Schedule | Pane::Training | Pane::Drift) => &[Context::Global],
+        }
+    }
+
+    /// A run of the snapshot by its number, the active one included.
+    pub(super) fn run(&self, id: i64) -> Option<&RunView> {
+        let snap = self.snap();
+        snap.active.as_deref().filter(|r| r.id == id).or_else(|| snap.runs.iter().find(|r| r.id == id))
+    }
+
+    pub(super) fn say(&mut self, level: ToastLevel, text: impl Into<String>) {
+        self.toasts.push(level, text, self.now_ms);
+    }
+}

@@ -1,0 +1,262 @@
+//! Moving: between panes and pages, and inside them.
+
+use super::{App, Effect, Page, Pane, Slot, Table, ToastLevel};
+use crate::console::action::Action;
+use crate::engine::Query;
+use crate::market::{Series, SourceId, Symbol};
+
+/// Most rows asked for by the history and the findings pages.
+const PAGE_LIMIT: usize = 500;
+
+impl App {
+    /// Does a movement; false when the action is no movement.
+    pub(super) fn navigate(&mut self, action: Action, fx: &mut Vec<Effect>) -> bool {
+        match action {
+            Action::FocusIngest => self.focus_on(Pane::Ingest),
+            Action::FocusSources => self.focus_on(Pane::Sources),
+            Action::FocusSchedule => self.focus_on(Pane::Schedule),
+            Action::FocusTraining => self.focus_on(Pane::Training),
+            Action::FocusDrift => self.focus_on(Pane::Drift),
+            Action::FocusLogs => self.focus_on(Pane::Logs),
+            Action::NextPane => self.focus_on(Pane::ALL[(self.focus as usize + 1) % 6]),
+            Action::PreviousPane => self.focus_on(Pane::ALL[(self.focus as usize + 5) % 6]),
+            Action::Open => self.open(fx),
+            Action::Back => self.back(),
+            Action::NextAlert => self.next_alert(fx),
+            Action::ShowRun => {
+                let snap = self.snap();
+                let id = snap.active.as_ref().map(|r| r.id).or_else(|| snap.runs.first().map(|r| r.id));
+                if let Some(id) = id {
+                    self.push_page(Page::Run(id), fx);
+                }
+            }
+            Action::ShowRuns => self.push_page(Page::Runs, fx),
+            Action::ShowIssues => self.push_page(Page::Issues, fx),
+            Action::NextMatch | Action::PreviousMatch => {
+                let market = self.snap().market.clone();
+                if !self.heat.jump(&market, action == Action::NextMatch) {
+                    self.say(ToastLevel::Info, "No cell is late, has a gap or failed");
+                }
+                self.ask_series(fx);
+            }
+            Action::Up => self.step(0, -1, fx),
+            Action::Down => self.step(0, 1, fx),
+            Action::Left => self.step(-1, 0, fx),
+            Action::Right => self.step(1, 0, fx),
+            Action::PageUp => self.step(0, -self.half_page(), fx),
+            Action::PageDown => self.step(0, self.half_page(), fx),
+            Action::First => self.jump_to_end(-1, fx),
+            Action::Last => self.jump_to_end(1, fx),
+            _ => return false,
+        }
+        true
+    }
+
+    fn half_page(&self) -> isize {
+        (self.drawn.page / 2).max(1) as isize
+    }
+
+    fn focus_on(&mut self, pane: Pane) {
+        self.pages.clear();
+        self.focus = pane;
+    }
+
+    /// The table of the page on top, if it is one.
+    pub(super) fn table_mut(&mut self) -> Option<&mut Table> {
+        match self.page()? {
+            Page::Runs => Some(&mut self.runs_table),
+            Page::Issues => Some(&mut self.issues_table),
+            _ => None,
+        }
+    }
+
+    pub(super) fn table(&self) -> Option<&Table> {
+        match self.page()? {
+            Page::Runs => Some(&self.runs_table),
+            Page::Issues => Some(&self.issues_table),
+            _ => None,
+        }
+    }
+
+    fn step(&mut self, dx: isize, dy: isize, fx: &mut Vec<Effect>) {
+        match (self.page(), self.focus) {
+            (Some(Page::Runs | Page::Issues), _) => {
+                if let Some(table) = self.table_mut() {
+                    table.step(dy);
+                }
+            }
+            (Some(Page::Run(_)), _) => self.scroll = self.scroll.saturating_add_signed(dy).min(self.failures().saturating_sub(1)),
+            (Some(Page::Series), _) | (None, Pane::Ingest) => {
+                let market = self.snap().market.clone();
+                self.heat.step(&market, dx, dy);
+                self.ask_series(fx);
+            }
+            (Some(Page::Source(_)), _) | (None, Pane::Sources) => self.step_source(dy + dx),
+            (None, Pane::Logs) => self.logs.step(dy),
+            (None, Pane::Schedule | Pane::Training | Pane::Drift) => {}
+        }
+    }
+
+    /// To the first (`way` < 0) or last one. On the heat map: to the edge of the row, as g and G do on a line of text.
+    fn jump_to_end(&mut self, way: isize, fx: &mut Vec<Effect>) {
+        const FAR: isize = 1 << 20;
+        match (self.page(), self.focus) {
+            (Some(Page::Series), _) | (None, Pane::Ingest) => self.step(way * FAR, 0, fx),
+            (None, Pane::Logs) if way < 0 => self.logs.first(),
+            _ => self.step(0, way * FAR, fx),
+        }
+    }
+
+    fn failures(&self) -> usize {
+        match self.page() {
+            Some(Page::Run(id)) => self.run(id).and_then(|r| r.summary.as_ref()).map_or(0, |s| s.failures.len()),
+            _ => 0,
+        }
+    }
+
+    fn step_source(&mut self, by: isize) {
+        let sources: Vec<SourceId> = self.snap().sources.iter().map(|s| s.source).collect();
+        let at = sources.iter().position(|s| Some(*s) == self.source).unwrap_or(0);
+        let next = at.saturating_add_signed(by).min(sources.len().saturating_sub(1));
+        self.source = sources.get(next).copied();
+        if let (Some(Page::Source(shown)), Some(source)) = (self.pages.last_mut(), self.source) {
+            *shown = source;
+        }
+    }
+
+    /// Selects a row by its place on screen, for the mouse.
+    pub(super) fn select_row(&mut self, row: usize) {
+        match (self.page(), self.focus) {
+            (Some(Page::Runs | Page::Issues), _) => {
+                if let Some(table) = self.table_mut() {
+                    table.select_row(row);
+                }
+            }
+            (None, Pane::Sources) => self.source = self.snap().sources.get(row).map(|s| s.source).or(self.source),
+            (None, Pane::Logs) => {
+                let by = row as isize - self.logs.row() as isize;
+                self.logs.step(by);
+            }
+            _ => {}
+        }
+    }
+
+    fn open(&mut self, fx: &mut Vec<Effect>) {
+        match (self.page(), self.focus) {
+            (Some(Page::Runs), _) => {
+                if let Some(id) = self.runs_table.selected {
+                    self.push_page(Page::Run(id), fx);
+                }
+            }
+            (Some(Page::Issues), _) => {
+                let series = self
+                    .issues_table
+                    .selected
+                    .and_then(|id| self.issues.value.as_ref()?.iter().find(|i| i.id == id).map(|i| i.issue.series));
+                if let Some(series) = series {
+                    self.go_to_series(series);
+                    self.push_page(Page::Series, fx);
+                }
+            }
+            (None, Pane::Ingest) if self.heat.cursor.is_some() => self.push_page(Page::Series, fx),
+            (None, Pane::Sources) => {
+                if let Some(source) = self.source {
+                    self.push_page(Page::Source(source), fx);
+                }
+            }
+            (None, Pane::Logs) => self.logs.wrap = !self.logs.wrap,
+            (None, _) => self.zoom = !self.zoom,
+            (Some(_), _) => {}
+        }
+    }
+
+    fn push_page(&mut self, page: Page, fx: &mut Vec<Effect>) {
+        // A page opened again comes to the top instead of lying twice in the trail.
+        self.pages.retain(|p| *p != page);
+        self.pages.push(page);
+        self.scroll = 0;
+        match page {
+            Page::Series => {
+                self.detail.forget();
+                self.ask_series(fx);
+            }
+            Page::Runs => self.ask_runs(fx),
+            Page::Issues => self.ask_issues(fx),
+            Page::Run(id) if self.run(id).is_none() => self.ask_runs(fx),
+            Page::Run(_) | Page::Source(_) => {}
+        }
+    }
+
+    /// One step back: messages, then the page, then the zoom, then the filter, then the frozen screen.
+    fn back(&mut self) {
+        if self.toasts.read() || self.pages.pop().is_some() || std::mem::take(&mut self.zoom) {
+            return;
+        }
+        match self.focus {
+            Pane::Ingest if !self.heat.filter.is_empty() => self.apply_text(super::PromptFor::Heat, ""),
+            Pane::Logs if !self.logs.text.is_empty() => self.apply_text(super::PromptFor::Logs, ""),
+            Pane::Logs => self.logs.cursor = None,
+            _ => {}
+        }
+    }
+
+    /// Asks for the details of the series under the cursor, if its page is open.
+    pub(super) fn ask_series(&mut self, fx: &mut Vec<Effect>) {
+        let (Some(Page::Series), Some(series)) = (self.page(), self.heat.cursor) else { return };
+        let shown = self.detail.value.as_ref().and_then(|d| d.state.as_ref()).map(|s| s.series);
+        if shown.is_some_and(|s| s != series) {
+            self.detail.forget();
+        }
+        let generation = self.detail.ask();
+        fx.push(Effect::Query { slot: Slot::Series, generation, query: Query::Series { series } });
+    }
+
+    pub(super) fn ask_runs(&mut self, fx: &mut Vec<Effect>) {
+        let generation = self.runs.ask();
+        fx.push(Effect::Query { slot: Slot::Runs, generation, query: Query::Runs { limit: PAGE_LIMIT } });
+    }
+
+    pub(super) fn ask_issues(&mut self, fx: &mut Vec<Effect>) {
+        let generation = self.issues.ask();
+        fx.push(Effect::Query { slot: Slot::Issues, generation, query: Query::Issues { limit: PAGE_LIMIT } });
+    }
+
+    /// Puts the heat map's cursor on a series, lifting the filter if it hides it.
+    pub(super) fn go_to_series(&mut self, series: Series) {
+        let market = self.snap().market.clone();
+        self.heat.cursor = Some(series);
+        if self.heat.column(&market).is_none() {
+            self.heat.filter.clear();
+        }
+        self.heat.refresh(&market);
+    }
+
+    pub(super) fn go_to_symbol(&mut self, symbol: Symbol) {
+        let timeframe = self.heat.cursor.map_or(crate::market::Timeframe::D1, |c| c.timeframe);
+        self.focus_on(Pane::Ingest);
+        self.go_to_series(Series { symbol, timeframe });
+    }
+
+    fn next_alert(&mut self, fx: &mut Vec<Effect>) {
+        let alerts = self.snap().alerts.clone();
+        let at = alerts.iter().position(|a| Some(&a.key) == self.alert.as_ref());
+        let Some(alert) = alerts.get(at.map_or(0, |i| (i + 1) % alerts.len())) else { return };
+        self.alert = Some(alert.key.clone());
+        let source = alert.key.strip_prefix("source:").and_then(|s| s.parse::<SourceId>().ok());
+        let run = alert.key.strip_prefix("run:").and_then(|s| s.parse::<i64>().ok());
+        if let Some(series) = alert.series {
+            self.focus_on(Pane::Ingest);
+            self.go_to_series(series);
+        } else if let Some(source) = source {
+            self.focus_on(Pane::Sources);
+            self.source = Some(source);
+        } else if let Some(id) = run {
+            self.pages.clear();
+            self.push_page(Page::Run(id), fx);
+        } else if alert.key.starts_with("quality") || alert.key.starts_with("issue") {
+            self.push_page(Page::Issues, fx);
+        } else {
+            self.say(ToastLevel::Warn, alert.text.clone());
+        }
+    }
+}

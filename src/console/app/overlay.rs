@@ -1,0 +1,229 @@
+//! What lies over the screen: a stack, of which the top gets every key first.
+
+use crossterm::event::{KeyCode, KeyEvent};
+use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
+use nucleo_matcher::{Config, Matcher, Utf32Str};
+use tui_input::Input;
+use tui_input::backend::crossterm::to_input_request;
+
+use super::form::PlanForm;
+use crate::console::action::Action;
+use crate::market::Symbol;
+use crate::store::master::Resolution;
+
+/// One layer.
+#[derive(Clone, Debug)]
+pub enum Overlay {
+    /// A question.
+    Confirm(Confirm),
+    /// The command palette.
+    Palette(Palette),
+    /// The keys; how far it is scrolled.
+    Help(usize),
+    /// A line of text for a filter or a search.
+    Prompt(Prompt),
+    /// The plan of a manual ingest.
+    Plan(Box<PlanForm>),
+}
+
+/// What a confirmed question does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// Cancel a run.
+    Cancel {
+        /// Which.
+        run_id: i64,
+        /// At once.
+        now: bool,
+    },
+    /// Settle a finding.
+    Resolve {
+        /// Which.
+        id: i64,
+        /// How.
+        resolution: Resolution,
+    },
+    /// Cancel a run and quit when it has ended.
+    StopAndQuit {
+        /// Which.
+        run_id: i64,
+    },
+    /// Suspend although a run is active.
+    Suspend,
+    /// Quit.
+    Quit,
+}
+
+/// How a question is answered with yes.
+#[derive(Clone, Debug)]
+pub enum Gate {
+    /// By one of these keys, each with its words and its deed.
+    Keys(Vec<(char, &'static str, Deed)>),
+    /// By typing this text and Enter.
+    Typed {
+        /// What must be typed.
+        expected: String,
+        /// What has been typed.
+        input: Input,
+        /// What it does.
+        deed: Deed,
+    },
+}
+
+/// A question before a deed that cannot be undone.
+#[derive(Clone, Debug)]
+pub struct Confirm {
+    /// What is about to happen to what.
+    pub title: String,
+    /// What it will do, a line each.
+    pub body: Vec<String>,
+    /// How to say yes.
+    pub gate: Gate,
+}
+
+/// What a key did to a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Not answered yet.
+    Stay,
+    /// No.
+    No,
+    /// Yes.
+    Yes(Deed),
+}
+
+impl Confirm {
+    /// Takes a key in.
+    pub fn key(&mut self, key: KeyEvent) -> Answer {
+        if key.code == KeyCode::Esc {
+            return Answer::No;
+        }
+        match &mut self.gate {
+            Gate::Keys(keys) => match key.code {
+                KeyCode::Char(c) if key.modifiers.is_empty() => keys
+                    .iter()
+                    .find(|(k, ..)| *k == c)
+                    .map_or(if c == 'n' { Answer::No } else { Answer::Stay }, |(.., deed)| Answer::Yes(*deed)),
+                _ => Answer::Stay,
+            },
+            Gate::Typed { expected, input, deed } => {
+                if key.code == KeyCode::Enter {
+                    return if input.value() == expected { Answer::Yes(*deed) } else { Answer::Stay };
+                }
+                edit(input, key);
+                Answer::Stay
+            }
+        }
+    }
+}
+
+/// Lets a key edit a line.
+pub fn edit(input: &mut Input, key: KeyEvent) {
+    if let Some(request) = to_input_request(&crossterm::event::Event::Key(key)) {
+        input.handle(request);
+    }
+}
+
+/// What a prompt is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PromptFor {
+    /// Filter of the heat map's symbols.
+    Heat,
+    /// Filter of the log.
+    Logs,
+    /// Filter of a table page.
+    Table,
+    /// Search in the log.
+    Search,
+}
+
+/// A line of text at the bottom. It applies while it is typed; Esc brings the old text back.
+#[derive(Clone, Debug)]
+pub struct Prompt {
+    /// What it is for.
+    pub target: PromptFor,
+    /// The line.
+    pub input: Input,
+    /// What was there before.
+    pub before: String,
+}
+
+/// Something the palette offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// Do this.
+    Action(Action),
+    /// Put the cursor on this symbol.
+    Symbol(Symbol),
+}
+
+/// The command palette.
+#[derive(Clone, Debug, Default)]
+pub struct Palette {
+    /// The line.
+    pub input: Input,
+    /// What matches, best first.
+    pub hits: Vec<Entry>,
+    /// The selected one.
+    pub row: usize,
+}
+
+impl Palette {
+    /// Matches the typed text against what is on offer. Without text, the actions in the table's order.
+    pub fn refresh(&mut self, actions: &[Action], symbols: &[Symbol]) {
+        let query = self.input.value();
+        if query.is_empty() {
+            self.hits = actions.iter().copied().map(Entry::Action).collect();
+        } else {
+            let pattern = Pattern::parse(query, CaseMatching::Ignore, Normalization::Smart);
+            let mut matcher = Matcher::new(Config::DEFAULT);
+            let mut buffer = Vec::new();
+            let mut score = |text: &str| pattern.score(Utf32Str::new(text, &mut buffer), &mut matcher);
+            let mut found: Vec<(u32, Entry)> = Vec::new();
+            for action in actions {
+                let spec = action.spec();
+                // A hit in the name weighs more than one in the sentence.
+                let best = score(spec.name).map(|s| s + 20).max(score(spec.help));
+                found.extend(best.map(|s| (s, Entry::Action(*action))));
+            }
+            for symbol in symbols {
+                found.extend(score(symbol.as_str()).map(|s| (s, Entry::Symbol(*symbol))));
+            }
+            found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
+            self.hits = found.into_iter().map(|(_, entry)| entry).collect();
+        }
+        self.row = self.row.min(self.hits.len().saturating_sub(1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_palette_finds_by_fuzzy_text() {
+        let mut palette = Palette { input: Input::from("ingnow".to_owned()), ..Palette::default() };
+        let symbols = [Symbol::new("AAPL").unwrap(), Symbol::new("MSFT").unwrap()];
+        palette.refresh(&[Action::Quit, Action::IngestNow, Action::Zoom], &symbols);
+        assert_eq!(palette.hits.first(), Some(&Entry::Action(Action::IngestNow)));
+        palette.input = Input::from("msft".to_owned());
+        palette.refresh(&[Action::Quit], &symbols);
+        assert_eq!(palette.hits.first(), Some(&Entry::Symbol(symbols[1])));
+        palette.input = Input::default();
+        palette.refresh(&[Action::Quit, Action::Zoom], &symbols);
+        assert_eq!(palette.hits, [Entry::Action(Action::Quit), Entry::Action(Action::Zoom)]);
+    }
+
+    #[test]
+    fn a_typed_gate_opens_only_for_the_right_text() {
+        let deed = Deed::Cancel { run_id: 12, now: true };
+        let mut confirm =
+            Confirm { title: String::new(), body: Vec::new(), gate: Gate::Typed { expected: "12".into(), input: Input::default(), deed } };
+        assert_eq!(confirm.key(KeyCode::Enter.into()), Answer::Stay);
+        assert_eq!(confirm.key(KeyCode::Char('1').into()), Answer::Stay);
+        assert_eq!(confirm.key(KeyCode::Enter.into()), Answer::Stay);
+        confirm.key(KeyCode::Char('2').into());
+        assert_eq!(confirm.key(KeyCode::Enter.into()), Answer::Yes(deed));
+        assert_eq!(confirm.key(KeyCode::Esc.into()), Answer::No);
+    }
+}

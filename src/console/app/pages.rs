@@ -1,0 +1,201 @@
+//! Panes, pages, and the tables of the pages.
+
+use super::table::{Cell, Column, Row, Table};
+use crate::console::fmt;
+use crate::console::theme::Role;
+use crate::engine::{RunSummary, RunView};
+use crate::market::SourceId;
+use crate::store::master::{RunRecord, RunState, Scope, Severity, StoredIssue};
+
+/// The six panes of the first screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pane {
+    /// The heat map.
+    Ingest,
+    /// Links, rates, breakers.
+    Sources,
+    /// Next and last runs of each job.
+    Schedule,
+    /// Model runs.
+    Training,
+    /// Drift of features and models.
+    Drift,
+    /// The log.
+    Logs,
+}
+
+impl Pane {
+    /// All panes, by number.
+    pub const ALL: [Self; 6] = [Self::Ingest, Self::Sources, Self::Schedule, Self::Training, Self::Drift, Self::Logs];
+
+    /// Title with its number.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Ingest => "1 Ingest",
+            Self::Sources => "2 Sources",
+            Self::Schedule => "3 Schedule",
+            Self::Training => "4 Training",
+            Self::Drift => "5 Drift",
+            Self::Logs => "6 Logs",
+        }
+    }
+}
+
+/// A page over the panes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Page {
+    /// The series under the heat map's cursor.
+    Series,
+    /// A source.
+    Source(SourceId),
+    /// A run.
+    Run(i64),
+    /// The run history.
+    Runs,
+    /// Open data-quality findings.
+    Issues,
+}
+
+static RUN_COLUMNS: [Column; 9] = [
+    Column { title: "run", width: 5, right: true },
+    Column { title: "state", width: 11, right: false },
+    Column { title: "started UTC", width: 16, right: false },
+    Column { title: "took", width: 8, right: true },
+    Column { title: "ok", width: 6, right: true },
+    Column { title: "failed", width: 6, right: true },
+    Column { title: "bars", width: 10, right: true },
+    Column { title: "new", width: 10, right: true },
+    Column { title: "asked for", width: 20, right: false },
+];
+
+static ISSUE_COLUMNS: [Column; 7] = [
+    Column { title: "id", width: 5, right: true },
+    Column { title: "severity", width: 10, right: false },
+    Column { title: "check", width: 5, right: true },
+    Column { title: "series", width: 13, right: false },
+    Column { title: "opened UTC", width: 16, right: false },
+    Column { title: "covers", width: 23, right: false },
+    Column { title: "finding", width: 40, right: false },
+];
+
+/// An empty run history.
+pub const fn runs_table() -> Table {
+    Table::new(&RUN_COLUMNS)
+}
+
+/// An empty list of findings.
+pub const fn issues_table() -> Table {
+    Table::new(&ISSUE_COLUMNS)
+}
+
+/// Glyph, word and role of a run's state.
+pub const fn run_state(state: RunState) -> (&'static str, &'static str, Role) {
+    match state {
+        RunState::Running => ("▸", "running", Role::Focus),
+        RunState::Succeeded => ("✓", "succeeded", Role::Ok),
+        RunState::Partial => ("▲", "partial", Role::Warn),
+        RunState::Failed => ("✗", "failed", Role::Bad),
+        RunState::Cancelled => ("‖", "cancelled", Role::Dim),
+        RunState::Lost => ("✗", "lost", Role::Bad),
+    }
+}
+
+/// Word and role of a severity.
+pub const fn severity(severity: Severity) -> (&'static str, &'static str, Role) {
+    match severity {
+        Severity::Info => ("·", "info", Role::Dim),
+        Severity::Warn => ("▲", "warn", Role::Warn),
+        Severity::Exclude => ("▓", "excluded", Role::Stale),
+        Severity::Critical => ("✗", "critical", Role::Bad),
+    }
+}
+
+/// What a finding covers, in words.
+pub fn scope(issue: &StoredIssue) -> String {
+    let tf = issue.issue.series.timeframe;
+    match issue.issue.scope {
+        Scope::Series => "the whole series".into(),
+        Scope::Bars { from, to } if from == to => fmt::stamp(from, tf, 0),
+        Scope::Bars { from, to } => format!("{} to {}", fmt::date(from), fmt::date(to)),
+    }
+}
+
+/// A row of the run history from the snapshot.
+pub fn run_row(run: &RunView, now: i64) -> Row {
+    let spec = serde_json::to_string(&run.spec).unwrap_or_default();
+    build_run_row(run.id, run.state, run.started_at, run.ended_at, run.summary.as_ref(), &spec, now)
+}
+
+/// A row of the run history from the database.
+pub fn record_row(record: &RunRecord, now: i64) -> Row {
+    let summary: Option<RunSummary> = record.summary.as_deref().and_then(|s| serde_json::from_str(s).ok());
+    build_run_row(record.id, record.state, record.started_at, record.ended_at, summary.as_ref(), &record.spec, now)
+}
+
+fn build_run_row(id: i64, state: RunState, started: i64, ended: Option<i64>, summary: Option<&RunSummary>, spec: &str, now: i64) -> Row {
+    let (glyph, word, role) = run_state(state);
+    let took = ended.unwrap_or(now).saturating_sub(started);
+    let number =
+        |f: fn(&RunSummary) -> u64| summary.map_or_else(|| Cell::number("-", -1), |s| Cell::number(fmt::thousands(f(s)), f(s) as i64));
+    Row {
+        key: id,
+        role,
+        cells: vec![
+            Cell::number(id.to_string(), id),
+            Cell::text(format!("{glyph} {word}")),
+            Cell::number(fmt::minute(started), started),
+            Cell::number(fmt::clock(took), took),
+            number(|s| u64::from(s.series_ok)),
+            number(|s| u64::from(s.series_failed)),
+            number(|s| s.bars),
+            number(|s| s.inserted),
+            Cell::text(spec_words(spec)),
+        ],
+    }
+}
+
+/// What a run was asked for, in a few words, from the spec's JSON.
+pub fn spec_words(spec: &str) -> String {
+    let Ok(spec) = serde_json::from_str::<crate::engine::IngestSpec>(spec) else { return spec.to_owned() };
+    let list = |n: usize, first: Option<String>, all: &str, many: &str| match (n, first) {
+        (0, _) | (_, None) => all.to_owned(),
+        (1, Some(one)) => one,
+        (n, Some(_)) => format!("{n} {many}"),
+    };
+    let mut words = vec![
+        list(spec.symbols.len(), spec.symbols.first().map(ToString::to_string), "all symbols", "symbols"),
+        list(spec.timeframes.len(), spec.timeframes.first().map(ToString::to_string), "all timeframes", "timeframes"),
+    ];
+    words.extend(spec.lookback.map(|l| format!("back {l}")));
+    words.extend(spec.source.map(|s| format!("source {}", source_word(Some(s)))));
+    words.join(", ")
+}
+
+/// The word of a source policy.
+pub const fn source_word(source: Option<crate::config::SourcePolicy>) -> &'static str {
+    use crate::config::SourcePolicy;
+    match source {
+        None => "as configured",
+        Some(SourcePolicy::Auto) => "auto",
+        Some(SourcePolicy::Ib) => "ib",
+        Some(SourcePolicy::Yahoo) => "yahoo",
+    }
+}
+
+/// A row of the findings.
+pub fn issue_row(stored: &StoredIssue) -> Row {
+    let (glyph, word, role) = severity(stored.issue.severity);
+    Row {
+        key: stored.id,
+        role,
+        cells: vec![
+            Cell::number(stored.id.to_string(), stored.id),
+            Cell { text: format!("{glyph} {word}"), key: super::table::SortKey::Number(stored.issue.severity as i64) },
+            Cell::number(stored.issue.check.to_string(), i64::from(stored.issue.check)),
+            Cell::text(stored.issue.series.to_string()),
+            Cell::number(fmt::minute(stored.opened_at), stored.opened_at),
+            Cell::text(scope(stored)),
+            Cell::text(stored.issue.message.clone()),
+        ],
+    }
+}

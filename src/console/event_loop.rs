@@ -1,0 +1,451 @@
+//! The loop: wait, drain, update, start effects, draw if something changed. Input is drawn at once; data are gathered
+//! to one frame in 33 ms. Nothing here waits for the engine.
+
+use std::io::{self, Stdout};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossterm::cursor::MoveTo;
+use crossterm::event::{Event, EventStream};
+use crossterm::queue;
+use futures_util::{FutureExt, StreamExt};
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::app::{App, Effect, Msg};
+use super::outside::{ForLoop, Outside, TakeIn};
+use super::term::{FrameGuard, TermGuard, leave};
+use super::theme::{Background, ColorChoice, ColorLevel, Theme, ThemeError, background};
+use super::view::{Look, view};
+use super::{ConsoleError, ConsoleOptions, Exit};
+use crate::control::{Client, LinkView};
+use crate::engine::Snapshot;
+use crate::market::Clock;
+
+/// Shortest time between frames caused by data.
+const FRAME: Duration = Duration::from_millis(33);
+/// Time between two steps of the spinner.
+const SPIN: Duration = Duration::from_millis(125);
+/// Most events taken before a frame, so that a flood of them cannot hold drawing up.
+const DRAIN: usize = 256;
+/// How long keys are ignored when the terminal may still answer the question for its background.
+const DEAF: Duration = Duration::from_millis(400);
+
+struct Signals {
+    term: Signal,
+    hup: Signal,
+    int: Signal,
+    cont: Signal,
+    stop: Signal,
+}
+
+enum Caught {
+    End(SignalKind),
+    Continued,
+    Stop,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            hup: signal(SignalKind::hangup())?,
+            int: signal(SignalKind::interrupt())?,
+            cont: signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?,
+            stop: signal(SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()))?,
+        })
+    }
+
+    /// Cancel-safe: a signal that is not taken stays pending.
+    async fn recv(&mut self) -> Caught {
+        tokio::select! {
+            _ = self.term.recv() => Caught::End(SignalKind::terminate()),
+            _ = self.hup.recv() => Caught::End(SignalKind::hangup()),
+            _ = self.int.recv() => Caught::End(SignalKind::interrupt()),
+            _ = self.cont.recv() => Caught::Continued,
+            _ = self.stop.recv() => Caught::Stop,
+        }
+    }
+}
+
+/// What woke the loop.
+enum Woken {
+    Signal(Caught),
+    Input(Option<io::Result<Event>>),
+    State(bool),
+    Reply(Msg),
+    Second,
+    Spin,
+    Frame,
+}
+
+struct Console {
+    app: App,
+    look: Look,
+    terminal: Terminal<CrosstermBackend<Stdout>>,
+    guard: TermGuard,
+    events: Option<EventStream>,
+    signals: Signals,
+    client: Client,
+    state: watch::Receiver<Arc<Snapshot>>,
+    engine_lives: bool,
+    outside: Outside,
+    replies: mpsc::UnboundedReceiver<Msg>,
+    clock: Arc<dyn Clock>,
+    pace: Pace,
+    idle: Idle,
+}
+
+/// When what is due.
+struct Pace {
+    dirty: bool,
+    /// When the first input since the last frame came, monotonic.
+    input_at: Option<Duration>,
+    next_frame: Instant,
+    next_second: Instant,
+    next_spin: Instant,
+    deaf_until: Option<Instant>,
+}
+
+/// Counters for end-to-end tests and for the closing log line.
+#[derive(Default)]
+struct Idle {
+    file: Option<PathBuf>,
+    inputs: u64,
+    frames: u64,
+    written: (u64, u64),
+    /// Microseconds from a key to its frame's flush, the last ones.
+    latencies: Vec<u32>,
+}
+
+/// Most latencies kept: an evening of keys.
+const LATENCIES: usize = 20_000;
+
+/// Runs the loop until something ends it.
+pub async fn run(options: ConsoleOptions) -> Result<Exit, ConsoleError> {
+    let mut console = Console::open(options).await?;
+    let exit = console.turn().await;
+    drop(console.events.take());
+    leave();
+    console.idle.report();
+    exit
+}
+
+impl Console {
+    async fn open(options: ConsoleOptions) -> Result<Self, ConsoleError> {
+        let ConsoleOptions { client, settings, color, ascii, clock, title, export_dir, idle_file } = options;
+        let app = App::new(&settings, clock.now_ms())?;
+        let env = |name: &str| std::env::var(name).ok();
+        let level = ColorLevel::detect(color, env);
+        if color == ColorChoice::Always && level != ColorLevel::None {
+            crossterm::style::force_color_output(true);
+        }
+        let signals = Signals::new()?;
+        let guard = TermGuard::enter(&title, settings.mouse)?;
+        let (background, late) = background_of(&settings.theme, level).await?;
+        let look = Look { theme: Theme::load(background, level)?, ascii: ascii || settings.ascii || !unicode(env) };
+        let mut terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
+        terminal.clear()?;
+        let (tx, replies) = mpsc::unbounded_channel();
+        let now = Instant::now();
+        let mut state = client.state();
+        state.mark_changed();
+        Ok(Self {
+            app,
+            look,
+            terminal,
+            guard,
+            events: Some(EventStream::new()),
+            signals,
+            state,
+            engine_lives: true,
+            outside: Outside::new(client.clone(), export_dir, tx),
+            client,
+            replies,
+            clock,
+            pace: Pace {
+                dirty: true,
+                input_at: None,
+                next_frame: now,
+                next_second: now,
+                next_spin: now + SPIN,
+                deaf_until: late.then(|| now + DEAF),
+            },
+            idle: Idle { file: idle_file, ..Idle::default() },
+        })
+    }
+
+    async fn turn(&mut self) -> Result<Exit, ConsoleError> {
+        let mut messages = Vec::new();
+        loop {
+            let woken = self.wait().await;
+            match self.take(woken, &mut messages) {
+                Some(Outcome::Exit(exit)) => return Ok(exit),
+                Some(Outcome::Suspend) => self.suspend().await?,
+                Some(Outcome::Resumed) => self.redraw_all()?,
+                None => {}
+            }
+            self.drain(&mut messages);
+            self.app.set_now(self.clock.now_ms());
+            let mut effects = Vec::new();
+            for message in messages.drain(..) {
+                self.pace.dirty |= self.app.update(message, &mut effects);
+            }
+            if let Some(exit) = self.start(effects).await? {
+                return Ok(exit);
+            }
+            if self.pace.dirty && (self.pace.input_at.is_some() || Instant::now() >= self.pace.next_frame) {
+                self.draw()?;
+            }
+            let settled = !self.pace.dirty && !self.outside.busy();
+            self.idle.note(settled);
+        }
+    }
+
+    /// Waits for the next thing to do; signals and keys come first.
+    async fn wait(&mut self) -> Woken {
+        let Self { signals, events, state, replies, pace, app, engine_lives, .. } = self;
+        tokio::select! {
+            biased;
+            caught = signals.recv() => Woken::Signal(caught),
+            event = next_event(events) => Woken::Input(event),
+            changed = state.changed(), if *engine_lives => Woken::State(changed.is_ok()),
+            Some(message) = replies.recv() => Woken::Reply(message),
+            () = sleep_until(pace.next_second), if app.ticks() => Woken::Second,
+            () = sleep_until(pace.next_spin), if app.animates() => Woken::Spin,
+            () = sleep_until(pace.next_frame), if pace.dirty => Woken::Frame,
+        }
+    }
+
+    /// Turns what woke the loop into messages.
+    fn take(&mut self, woken: Woken, messages: &mut Vec<Msg>) -> Option<Outcome> {
+        match woken {
+            Woken::Signal(Caught::End(kind)) => return Some(Outcome::Exit(Exit::Signal(kind.as_raw_value()))),
+            Woken::Signal(Caught::Stop) => return Some(Outcome::Suspend),
+            Woken::Signal(Caught::Continued) => return Some(Outcome::Resumed),
+            Woken::Input(Some(Ok(event))) => self.input(event, messages),
+            Woken::Input(Some(Err(_)) | None) => return Some(Outcome::Exit(Exit::HangUp)),
+            Woken::State(true) => messages.push(Msg::Snapshot(self.state.borrow_and_update().clone())),
+            Woken::State(false) => {
+                self.engine_lives = false;
+                messages.push(Msg::Link(LinkView::Gone));
+            }
+            Woken::Reply(message) => self.reply(message, messages),
+            Woken::Second => {
+                let now_ms = self.clock.now_ms();
+                // The next whole second, so that the clock on screen does not skip one.
+                let rest = 1_000 - now_ms.rem_euclid(1_000);
+                self.pace.next_second = Instant::now() + Duration::from_millis(rest.unsigned_abs());
+                messages.push(Msg::Link(self.client.link()));
+                messages.push(Msg::Clock(now_ms));
+            }
+            Woken::Spin => {
+                self.pace.next_spin = Instant::now() + SPIN;
+                messages.push(Msg::Spin);
+            }
+            Woken::Frame => {}
+        }
+        None
+    }
+
+    fn input(&mut self, event: Event, messages: &mut Vec<Msg>) {
+        let message = match event {
+            Event::Key(key) => {
+                if self.pace.deaf_until.is_some_and(|t| Instant::now() < t) {
+                    return;
+                }
+                self.idle.inputs += 1;
+                Msg::Key(key)
+            }
+            Event::Mouse(mouse) => Msg::Mouse(mouse),
+            Event::Paste(text) => Msg::Paste(text),
+            Event::Resize(..) => Msg::Resize,
+            Event::FocusGained => Msg::Focus(true),
+            Event::FocusLost => Msg::Focus(false),
+        };
+        self.pace.input_at.get_or_insert_with(|| self.clock.mono());
+        messages.push(message);
+    }
+
+    fn reply(&mut self, message: Msg, messages: &mut Vec<Msg>) {
+        if let Msg::Answer { slot, .. } = &message {
+            self.outside.answered(*slot);
+        }
+        messages.push(message);
+    }
+
+    /// Takes what is ready already: a paste, a turned wheel and key repeat become one frame.
+    fn drain(&mut self, messages: &mut Vec<Msg>) {
+        for _ in 0..DRAIN {
+            let Some(Some(Ok(event))) = self.events.as_mut().and_then(|e| e.next().now_or_never()) else { break };
+            self.input(event, messages);
+        }
+        while let Ok(message) = self.replies.try_recv() {
+            self.reply(message, messages);
+        }
+    }
+
+    /// Starts effects; some of them cause messages, and those effects again.
+    async fn start(&mut self, mut effects: Vec<Effect>) -> Result<Option<Exit>, ConsoleError> {
+        while !effects.is_empty() {
+            for effect in std::mem::take(&mut effects) {
+                match self.outside.start(effect) {
+                    Some(ForLoop::Take(logs)) => {
+                        let TakeIn(records, dropped) = *logs;
+                        self.pace.dirty |= self.app.update(Msg::Logs(records, dropped), &mut effects);
+                    }
+                    Some(ForLoop::Mouse(on)) => self.guard.capture_mouse(on)?,
+                    Some(ForLoop::Suspend) => self.suspend().await?,
+                    Some(ForLoop::Quit) => return Ok(Some(Exit::Quit)),
+                    None => {}
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn draw(&mut self) -> Result<(), ConsoleError> {
+        let (app, look) = (&self.app, &self.look);
+        let mut drawn = super::hit::Drawn::default();
+        {
+            let _frame = FrameGuard::begin();
+            self.terminal.draw(|frame| {
+                let area = frame.area();
+                drawn = view(app, look, area, frame.buffer_mut());
+                if let Some(at) = drawn.cursor {
+                    frame.set_cursor_position(at);
+                }
+            })?;
+            // The hidden cursor stands on the selection, where screen readers and magnifiers look.
+            if let (None, Some(at)) = (drawn.cursor, drawn.selection) {
+                queue!(io::stdout(), MoveTo(at.x, at.y))?;
+            }
+        }
+        self.app.set_drawn(drawn);
+        self.pace.dirty = false;
+        self.pace.next_frame = Instant::now() + FRAME;
+        self.idle.frames += 1;
+        if let Some(at) = self.pace.input_at.take() {
+            self.idle.key_shown(self.clock.mono().saturating_sub(at));
+        }
+        Ok(())
+    }
+
+    /// Gives the terminal back and stops the whole process group, as the shell's job control expects; goes on when
+    /// the shell continues it. (A `SIGTSTP` raised by oneself is discarded in an orphaned group; `SIGSTOP` is not.)
+    async fn suspend(&mut self) -> Result<(), ConsoleError> {
+        drop(self.events.take());
+        leave();
+        rustix::process::kill_current_process_group(rustix::process::Signal::STOP).map_err(io::Error::from)?;
+        // The process stops in the call above. Some systems deliver the stop a moment later: the continuation is
+        // waited for, but not for ever, since the loop's own SIGCONT arm handles a late one as well.
+        let _ = timeout(Duration::from_secs(1), self.signals.cont.recv()).await;
+        self.redraw_all()
+    }
+
+    /// Takes the terminal (again) and draws everything.
+    fn redraw_all(&mut self) -> Result<(), ConsoleError> {
+        self.guard.resume()?;
+        self.events.get_or_insert_with(EventStream::new);
+        self.terminal.clear()?;
+        self.pace.dirty = true;
+        self.pace.next_second = Instant::now();
+        Ok(())
+    }
+}
+
+enum Outcome {
+    Exit(Exit),
+    Suspend,
+    Resumed,
+}
+
+/// Cancel-safe: the stream keeps what it has read.
+async fn next_event(events: &mut Option<EventStream>) -> Option<io::Result<Event>> {
+    match events {
+        Some(events) => events.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The background by the setting, else by asking the terminal, else by `COLORFGBG`, else dark; and whether the
+/// terminal's answer may come late.
+async fn background_of(setting: &str, level: ColorLevel) -> Result<(Background, bool), ConsoleError> {
+    match setting {
+        "dark" => return Ok((Background::Dark, false)),
+        "light" => return Ok((Background::Light, false)),
+        "auto" | "" => {}
+        other => return Err(ThemeError::Unknown(other.to_owned()).into()),
+    }
+    if level == ColorLevel::None {
+        return Ok((Background::Dark, false));
+    }
+    let asked = background::ask().await;
+    let by_env = || std::env::var("COLORFGBG").ok().and_then(|v| background::from_colorfgbg(&v));
+    Ok((asked.background.or_else(by_env).unwrap_or(Background::Dark), asked.late))
+}
+
+/// Whether the locale is UTF-8. A machine that names no locale at all (containers) is given the benefit of the doubt.
+fn unicode(env: impl Fn(&str) -> Option<String>) -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|n| env(n).filter(|v| !v.is_empty()));
+    locale.is_none_or(|l| {
+        let l = l.to_ascii_lowercase();
+        l.contains("utf-8") || l.contains("utf8")
+    })
+}
+
+impl Idle {
+    /// Rewrites the file when the console waits and something was drawn since.
+    fn note(&mut self, settled: bool) {
+        let now = (self.inputs, self.frames);
+        if !settled || now == self.written {
+            return;
+        }
+        if let Some(file) = &self.file {
+            // Renaming keeps a reader from seeing half a line; a failure shows as a test that waits in vain.
+            let fresh = file.with_extension("new");
+            let _ = std::fs::write(&fresh, format!("inputs={} frames={}\n", now.0, now.1)).and_then(|()| std::fs::rename(&fresh, file));
+        }
+        self.written = now;
+    }
+
+    fn key_shown(&mut self, after: Duration) {
+        if self.latencies.len() < LATENCIES {
+            self.latencies.push(u32::try_from(after.as_micros()).unwrap_or(u32::MAX));
+        }
+    }
+
+    /// Logs how quickly keys were answered.
+    fn report(&mut self) {
+        self.latencies.sort_unstable();
+        let at = |share: usize| self.latencies.get(self.latencies.len() * share / 100).or(self.latencies.last()).copied().unwrap_or(0);
+        let (p50_us, p99_us) = (at(50), at(99));
+        tracing::info!(target: "console", frames = self.frames, inputs = self.inputs, key_p50_us = p50_us, key_p99_us = p99_us, "Console closed");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_locale_decides_on_unicode() {
+        let env = |pairs: &'static [(&str, &str)]| move |name: &str| pairs.iter().find(|(k, _)| *k == name).map(|(_, v)| (*v).to_owned());
+        assert!(unicode(env(&[("LANG", "en_US.UTF-8")])));
+        assert!(!unicode(env(&[("LC_ALL", "C"), ("LANG", "en_US.UTF-8")])));
+        assert!(unicode(env(&[])));
+        assert!(!unicode(env(&[("LANG", "POSIX")])));
+    }
+
+    #[tokio::test]
+    async fn an_unknown_theme_is_refused_with_the_choices() {
+        let refused = background_of("neon", ColorLevel::True).await.unwrap_err();
+        assert!(refused.to_string().contains("auto, dark or light"), "{refused}");
+        let quiet = background_of("light", ColorLevel::None).await.unwrap();
+        assert_eq!(quiet, (Background::Light, false));
+    }
+}

@@ -1,0 +1,137 @@
+//! The NEEDS YOU line: what an operator should know without asking, worst first, one line a cause.
+
+use super::{Alert, AlertLevel, CellState, HostStats, Market, RunView};
+use crate::market::{Series, Timeframe};
+use crate::sources::{BreakerState, LinkState, SourceStatus};
+use crate::store::master::RunState;
+
+/// What the alerts are made from.
+pub struct Inputs<'a> {
+    /// Cells of all series.
+    pub market: &'a Market,
+    /// Sources.
+    pub sources: &'a [SourceStatus],
+    /// The last ended run.
+    pub last_run: Option<&'a RunView>,
+    /// The machine.
+    pub host: &'a HostStats,
+    /// Findings that hide data.
+    pub quarantined: u64,
+    /// UTC seconds.
+    pub now: i64,
+}
+
+/// All alerts, worst first. `before` are the alerts of the last computation: one that persists keeps its start.
+pub fn compute(inputs: &Inputs<'_>, before: &[Alert]) -> Vec<Alert> {
+    let mut out = Vec::new();
+    disk(inputs, &mut out);
+    sources(inputs, &mut out);
+    last_run(inputs, &mut out);
+    cells(inputs, &mut out);
+    for alert in &mut out {
+        if let Some(old) = before.iter().find(|b| b.key == alert.key) {
+            alert.since = old.since;
+        }
+    }
+    out.sort_by_key(|a| (a.level, a.since));
+    out
+}
+
+fn push(out: &mut Vec<Alert>, now: i64, key: &str, level: AlertLevel, text: String, series: Option<Series>) {
+    out.push(Alert { key: key.to_owned(), level, text, since: now, series });
+}
+
+fn disk(i: &Inputs<'_>, out: &mut Vec<Alert>) {
+    if i.host.disk_low {
+        let text = format!("disk {} MiB free, no ingest starts: free some space", i.host.disk_free >> 20);
+        push(out, i.now, "disk", AlertLevel::Bad, text, None);
+    }
+}
+
+fn sources(i: &Inputs<'_>, out: &mut Vec<Alert>) {
+    for s in i.sources {
+        let key = format!("source:{}", s.source);
+        match (&s.link, &s.breaker) {
+            (LinkState::Down { cause, .. }, _) => push(out, i.now, &key, AlertLevel::Bad, format!("{} down: {cause}", s.source), None),
+            (_, BreakerState::Open { until }) => {
+                let text = format!("{} paused after failures, probe in {} s", s.source, (until - i.now).max(0));
+                push(out, i.now, &key, AlertLevel::Bad, text, None);
+            }
+            (LinkState::Degraded { reason }, _) => push(out, i.now, &key, AlertLevel::Warn, format!("{}: {reason}", s.source), None),
+            _ => {}
+        }
+    }
+}
+
+fn last_run(i: &Inputs<'_>, out: &mut Vec<Alert>) {
+    let Some(run) = i.last_run else { return };
+    let key = format!("run:{}", run.id);
+    let failed = run.summary.as_ref().map_or(0, |s| s.series_failed);
+    match run.state {
+        RunState::Failed => {
+            let why = run.summary.as_ref().and_then(|s| s.failures.first().cloned()).unwrap_or_default();
+            push(out, i.now, &key, AlertLevel::Bad, format!("run {} failed: {why}", run.id), None);
+        }
+        RunState::Lost => push(out, i.now, &key, AlertLevel::Warn, format!("run {} was cut off; i runs it again", run.id), None),
+        RunState::Partial if failed > 0 => {
+            push(out, i.now, &key, AlertLevel::Warn, format!("run {}: {failed} series failed; i tries again", run.id), None);
+        }
+        _ => {}
+    }
+}
+
+fn cells(i: &Inputs<'_>, out: &mut Vec<Alert>) {
+    let kinds = [
+        (CellState::Failed, "failed", AlertLevel::Bad, "failed"),
+        (CellState::Quarantined, "quarantined", AlertLevel::Bad, "quarantined"),
+        (CellState::Late, "late", AlertLevel::Warn, "late"),
+        (CellState::Gap, "gap", AlertLevel::Warn, "with gaps"),
+    ];
+    for (state, key, level, word) in kinds {
+        let n = i.market.count(state);
+        if let Some(first) = first_series(i.market, state) {
+            let text = if n == 1 { format!("{first} {word}") } else { format!("{n} series {word}, first {first}") };
+            push(out, i.now, key, level, text, Some(first));
+        }
+    }
+    if i.quarantined > 0 {
+        push(out, i.now, "issues", AlertLevel::Warn, format!("{} findings hide data: review them", i.quarantined), None);
+    }
+}
+
+fn first_series(market: &Market, state: CellState) -> Option<Series> {
+    let columns = market.instruments.len().max(1);
+    let at = market.cells.iter().position(|c| c.state == state)?;
+    let timeframe = *Timeframe::ALL.get(at / columns)?;
+    Some(Series { symbol: market.instruments.get(at % columns)?.symbol, timeframe })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::market::SourceId;
+
+    fn inputs<'a>(market: &'a Market, sources: &'a [SourceStatus], host: &'a HostStats, now: i64) -> Inputs<'a> {
+        Inputs { market, sources, last_run: None, host, quarantined: 0, now }
+    }
+
+    #[test]
+    fn a_quiet_desk_needs_nobody() {
+        let (market, host) = (Market::default(), HostStats::default());
+        let sources = [SourceStatus::new(SourceId::Ib, "127.0.0.1:4002")];
+        assert!(compute(&inputs(&market, &sources, &host, 5), &[]).is_empty());
+    }
+
+    #[test]
+    fn the_worst_comes_first_and_keeps_its_start() {
+        let market = Market::default();
+        let host = HostStats { disk_low: true, disk_free: 100 << 20, ..HostStats::default() };
+        let mut ib = SourceStatus::new(SourceId::Ib, "x");
+        ib.link = LinkState::Degraded { reason: "farm down".into() };
+        let sources = [ib];
+        let first = compute(&inputs(&market, &sources, &host, 100), &[]);
+        assert_eq!(first.iter().map(|a| a.key.as_str()).collect::<Vec<_>>(), ["disk", "source:ib"]);
+        let later = compute(&inputs(&market, &sources, &host, 160), &first);
+        assert!(later.iter().all(|a| a.since == 100));
+    }
+}

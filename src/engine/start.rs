@@ -1,0 +1,196 @@
+//! Starting and stopping an engine: opening the store, recovering from an unclean end, wiring sources and owner.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::contracts::StoredContracts;
+use super::freshness::Expectation;
+use super::host::Host;
+use super::owner::Owner;
+use super::{HostStats, LogRing, Market, Request, RunProgress, RunView, Snapshot};
+use crate::config::Settings;
+use crate::ingest::pipeline::Pipeline;
+use crate::ingest::{IngestSpec, RunSummary};
+use crate::market::{Clock, Universe};
+use crate::sources::Source;
+use crate::sources::hybrid::Hybrid;
+use crate::sources::ib::IbSource;
+use crate::sources::yahoo::YahooSource;
+use crate::store::master::{ReadPool, RunRecord, StoreError, Writer, WriterOptions};
+
+/// Name of the master database in the data folder.
+pub const DATABASE: &str = "market_data.db";
+
+/// What an engine is made of.
+pub struct EngineOptions {
+    /// Settings in force.
+    pub settings: Settings,
+    /// Members.
+    pub universe: Universe,
+    /// Folder of the databases.
+    pub data_dir: PathBuf,
+    /// Data come from simulators.
+    pub demo: bool,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Where log records go.
+    pub logs: Arc<LogRing>,
+}
+
+/// Why an engine did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The data folder holds the other kind of data.
+    #[error("{folder} holds {found} data and this is a {wanted} run: {advice}")]
+    Mixed {
+        /// The data folder.
+        folder: String,
+        /// `simulated` or `real`.
+        found: &'static str,
+        /// `demo` or `real`.
+        wanted: &'static str,
+        /// What to do.
+        advice: &'static str,
+    },
+}
+
+/// A running engine.
+pub struct Engine {
+    /// Newest snapshot.
+    pub state: watch::Receiver<Arc<Snapshot>>,
+    /// Commands and queries.
+    pub requests: mpsc::Sender<Request>,
+    /// Log ring.
+    pub logs: Arc<LogRing>,
+    owner: JoinHandle<()>,
+    shutdown: CancellationToken,
+    pipeline: Arc<Pipeline>,
+}
+
+impl Engine {
+    /// Opens the store, recovers, and starts the owner task. Sources connect when they are first needed.
+    pub async fn start(options: EngineOptions) -> Result<Self, EngineError> {
+        let EngineOptions { settings, universe, data_dir, demo, clock, logs } = options;
+        let path = data_dir.join(DATABASE);
+        let writer = Writer::open(&path, WriterOptions { cache_mib: settings.store.cache_mib, demo, clock: Arc::clone(&clock) })?;
+        let reads = ReadPool::new(&path);
+        refuse_mixed(&reads, &data_dir, demo).await?;
+        let lost = writer.mark_lost_runs().await?;
+        for run in &lost {
+            tracing::warn!(target: "engine", run, "An earlier run was cut off, the next one takes up where it stopped");
+        }
+        writer.sync_universe(universe.clone()).await?;
+        let (settings, universe) = (Arc::new(settings), Arc::new(universe));
+        let hybrid = sources(&settings, &reads, &writer, &clock);
+        let pipeline = Arc::new(Pipeline {
+            writer,
+            reads: reads.clone(),
+            hybrid,
+            settings: Arc::clone(&settings),
+            universe: Arc::clone(&universe),
+            clock: Arc::clone(&clock),
+        });
+        let runs = reads.with(|r| r.runs(20)).await?.iter().map(view_of).collect();
+        let (snapshot, state) = watch::channel(Arc::new(Snapshot { loading: true, demo, at_ms: clock.now_ms(), ..Snapshot::default() }));
+        let (requests, requests_rx) = mpsc::channel(64);
+        let (events, events_rx) = mpsc::channel(1024);
+        let (ended, ended_rx) = mpsc::channel(4);
+        let market = Market { instruments: Arc::new(universe.instruments.clone()), cells: Vec::new() };
+        let mut owner = Owner {
+            pipeline: Arc::clone(&pipeline),
+            universe,
+            host: Host::new(&data_dir, &path, settings.store.disk_floor_mib),
+            settings,
+            epoch: format!("{:x}-{:x}", clock.now_ms(), std::process::id()),
+            clock,
+            logs: Arc::clone(&logs),
+            demo,
+            snapshot,
+            events,
+            ended,
+            active: None,
+            runs,
+            acks: std::collections::VecDeque::new(),
+            states: std::collections::HashMap::new(),
+            market: Arc::new(market),
+            expectation: Expectation::default(),
+            alerts: Arc::default(),
+            stats: HostStats::default(),
+            issues: (0, 0),
+            seq: 0,
+            stale_market: true,
+            seconds: 0,
+        };
+        owner.load_states().await?;
+        owner.count_issues().await;
+        owner.publish();
+        let shutdown = CancellationToken::new();
+        let owner = tokio::spawn(owner.run(requests_rx, events_rx, ended_rx, shutdown.clone()));
+        Ok(Self { state, requests, logs, owner, shutdown, pipeline })
+    }
+
+    /// Stops the active run, closes sources and store. Everything acknowledged is on disk afterwards.
+    pub async fn stop(self) {
+        self.shutdown.cancel();
+        if let Err(e) = self.owner.await {
+            tracing::error!(target: "engine", error = %e, "The engine's owner ended unexpectedly");
+        }
+        self.pipeline.hybrid.shutdown().await;
+        if let Err(e) = self.pipeline.writer.clone().close().await {
+            tracing::error!(target: "engine", error = %e, "The store did not close cleanly");
+        }
+    }
+}
+
+async fn refuse_mixed(reads: &ReadPool, data_dir: &Path, demo: bool) -> Result<(), EngineError> {
+    let meta = reads.with(crate::store::master::Reader::db_metadata).await?;
+    let simulated = meta.iter().any(|(key, value)| key == "demo" && value == "1");
+    if simulated == demo {
+        return Ok(());
+    }
+    let folder = data_dir.display().to_string();
+    Err(if simulated {
+        EngineError::Mixed { folder, found: "simulated", wanted: "real", advice: "choose another --data-dir, or start with --demo" }
+    } else {
+        EngineError::Mixed { folder, found: "real", wanted: "demo", advice: "leave --data-dir out, the demo has its own folder" }
+    })
+}
+
+fn sources(settings: &Arc<Settings>, reads: &ReadPool, writer: &Writer, clock: &Arc<dyn Clock>) -> Arc<Hybrid> {
+    let contracts = Arc::new(StoredContracts::new(reads.clone(), writer.clone()));
+    let ib = settings.ib.enabled.then(|| IbSource::start(&settings.ib, contracts, Arc::clone(clock)) as Arc<dyn Source>);
+    let yahoo = if settings.yahoo.enabled {
+        match YahooSource::new(&settings.yahoo, Arc::clone(clock)) {
+            Ok(source) => Some(source as Arc<dyn Source>),
+            Err(e) => {
+                tracing::error!(target: "yahoo", error = %e, "Yahoo cannot be used");
+                None
+            }
+        }
+    } else {
+        None
+    };
+    Hybrid::start(ib, yahoo, &settings.ingest, Arc::clone(clock))
+}
+
+/// An ended run as the snapshot shows it.
+fn view_of(record: &RunRecord) -> RunView {
+    let summary: Option<RunSummary> = record.summary.as_deref().and_then(|s| serde_json::from_str(s).ok());
+    RunView {
+        id: record.id,
+        spec: serde_json::from_str::<IngestSpec>(&record.spec).unwrap_or_default(),
+        state: record.state,
+        started_at: record.started_at,
+        ended_at: record.ended_at,
+        progress: RunProgress::default(),
+        summary,
+        cancelling: false,
+    }
+}

@@ -1,0 +1,115 @@
+//! Splits, dividends, fundamentals and metadata of the symbols that are due, beside the candles.
+
+use std::sync::Arc;
+
+use super::tally::Tally;
+use super::{FACET_WORKERS, Job};
+use crate::ingest::missing::Reason;
+use crate::ingest::planner::SymbolPlan;
+use crate::ingest::quality::compare::{Listing, listing};
+use crate::market::{Series, Timeframe, date_to_ts, ts_to_date};
+use crate::sources::hybrid::Answer;
+use crate::sources::{Facet, Outcome};
+use crate::store::master::StoreError;
+
+/// Before the first day of Yahoo's history; every stored action of a symbol is read each time, as vendors revise them.
+const EARLIEST_ACTION: i64 = -252_460_800; // 1962-01-01
+
+impl Job {
+    /// Reads the facets that are due. Also returns the symbols whose stored prices a new split has made obsolete.
+    pub(super) async fn read_all_facets(self: Arc<Self>, symbols: Vec<SymbolPlan>) -> (Tally, Vec<SymbolPlan>, Option<StoreError>) {
+        let split = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let found = Arc::clone(&split);
+        let work = move |job: Arc<Self>, plan: SymbolPlan| {
+            let found = Arc::clone(&found);
+            async move {
+                let mut tally = Tally::default();
+                let ended = job.read_facets(&plan, &mut tally).await;
+                if let Ok(true) = ended {
+                    found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(plan);
+                }
+                (tally, ended.err())
+            }
+        };
+        let (tally, failed) = self.each(symbols, FACET_WORKERS, work).await;
+        let split = std::mem::take(&mut *split.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        (tally, split, failed)
+    }
+
+    /// Returns whether a new split has an ex-date inside the stored history.
+    async fn read_facets(&self, plan: &SymbolPlan, tally: &mut Tally) -> Result<bool, StoreError> {
+        let mut obsolete = false;
+        for &facet in &plan.facets {
+            if self.stopping() {
+                break;
+            }
+            match facet {
+                Facet::Actions => obsolete = self.read_actions(plan, tally).await?,
+                Facet::Fundamentals => self.read_fundamentals(plan, tally).await?,
+                Facet::Metadata => self.read_metadata(plan, tally).await?,
+            }
+        }
+        Ok(obsolete)
+    }
+
+    async fn read_actions(&self, plan: &SymbolPlan, tally: &mut Tally) -> Result<bool, StoreError> {
+        let symbol = plan.instrument.symbol;
+        let Answer { source, outcome } = self.pipeline.hybrid.actions(&plan.instrument, ts_to_date(EARLIEST_ACTION), self.policy).await;
+        let Some(actions) = facet_data(plan, "splits and dividends", source, outcome, tally) else { return Ok(false) };
+        let Some(source) = source else { return Ok(false) };
+        let report = self.pipeline.writer.actions(symbol, actions, source, self.run_id).await?;
+        tally.splits += report.new_splits.len() as u32;
+        tally.dividends += report.new_dividends.len() as u32;
+        let daily = Series { symbol, timeframe: Timeframe::D1 };
+        let state = self.pipeline.reads.with(move |r| r.series_state(daily)).await?;
+        let (first, now) = (state.and_then(|s| s.first_ts), self.pipeline.clock.now());
+        let attempted_before = !plan.fetch.iter().any(|(t, w)| *t == Timeframe::D1 && w.iter().any(|w| w.reason == Reason::FirstFill));
+        Ok(attempted_before
+            && report.new_splits.iter().any(|s| first.is_some_and(|f| f < date_to_ts(s.ex_date)) && date_to_ts(s.ex_date) <= now))
+    }
+
+    async fn read_fundamentals(&self, plan: &SymbolPlan, tally: &mut Tally) -> Result<(), StoreError> {
+        let Answer { source, outcome } = self.pipeline.hybrid.fundamentals(&plan.instrument, self.policy).await;
+        if let (Some(f), Some(source)) = (facet_data(plan, "fundamentals", source, outcome, tally), source) {
+            for note in &f.notes {
+                tracing::debug!(target: "ingest", symbol = %plan.instrument.symbol, "{note}");
+            }
+            self.pipeline.writer.fundamentals(plan.instrument.symbol, f, source).await?;
+            tally.fundamentals += 1;
+        }
+        Ok(())
+    }
+
+    async fn read_metadata(&self, plan: &SymbolPlan, tally: &mut Tally) -> Result<(), StoreError> {
+        let Answer { source, outcome } = self.pipeline.hybrid.metadata(&plan.instrument, self.policy).await;
+        if let (Some(m), Some(source)) = (facet_data(plan, "metadata", source, outcome, tally), source) {
+            let symbol = plan.instrument.symbol;
+            if let Some(old) = self.pipeline.reads.with(move |r| r.symbol_metadata(symbol)).await? {
+                let daily = Series { symbol, timeframe: Timeframe::D1 };
+                let (old, new) = (Listing { metadata: &old, tick: None }, Listing { metadata: &m, tick: None });
+                self.record(listing(daily, old, new).into_iter().collect(), tally).await?;
+            }
+            self.pipeline.writer.metadata(plan.instrument.symbol, m, source).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The data of an answer; a failure is logged and counted.
+fn facet_data<T>(
+    plan: &SymbolPlan,
+    what: &str,
+    source: Option<crate::market::SourceId>,
+    outcome: Outcome<T>,
+    tally: &mut Tally,
+) -> Option<T> {
+    let symbol = plan.instrument.symbol;
+    if let Some(source) = source {
+        tally.request(source);
+    }
+    if let Some(fault) = outcome.fault() {
+        tracing::warn!(target: "ingest", %symbol, outcome = outcome.kind(), "No {what}: {}", fault.message);
+        tally.failure(format!("{symbol} {what}: {}", fault.message));
+    }
+    if let Outcome::Data(data) = outcome { Some(data) } else { None }
+}

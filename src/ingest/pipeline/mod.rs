@@ -1,0 +1,259 @@
+//! Executes a plan: fetch, screen, write, review, derive, one symbol a worker; facets beside them.
+//!
+//! The engine starts a run and listens to its events. A failing symbol is recorded and the others go on; only a store
+//! that cannot write (disk full, writer gone) ends the run. Every written batch is durable before the next request
+//! of its series, so a killed run resumes where it stopped.
+
+mod checks;
+mod derive_step;
+mod facets;
+mod fetch;
+mod symbol;
+mod tally;
+
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::planner::{self, Pace, Plan, PlanInput, SymbolPlan};
+use super::{Event, IngestSpec, PlanSummary, RunSummary};
+use crate::config::{Settings, SourcePolicy};
+use crate::market::{Clock, SourceId, Symbol, Universe};
+use crate::sources::hybrid::Hybrid;
+use crate::sources::{BreakerState, LinkState};
+use crate::store::master::{ReadPool, StoreError, Writer};
+
+use tally::Tally;
+
+/// Symbols whose facets are read at once; the source's own limits are tighter.
+const FACET_WORKERS: usize = 4;
+
+/// What a run needs; one per engine.
+pub struct Pipeline {
+    /// The only way to change the database.
+    pub writer: Writer,
+    /// Ways to read it.
+    pub reads: ReadPool,
+    /// The sources.
+    pub hybrid: Arc<Hybrid>,
+    /// Settings in force when the run starts.
+    pub settings: Arc<Settings>,
+    /// Members.
+    pub universe: Arc<Universe>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Two strengths of stopping a run.
+#[derive(Clone, Debug, Default)]
+pub struct Stop {
+    /// Finish the requests in flight, write what they bring, start nothing new.
+    pub gently: CancellationToken,
+    /// Withdraw the requests in flight.
+    pub now: CancellationToken,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum RunEnd {
+    /// All work was tried.
+    Finished(RunSummary),
+    /// Stopped by an operator; what was written stays.
+    Cancelled(RunSummary),
+    /// The store cannot go on.
+    Failed(RunSummary, StoreError),
+}
+
+impl Pipeline {
+    /// What `spec` would do now.
+    pub async fn plan(self: &Arc<Self>, spec: &IngestSpec) -> Result<(Plan, PlanSummary), StoreError> {
+        let this = Arc::clone(self);
+        let spec = spec.clone();
+        let now = self.clock.now();
+        let policy = spec.source.unwrap_or(self.settings.ingest.source);
+        let primary_up = self.primary_is_up();
+        let plan = self
+            .reads
+            .with(move |reader| {
+                let input = PlanInput { spec: &spec, universe: &this.universe, settings: &this.settings.ingest, now, primary_up };
+                planner::plan(&input, reader)
+            })
+            .await?;
+        tracing::debug!(target: "ingest", symbols = plan.symbols.len(), fresh = plan.fresh, ?policy, "Plan made");
+        let choose = |i: &crate::market::Instrument, t| self.hybrid.pick(i, t, policy).into_iter().next();
+        let summary = planner::summarize(&plan, choose, now, |s| self.pace(s));
+        Ok((plan, summary))
+    }
+
+    /// Runs `spec` to its end. Events that the receiver does not take in time are waited for: progress is bounded by
+    /// the engine, which never blocks.
+    pub async fn run(self: Arc<Self>, run_id: i64, spec: IngestSpec, events: mpsc::Sender<Event>, stop: Stop) -> RunEnd {
+        let started = self.clock.mono();
+        let seconds = |clock: &Arc<dyn Clock>| (clock.mono().saturating_sub(started)).as_secs_f64();
+        let _ = events.send(Event::Phase("planning")).await;
+        let (plan, summary) = match self.plan(&spec).await {
+            Ok(both) => both,
+            Err(e) => return RunEnd::Failed(RunSummary::default(), e),
+        };
+        let fresh = plan.fresh;
+        let requests = summary.requests.iter().map(|(_, n)| n).sum();
+        let series = plan.symbols.iter().flat_map(SymbolPlan::series).collect();
+        let _ = events.send(Event::Planned { summary, series, requests }).await;
+        let job = self.job(run_id, spec, events, stop.clone());
+        let mut tally = Tally::default();
+        let ended = job.work(plan, &mut tally).await;
+        let summary = tally.summary(fresh, seconds(&self.clock));
+        match ended {
+            Err(e) => RunEnd::Failed(summary, e),
+            Ok(()) if stop.gently.is_cancelled() || stop.now.is_cancelled() => RunEnd::Cancelled(summary),
+            Ok(()) => RunEnd::Finished(summary),
+        }
+    }
+
+    /// Derives all series of a symbol from what its native series show now: after a finding was settled, bars that
+    /// were hidden may count again, or the other way round. Asks no source.
+    pub async fn rederive(self: &Arc<Self>, symbol: Symbol) -> Result<(), StoreError> {
+        let Some(instrument) = self.universe.get(symbol).cloned() else { return Ok(()) };
+        let run_id = self.reads.with(|r| r.runs(1)).await?.first().map_or(0, |r| r.id);
+        let (events, _) = mpsc::channel(1);
+        let job = self.job(run_id, IngestSpec::default(), events, Stop::default());
+        let derive = super::derive::order(&self.settings.ingest.native);
+        let plan = SymbolPlan { instrument, fetch: Vec::new(), derive, rederive: true, facets: Vec::new() };
+        job.work_symbol(&plan).await.1.map_or(Ok(()), Err)
+    }
+
+    fn job(self: &Arc<Self>, run_id: i64, spec: IngestSpec, events: mpsc::Sender<Event>, stop: Stop) -> Arc<Job> {
+        let policy = spec.source.unwrap_or(self.settings.ingest.source);
+        Arc::new(Job { pipeline: Arc::clone(self), policy, run_id, spec, events, stop })
+    }
+
+    /// Whether IB may be asked and nothing is known against it: then what the fallback filled is fetched again.
+    fn primary_is_up(&self) -> bool {
+        self.hybrid.statuses().iter().map(|s| s.borrow().clone()).any(|s| {
+            let down = matches!(s.link, LinkState::Disabled | LinkState::Down { .. });
+            s.source == SourceId::Ib && !down && s.breaker == BreakerState::Closed
+        })
+    }
+
+    /// The rates the pacers allow, and the answer times seen so far (or a cautious guess).
+    fn pace(&self, source: SourceId) -> Pace {
+        let seen = self.hybrid.statuses().iter().map(|s| s.borrow().clone()).find(|s| s.source == source);
+        let answer = seen.and_then(|s| s.latency_ms).map(|(median, _)| f64::from(median) / 1000.0);
+        match source {
+            SourceId::Ib => Pace {
+                per_second: f64::from(self.settings.ib.messages_per_second),
+                in_flight: f64::from(self.settings.ib.in_flight_start.min(self.settings.ingest.workers)),
+                answer: answer.unwrap_or(2.0),
+            },
+            _ => Pace {
+                per_second: f64::from(self.settings.yahoo.requests_per_second),
+                in_flight: f64::from(self.settings.yahoo.concurrency),
+                answer: answer.unwrap_or(0.5),
+            },
+        }
+    }
+}
+
+/// One run at work.
+struct Job {
+    pipeline: Arc<Pipeline>,
+    policy: SourcePolicy,
+    run_id: i64,
+    spec: IngestSpec,
+    events: mpsc::Sender<Event>,
+    stop: Stop,
+}
+
+impl Job {
+    async fn tell(&self, event: Event) {
+        // A receiver that is gone means the engine is shutting down; the stop tokens say so as well.
+        let _ = self.events.send(event).await;
+    }
+
+    fn stopping(&self) -> bool {
+        self.stop.gently.is_cancelled() || self.stop.now.is_cancelled()
+    }
+
+    async fn work(self: &Arc<Self>, plan: Plan, total: &mut Tally) -> Result<(), StoreError> {
+        self.tell(Event::Phase("fetching")).await;
+        let facets = Arc::clone(self).read_all_facets(plan.symbols.iter().filter(|s| !s.facets.is_empty()).cloned().collect());
+        let candles = Arc::clone(self).fetch_all(plan.symbols.into_iter().filter(|s| s.series().next().is_some()).collect());
+        let both = async { tokio::join!(candles, facets) };
+        let (candles, facets) = tokio::select! {
+            both = both => both,
+            () = self.stop.now.cancelled() => return Ok(()),
+        };
+        let (tally, failed) = candles;
+        total.add(tally);
+        let (tally, split, failed_facets) = facets;
+        total.add(tally);
+        if let Some(e) = failed.or(failed_facets) {
+            return Err(e);
+        }
+        if !split.is_empty() && !self.stopping() {
+            self.tell(Event::Phase("re-fetching after a split")).await;
+            let (tally, failed) = Arc::clone(self).refetch_all(split).await;
+            total.add(tally);
+            failed.map_or(Ok(()), Err)?;
+        }
+        self.tell(Event::Phase("settling")).await;
+        self.cross_section(total).await
+    }
+
+    async fn fetch_all(self: Arc<Self>, symbols: Vec<SymbolPlan>) -> (Tally, Option<StoreError>) {
+        let workers = self.pipeline.settings.ingest.workers.max(1) as usize;
+        self.each(symbols, workers, |job, symbol| async move { job.work_symbol(&symbol).await }).await
+    }
+
+    async fn refetch_all(self: Arc<Self>, symbols: Vec<SymbolPlan>) -> (Tally, Option<StoreError>) {
+        let workers = self.pipeline.settings.ingest.workers.max(1) as usize;
+        self.each(symbols, workers, |job, symbol| async move { job.refetch_symbol(&symbol).await }).await
+    }
+
+    /// Runs `work` for each symbol, `workers` at once. The first store failure stops new work and is returned.
+    async fn each<F, Fut>(self: Arc<Self>, symbols: Vec<SymbolPlan>, workers: usize, work: F) -> (Tally, Option<StoreError>)
+    where
+        F: Fn(Arc<Self>, SymbolPlan) -> Fut,
+        Fut: Future<Output = (Tally, Option<StoreError>)> + Send + 'static,
+    {
+        let slots = Arc::new(Semaphore::new(workers));
+        let mut tasks = JoinSet::new();
+        let (mut total, mut failed) = (Tally::default(), None);
+        for symbol in symbols {
+            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };
+            while let Some(done) = tasks.try_join_next() {
+                collect(done, &mut total, &mut failed);
+            }
+            if self.stopping() || failed.is_some() {
+                break;
+            }
+            let task = work(Arc::clone(&self), symbol);
+            tasks.spawn(async move {
+                let _slot = slot;
+                task.await
+            });
+        }
+        while let Some(done) = tasks.join_next().await {
+            collect(done, &mut total, &mut failed);
+        }
+        (total, failed)
+    }
+}
+
+fn collect(done: Result<(Tally, Option<StoreError>), tokio::task::JoinError>, total: &mut Tally, failed: &mut Option<StoreError>) {
+    match done {
+        Ok((tally, error)) => {
+            total.add(tally);
+            *failed = failed.take().or(error);
+        }
+        // A worker that panicked is a bug; the run survives it and says so.
+        Err(e) if e.is_panic() => {
+            tracing::error!(target: "ingest", error = %e, "A worker ended unexpectedly");
+            total.series_failed += 1;
+            total.failure(format!("a worker ended unexpectedly: {e}"));
+        }
+        Err(_) => {}
+    }
+}

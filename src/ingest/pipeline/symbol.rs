@@ -1,0 +1,173 @@
+//! One symbol: fetch its native series, review them, derive the rest, record the state of each.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::fetch::SeriesEnd;
+use super::tally::Tally;
+use super::{Event, Job};
+use crate::ingest::missing::{Known, Rules, Want, missing_stamps};
+use crate::ingest::planner::SymbolPlan;
+use crate::market::{DAY, Instrument, Series, SourceId, Timeframe};
+use crate::sources::Window;
+use crate::store::master::{SeriesUpdate, StoreError};
+
+/// Stamps whose bars changed, and who brought them.
+#[derive(Clone, Debug)]
+pub(super) struct Change {
+    pub span: Range<i64>,
+    pub source: SourceId,
+}
+
+impl Job {
+    /// The whole work on one symbol. Only a failing store is an error; a failing source is in the tally.
+    pub(super) async fn work_symbol(self: &Arc<Self>, plan: &SymbolPlan) -> (Tally, Option<StoreError>) {
+        let mut tally = Tally::default();
+        let ended = self.fetch_and_derive(plan, &mut tally).await;
+        (tally, ended.err())
+    }
+
+    /// Fetches every stored native series of the symbol anew, after a split.
+    pub(super) async fn refetch_symbol(self: &Arc<Self>, plan: &SymbolPlan) -> (Tally, Option<StoreError>) {
+        let mut tally = Tally::default();
+        let ended = self.replace_and_derive(plan, &mut tally).await;
+        (tally, ended.err())
+    }
+
+    async fn fetch_and_derive(&self, plan: &SymbolPlan, tally: &mut Tally) -> Result<(), StoreError> {
+        let instrument = &plan.instrument;
+        let mut changes = BTreeMap::new();
+        for (timeframe, wants) in &plan.fetch {
+            if self.stopping() {
+                return Ok(());
+            }
+            let series = Series { symbol: instrument.symbol, timeframe: *timeframe };
+            self.tell(Event::Working(series)).await;
+            let mut end = self.fetch_series(instrument, *timeframe, wants, tally).await?;
+            if end.rebased && end.error.is_none() {
+                tracing::warn!(target: "ingest", %series, "The vendor re-based the history, fetching it again");
+                end = self.replace_stored(instrument, *timeframe, tally).await?;
+            }
+            self.end_series(instrument, series, wants, &mut end, &mut changes, tally).await?;
+        }
+        if plan.rederive {
+            self.add_stored(plan, &mut changes).await?;
+        }
+        self.review_and_derive(plan, changes, tally).await
+    }
+
+    async fn replace_and_derive(&self, plan: &SymbolPlan, tally: &mut Tally) -> Result<(), StoreError> {
+        let mut changes = BTreeMap::new();
+        for &timeframe in &self.pipeline.settings.ingest.native {
+            let series = Series { symbol: plan.instrument.symbol, timeframe };
+            self.tell(Event::Working(series)).await;
+            let mut end = self.replace_stored(&plan.instrument, timeframe, tally).await?;
+            self.end_series(&plan.instrument, series, &[], &mut end, &mut changes, tally).await?;
+        }
+        self.review_and_derive(plan, changes, tally).await
+    }
+
+    /// Replaces what is stored of a series; an empty series has nothing to replace.
+    async fn replace_stored(&self, instrument: &Instrument, timeframe: Timeframe, tally: &mut Tally) -> Result<SeriesEnd, StoreError> {
+        let series = Series { symbol: instrument.symbol, timeframe };
+        let state = self.pipeline.reads.with(move |r| r.series_state(series)).await?;
+        let Some(start) = state.and_then(|s| s.first_ts) else { return Ok(SeriesEnd::default()) };
+        let span = Window { start, end: self.pipeline.clock.now() };
+        self.replace_series(instrument, timeframe, span, tally).await
+    }
+
+    async fn end_series(
+        &self,
+        instrument: &Instrument,
+        series: Series,
+        wants: &[Want],
+        end: &mut SeriesEnd,
+        changes: &mut BTreeMap<Timeframe, Change>,
+        tally: &mut Tally,
+    ) -> Result<(), StoreError> {
+        if let (Some(span), Some(source)) = (end.changed.clone(), end.source) {
+            changes.insert(series.timeframe, Change { span, source });
+        }
+        let from = wants.first().map_or(0, |w| w.window.start);
+        let gaps = self.count_gaps(instrument, series, from).await?;
+        self.record_end(series, end.error.take(), Some(gaps), None, tally).await
+    }
+
+    /// Records the end of one series in the store, the tally and the event stream.
+    pub(super) async fn record_end(
+        &self,
+        series: Series,
+        error: Option<String>,
+        gaps: Option<u64>,
+        derived_from: Option<Timeframe>,
+        tally: &mut Tally,
+    ) -> Result<(), StoreError> {
+        let update = SeriesUpdate { series, attempted_at: self.pipeline.clock.now(), error: error.clone(), gaps, derived_from };
+        self.pipeline.writer.series(vec![update]).await?;
+        match &error {
+            None => tally.series_ok += 1,
+            Some(e) => {
+                tally.series_failed += 1;
+                tally.failure(format!("{series}: {e}"));
+            }
+        }
+        self.tell(Event::Done { series, error }).await;
+        Ok(())
+    }
+
+    /// Holes between the first and the last final bar that no source has explained.
+    async fn count_gaps(&self, instrument: &Instrument, series: Series, from: i64) -> Result<u64, StoreError> {
+        let (calendar, now) = (instrument.calendar(), self.pipeline.clock.now());
+        self.pipeline
+            .reads
+            .with(move |r| {
+                let Some(state) = r.series_state(series)? else { return Ok(0) };
+                let (Some(first), Some(last)) = (state.first_ts, state.last_final_ts) else { return Ok(0) };
+                let horizon = if from == 0 { first } else { first.min(from).max(first) };
+                let rules = Rules { calendar, timeframe: series.timeframe, horizon, now, reask_days: u32::from(u16::MAX), recover: false };
+                let known = Known {
+                    stamps: r.stamps(series, (horizon, last + DAY))?,
+                    last_final: Some(last),
+                    empty: r.empty_spans(series)?,
+                    fallback: Vec::new(),
+                };
+                Ok(missing_stamps(&rules, &known).iter().filter(|&&t| t < last).count() as u64)
+            })
+            .await
+    }
+
+    /// Adds the whole stored span of every native series, for a derivation from scratch.
+    async fn add_stored(&self, plan: &SymbolPlan, changes: &mut BTreeMap<Timeframe, Change>) -> Result<(), StoreError> {
+        for &timeframe in &self.pipeline.settings.ingest.native {
+            let series = Series { symbol: plan.instrument.symbol, timeframe };
+            let state = self.pipeline.reads.with(move |r| r.series_state(series)).await?;
+            if let Some((state, first, last)) = state.and_then(|s| s.first_ts.zip(s.last_ts).map(|(a, b)| (s, a, b))) {
+                let source = changes.get(&timeframe).map(|c| c.source).or(state.source).unwrap_or(SourceId::File);
+                changes.insert(timeframe, Change { span: first..last + 1, source });
+            }
+        }
+        Ok(())
+    }
+
+    /// Reviews changed native series, so that hidden bars do not reach the derived ones, then derives.
+    async fn review_and_derive(
+        &self,
+        plan: &SymbolPlan,
+        changes: BTreeMap<Timeframe, Change>,
+        tally: &mut Tally,
+    ) -> Result<(), StoreError> {
+        for &timeframe in changes.keys() {
+            self.review(&plan.instrument, timeframe, tally).await?;
+        }
+        self.minutes_against_days(&plan.instrument, &changes, tally).await?;
+        if !changes.is_empty() {
+            self.derive(plan, changes, tally).await?;
+        }
+        let symbol = plan.instrument.symbol;
+        let mut states = self.pipeline.reads.with(crate::store::master::Reader::series_states).await?;
+        states.retain(|s| s.series.symbol == symbol);
+        self.tell(Event::States(states)).await;
+        Ok(())
+    }
+}

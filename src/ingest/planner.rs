@@ -1,0 +1,251 @@
+//! Turns a spec into work: which spans of which series to fetch, which facets to read, what to derive.
+//!
+//! Reads the store, asks no source for anything. The pipeline executes the plan; a dry run only prints its summary.
+
+use std::collections::BTreeSet;
+
+use super::derive;
+use super::missing::{Known, Rules, Want, wanted};
+use super::{IngestSpec, PlanSummary};
+use crate::config::{IngestSettings, SourcePolicy};
+use crate::market::{DAY, Instrument, Series, SourceId, Timeframe, Universe};
+use crate::sources::{Facet, Source, Window};
+use crate::store::master::{Reader, RunState, SeriesState, StoreError};
+
+/// The work of one run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// One entry a symbol that lacks something.
+    pub symbols: Vec<SymbolPlan>,
+    /// Series that lack nothing.
+    pub fresh: u32,
+    /// What cannot be had, and why.
+    pub notes: Vec<String>,
+}
+
+/// The work on one symbol.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SymbolPlan {
+    /// Which.
+    pub instrument: Instrument,
+    /// Fetched timeframes with their spans, oldest first.
+    pub fetch: Vec<(Timeframe, Vec<Want>)>,
+    /// Timeframes derived from what is fetched, bases first: `(target, base)`.
+    pub derive: Vec<(Timeframe, Timeframe)>,
+    /// Derive the whole horizon, not only what this run touches: an earlier run stopped between fetch and derivation.
+    pub rederive: bool,
+    /// Facets that are due.
+    pub facets: Vec<Facet>,
+}
+
+impl SymbolPlan {
+    /// Series this plan works on.
+    pub fn series(&self) -> impl Iterator<Item = Series> + '_ {
+        let derived = self.derive.iter().filter(|(_, base)| self.rederive || self.is_touched(*base)).map(|(t, _)| *t);
+        self.fetch.iter().map(|(t, _)| *t).chain(derived).map(|timeframe| Series { symbol: self.instrument.symbol, timeframe })
+    }
+
+    /// Whether a timeframe is fetched, or derived from one that is.
+    pub fn is_touched(&self, timeframe: Timeframe) -> bool {
+        self.fetch.iter().any(|(t, _)| *t == timeframe)
+            || self.derive.iter().any(|&(t, base)| t == timeframe && base != t && self.is_touched(base))
+    }
+}
+
+/// Everything a planning depends on besides the store.
+pub struct PlanInput<'a> {
+    /// What is asked for.
+    pub spec: &'a IngestSpec,
+    /// Members.
+    pub universe: &'a Universe,
+    /// Native timeframes, history, patience.
+    pub settings: &'a IngestSettings,
+    /// Now, UTC seconds.
+    pub now: i64,
+    /// Whether the primary answers, so that what the fallback filled can be fetched again.
+    pub primary_up: bool,
+}
+
+impl PlanInput<'_> {
+    fn policy(&self) -> SourcePolicy {
+        self.spec.source.unwrap_or(self.settings.source)
+    }
+
+    fn horizon(&self, timeframe: Timeframe) -> i64 {
+        let configured = self.settings.history.get(&timeframe).copied();
+        let lookback = self.spec.lookback.or(configured).map_or(30 * DAY, crate::config::Lookback::seconds);
+        self.now - lookback
+    }
+
+    fn instruments(&self) -> Vec<&Instrument> {
+        self.universe.instruments.iter().filter(|i| self.spec.symbols.is_empty() || self.spec.symbols.contains(&i.symbol)).collect()
+    }
+
+    /// Native timeframes that have to be fetched for the ones asked for, and everything derived from them.
+    fn timeframes(&self) -> (Vec<Timeframe>, Vec<(Timeframe, Timeframe)>) {
+        let order = derive::order(&self.settings.native);
+        let root = |t: Timeframe| {
+            let mut at = t;
+            while let Some(&(_, base)) = order.iter().find(|(target, _)| *target == at) {
+                at = base;
+            }
+            at
+        };
+        let asked = &self.spec.timeframes;
+        let roots: BTreeSet<Timeframe> =
+            if asked.is_empty() { self.settings.native.iter().copied().collect() } else { asked.iter().map(|&t| root(t)).collect() };
+        let derived = order.iter().copied().filter(|&(t, _)| roots.contains(&root(t))).collect();
+        (roots.into_iter().collect(), derived)
+    }
+}
+
+/// Makes the plan. Blocking: reads stamps of every series in question.
+pub fn plan(input: &PlanInput<'_>, reader: &Reader) -> Result<Plan, StoreError> {
+    let (native, derive) = input.timeframes();
+    let states = reader.series_states()?;
+    let unclean = reader.runs(2)?.iter().find(|r| r.state != RunState::Running).is_some_and(|r| !ended_cleanly(r.state));
+    let mut out = Plan::default();
+    for symbol in &input.spec.symbols {
+        if input.universe.get(*symbol).is_none() {
+            out.notes.push(format!("{symbol} is not in universe.toml: nothing is fetched for it"));
+        }
+    }
+    for instrument in input.instruments() {
+        let mut fetch = Vec::new();
+        for &timeframe in &native {
+            let series = Series { symbol: instrument.symbol, timeframe };
+            if let Some(note) = parked(series, &states, reader, input.now)? {
+                out.notes.push(note);
+                continue;
+            }
+            let wants = wants_of(input, instrument, timeframe, reader)?;
+            if wants.is_empty() {
+                out.fresh += 1;
+            } else {
+                fetch.push((timeframe, wants));
+            }
+        }
+        let facets = due_facets(input, instrument, reader)?;
+        let rederive = unclean || derived_lag(instrument, &derive, &states);
+        let symbol = SymbolPlan { instrument: instrument.clone(), fetch, derive: derive.clone(), rederive, facets };
+        let touched = symbol.series().count() as u32;
+        out.fresh += (derive.len() as u32).saturating_sub(touched.saturating_sub(symbol.fetch.len() as u32));
+        if touched > 0 || !symbol.facets.is_empty() {
+            out.symbols.push(symbol);
+        }
+    }
+    Ok(out)
+}
+
+const fn ended_cleanly(state: RunState) -> bool {
+    matches!(state, RunState::Succeeded | RunState::Partial)
+}
+
+fn wants_of(input: &PlanInput<'_>, instrument: &Instrument, timeframe: Timeframe, reader: &Reader) -> Result<Vec<Want>, StoreError> {
+    let series = Series { symbol: instrument.symbol, timeframe };
+    let horizon = input.horizon(timeframe);
+    let recover = input.primary_up && input.policy() == SourcePolicy::Auto;
+    let rules =
+        Rules { calendar: instrument.calendar(), timeframe, horizon, now: input.now, reask_days: input.settings.reask_empty_days, recover };
+    // Weekly stamps begin up to six days before the horizon, monthly ones thirty.
+    let known = Known {
+        stamps: reader.stamps(series, (horizon - 31 * DAY, input.now + DAY))?,
+        last_final: reader.series_state(series)?.and_then(|s| s.last_final_ts),
+        empty: reader.empty_spans(series)?,
+        fallback: if recover { reader.fallback_spans(series)? } else { Vec::new() },
+    };
+    Ok(wanted(&rules, &known))
+}
+
+/// A symbol that a source has called unknown three times in a row rests for a day.
+fn parked(series: Series, states: &[SeriesState], reader: &Reader, now: i64) -> Result<Option<String>, StoreError> {
+    if !states.iter().any(|s| s.series == series && s.error.is_some()) {
+        return Ok(None);
+    }
+    let last = reader.attempts(series, 3)?;
+    let strikes = last.len() == 3 && last.iter().all(|a| a.outcome == "unknown_symbol");
+    Ok(last
+        .first()
+        .filter(|a| strikes && now - a.at < DAY)
+        .map(|_| format!("{series} rests for a day: three answers in a row say the symbol is unknown")))
+}
+
+fn due_facets(input: &PlanInput<'_>, instrument: &Instrument, reader: &Reader) -> Result<Vec<Facet>, StoreError> {
+    if !input.spec.timeframes.is_empty() && !input.spec.refresh_facets {
+        return Ok(Vec::new());
+    }
+    let limit = i64::from(input.settings.fundamentals_every_hours) * 3600;
+    let mut due = Vec::new();
+    for facet in [Facet::Actions, Facet::Fundamentals, Facet::Metadata] {
+        // Names and addresses change rarely; a week is fresh enough.
+        let patience = if facet == Facet::Metadata { 7 * DAY } else { limit };
+        let read = reader.facet_age(instrument.symbol, facet)?;
+        if input.spec.refresh_facets || read.is_none_or(|at| input.now - at >= patience) {
+            due.push(facet);
+        }
+    }
+    Ok(due)
+}
+
+/// Whether some derived series ends elsewhere than its base says it should.
+fn derived_lag(instrument: &Instrument, derive: &[(Timeframe, Timeframe)], states: &[SeriesState]) -> bool {
+    let last =
+        |t: Timeframe| states.iter().find(|s| s.series == Series { symbol: instrument.symbol, timeframe: t }).and_then(|s| s.last_ts);
+    derive.iter().any(|&(target, base)| last(base).and_then(|ts| instrument.calendar().bucket(target, base, ts)) != last(target))
+}
+
+/// The plan's figures, with requests counted on the sources that would be asked now. `choose` gives the preferred
+/// source of a series, or `None` when none serves it; `pace` the answer time and the rate a source manages.
+pub fn summarize(
+    plan: &Plan,
+    choose: impl Fn(&Instrument, Timeframe) -> Option<std::sync::Arc<dyn Source>>,
+    now: i64,
+    pace: impl Fn(SourceId) -> Pace,
+) -> PlanSummary {
+    let mut out = PlanSummary { fresh: plan.fresh, notes: plan.notes.clone(), ..PlanSummary::default() };
+    let mut requests: std::collections::BTreeMap<SourceId, u32> = std::collections::BTreeMap::new();
+    for symbol in &plan.symbols {
+        out.series += symbol.series().count() as u32;
+        out.derived += (symbol.series().count() - symbol.fetch.len()) as u32;
+        for (timeframe, wants) in &symbol.fetch {
+            out.bars += wants.iter().map(|w| u64::from(w.bars)).sum::<u64>();
+            let Some(source) = choose(&symbol.instrument, *timeframe) else {
+                out.notes.push(format!("{} {timeframe}: no source can serve it now", symbol.instrument.symbol));
+                continue;
+            };
+            let wall = source.earliest(*timeframe, now);
+            for want in wants {
+                let start = wall.map_or(want.window.start, |w| w.max(want.window.start));
+                if start < want.window.end {
+                    let windows = source.windows(symbol.instrument.asset, *timeframe, Window { start, end: want.window.end });
+                    *requests.entry(source.id()).or_default() += windows.len() as u32;
+                }
+            }
+        }
+        let facets = symbol.facets.len() as u32;
+        if facets > 0 {
+            *requests.entry(SourceId::Yahoo).or_default() += facets;
+        }
+    }
+    out.seconds = requests.iter().map(|(&s, &n)| pace(s).seconds(n)).fold(0.0, f64::max).ceil() as u32;
+    out.requests = requests.into_iter().collect();
+    out
+}
+
+/// How fast a source can be asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Requests a second the pacer allows.
+    pub per_second: f64,
+    /// Requests in flight.
+    pub in_flight: f64,
+    /// Typical answer time, seconds.
+    pub answer: f64,
+}
+
+impl Pace {
+    fn seconds(self, requests: u32) -> f64 {
+        let n = f64::from(requests);
+        (n / self.per_second.max(0.01)).max(n * self.answer / self.in_flight.max(1.0))
+    }
+}

@@ -1,0 +1,266 @@
+//! The command line through the built binary: exit status, streams, folders.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test helper that cannot prepare its files has failed its test")]
+
+mod desk;
+
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
+
+use desk::Desk;
+
+const CANDLES: &str =
+    "date,open,high,low,close,volume\n2013-02-28,10,11,9,10.5,100\n2013-03-01,10.5,12,10,11,200\n2013-03-04,11,11.5,10,10.25,\n";
+
+/// A desk with three daily bars of AAPL.
+fn stocked() -> Desk {
+    let desk = Desk::new();
+    let file = desk.write("candles.csv", CANDLES);
+    desk.ok(&["import", "candles", file.to_str().unwrap(), "--symbol", "AAPL"]);
+    desk
+}
+
+#[test]
+fn a_wrong_configuration_is_shown_with_a_caret_and_exits_2() {
+    let desk = Desk::new();
+    desk.write("config/nightdesk.toml", "[ib]\nport = 70000\n\n[console]\nthem = \"dark\"\n");
+    let ran = desk.command(&["config", "check"]).env("NIGHTDESK__LOG__LEVEL", "loud").output().unwrap();
+    let text = String::from_utf8(ran.stderr).unwrap().replace(&desk.dir.path().display().to_string(), "DIR");
+    assert_eq!((ran.status.code(), ran.stdout.len()), (Some(2), 0));
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn any_command_refuses_a_wrong_configuration_before_it_touches_data() {
+    let desk = Desk::new();
+    desk.write("config/nightdesk.toml", "[console.keys]\nNoSuchAction = \"x\"\n");
+    let ran = desk.run(&["issues", "list"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("NoSuchAction"), "{ran:?}");
+    assert!(!desk.path("data").exists());
+}
+
+#[test]
+fn a_sound_configuration_names_the_origin_of_every_value() {
+    let desk = Desk::new();
+    desk.write("config/nightdesk.toml", "# mine\n[ib]\nport = 4001\n");
+    assert!(desk.ok(&["config", "check"]).starts_with("The configuration is sound: 1 key set by you"));
+    let ran = desk.command(&["config", "show", "--origin", "--ascii"]).env("NIGHTDESK__INGEST__WORKERS", "3").output().unwrap();
+    let text = String::from_utf8(ran.stdout).unwrap().replace(&desk.dir.path().display().to_string(), "DIR");
+    let line = |key: &str| text.lines().find(|l| l.starts_with(key)).map(|l| l.split_whitespace().collect::<Vec<_>>().join(" "));
+    assert_eq!(line("port ").as_deref(), Some("port = 4001 # DIR/config/nightdesk.toml:3"));
+    assert_eq!(line("workers ").as_deref(), Some("workers = 3 # environment NIGHTDESK__INGEST__WORKERS"));
+    assert_eq!(line("ascii ").as_deref(), Some("ascii = true # flag --ascii"));
+    assert_eq!(line("client_id ").as_deref(), Some("client_id = 100 # default"));
+}
+
+#[test]
+fn what_config_show_prints_is_a_configuration() {
+    let desk = Desk::new();
+    desk.write("config/nightdesk.toml", "[ingest]\nnative = [\"1m\", \"1d\"]\n\n[console.keys]\nQuit = \"ctrl-q\"\n");
+    let first = desk.ok(&["config", "show"]);
+    desk.write("config/nightdesk.toml", &first);
+    assert_eq!(desk.ok(&["config", "show"]), first);
+    let (code, json) = desk.json(&["config", "show", "--json", "--origin"]);
+    assert_eq!((code, json["settings"]["ingest"]["native"].as_array().map(Vec::len)), (Some(0), Some(2)));
+    assert_eq!(json["universe"].as_array().map(Vec::len), Some(80));
+}
+
+#[test]
+fn the_schema_needs_no_sound_configuration() {
+    let desk = Desk::new();
+    desk.write("config/nightdesk.toml", "nonsense");
+    let (code, schema) = desk.json(&["config", "schema"]);
+    assert_eq!((code, schema["properties"]["ib"]["properties"]["port"]["maximum"].as_u64()), (Some(0), Some(65535)));
+}
+
+#[test]
+fn wrong_usage_exits_2_and_says_what_to_do() {
+    let desk = Desk::new();
+    for arguments in [
+        &["frobnicate"][..],
+        &["import", "candles", "x.csv"],
+        &["import", "candles", "x.csv", "--symbol", "../etc"],
+        &["import", "splits", "x.csv", "--symbol", "AAPL", "--timeframe", "1d"],
+        &["import", "candles", "x.csv", "--symbol", "AAPL", "--time-zone", "Mars/Base"],
+        &["export", "candles", "--symbol", "AAPL", "--format", "csv"],
+        &["export", "features", "--symbol", "AAPL", "--format", "csv"],
+        &["export", "splits", "--symbol", "AAPL", "--format", "csv", "--adjust", "raw"],
+        &["sim", "ib-gateway", "--fault", "no-such-fault"],
+        &["sim", "ib-gateway", "--fault", "bad-tls"],
+        &["issues", "resolve", "1", "--as", "accepted", "--note", " "],
+        &["config", "check", "--config-dir", "/nonexistent"],
+        &["config", "check", "--log-level", "loud"],
+    ] {
+        let ran = desk.run(arguments);
+        assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{arguments:?}: {ran:?}");
+        assert!(ran.err.contains("error"), "{arguments:?}: {ran:?}");
+    }
+    assert_eq!(desk.run(&["--help"]).code, Some(0));
+    assert!(desk.ok(&["--version"]).starts_with("nightdesk "));
+}
+
+#[test]
+fn failures_exit_1_and_json_commands_still_print_one_object() {
+    let desk = Desk::new();
+    for arguments in [&["verify"][..], &["issues", "list"], &["backup", "/tmp"], &["restore", "/nonexistent"], &["logs"]] {
+        let ran = desk.run(arguments);
+        assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{arguments:?}: {ran:?}");
+    }
+    let (code, json) = desk.json(&["verify", "--json"]);
+    assert_eq!((code, &json["ok"]), (Some(1), &false.into()));
+    assert!(json["error"].as_str().is_some_and(|e| e.contains("there is no database")), "{json}");
+    let (code, json) = desk.json(&["import", "candles", "/nonexistent.csv", "--symbol", "AAPL", "--json"]);
+    assert_eq!((code, &json["ok"]), (Some(1), &false.into()));
+}
+
+#[test]
+fn a_closed_pipe_ends_a_command_quietly() {
+    let desk = stocked();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    for arguments in
+        [&["export", "candles", "--symbol", "AAPL", "--timeframe", "1d", "--format", "csv"][..], &["config", "show"], &["--help"]]
+    {
+        let ran = desk.command(arguments).stdout(writer.try_clone().unwrap()).output().unwrap();
+        assert_eq!((ran.status.code(), String::from_utf8_lossy(&ran.stderr).as_ref()), (Some(0), ""), "{arguments:?}");
+    }
+    let parquet = ["export", "candles", "--symbol", "AAPL", "--timeframe", "1d", "--format", "parquet"];
+    let ran = desk.command(&parquet).stdout(writer).output().unwrap();
+    assert_eq!((ran.status.code(), String::from_utf8_lossy(&ran.stderr).as_ref()), (Some(0), ""));
+}
+
+#[test]
+fn everything_on_disk_is_for_the_user_only() {
+    let desk = stocked();
+    let mut stack = vec![desk.path("data")];
+    while let Some(path) = stack.pop() {
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, if path.is_dir() { 0o700 } else { 0o600 }, "{}", path.display());
+        if path.is_dir() {
+            stack.extend(std::fs::read_dir(&path).unwrap().map(|e| e.unwrap().path()));
+        }
+    }
+}
+
+#[test]
+fn the_demo_has_a_data_folder_of_its_own() {
+    let desk = stocked();
+    let file = desk.path("candles.csv");
+    desk.ok(&["--demo", "import", "candles", file.to_str().unwrap(), "--symbol", "AAPL"]);
+    assert!(desk.path("data-demo/market_data.db").exists());
+    let mixed = desk.run(&[
+        "--demo",
+        "import",
+        "candles",
+        file.to_str().unwrap(),
+        "--symbol",
+        "AAPL",
+        "--data-dir",
+        desk.path("data").to_str().unwrap(),
+    ]);
+    assert_eq!(mixed.code, Some(1));
+    assert!(mixed.err.contains("holds real data"), "{mixed:?}");
+}
+
+#[test]
+fn findings_are_listed_shown_and_settled() {
+    let desk = Desk::new();
+    let spike = "date,open,high,low,close\n2013-03-01,10,9,8,9\n2013-03-02,1,1,1,1\n2013-03-04,10,11,9,10\n";
+    let file = desk.write("spike.csv", spike);
+    let (code, summary) = desk.json(&["import", "candles", file.to_str().unwrap(), "--symbol", "AAPL", "--json"]);
+    assert_eq!(
+        (code, &summary["dropped"], &summary["inserted"]),
+        (Some(0), &1.into(), &2.into()),
+        "the Saturday has no session: {summary}"
+    );
+    let (_, list) = desk.json(&["issues", "list", "--json"]);
+    let worst = &list["issues"][0];
+    assert_eq!((&worst["issue"]["check"], &worst["issue"]["severity"]), (&4.into(), &"critical".into()), "{list}");
+    let id = worst["id"].to_string();
+    let export = ["export", "candles", "--symbol", "AAPL", "--timeframe", "1d", "--format", "csv"];
+    assert!(!desk.ok(&export).contains("2013-03-01"), "hidden");
+    assert!(desk.ok(&["issues", "show", &id]).contains("hides what it covers until settled"));
+    assert!(desk.ok(&["issues", "resolve", &id, "--as", "accepted", "--note", "checked by hand"]).contains("checked by hand"));
+    assert!(desk.ok(&export).contains("2013-03-01"), "shown again");
+    assert!(desk.ok(&["logs"]).contains("Finding settled"));
+    assert!(desk.ok(&["issues", "list", "--all"]).contains("(settled)"));
+    let missing = desk.run(&["issues", "show", "999999"]);
+    assert!(missing.code == Some(1) && missing.err.contains("no data-quality finding 999999"), "{missing:?}");
+}
+
+#[test]
+fn a_backup_restores_what_was_there() {
+    let desk = stocked();
+    let (_, made) = desk.json(&["backup", desk.path("copies").to_str().unwrap(), "--json"]);
+    assert_eq!(made["rows"], 3);
+    let more = desk.write("more.csv", "date,open,high,low,close\n2013-03-05,1,1,1,1\n");
+    desk.ok(&["import", "candles", more.to_str().unwrap(), "--symbol", "AAPL", "--timeframe", "1d"]);
+    assert!(desk.ok(&["verify"]).starts_with("Sound: 4 bars in 1 series"));
+    desk.ok(&["restore", desk.path("copies").to_str().unwrap()]);
+    let (code, verified) = desk.json(&["verify", "--json"]);
+    assert_eq!((code, &verified["rows"]), (Some(0), &3.into()));
+}
+
+#[test]
+fn a_changed_value_is_damage() {
+    let desk = stocked();
+    let db = rusqlite::Connection::open(desk.path("data/market_data.db")).unwrap();
+    db.execute("UPDATE candle SET close = close + 0.01 WHERE ts = (SELECT max(ts) FROM candle)", []).unwrap();
+    drop(db);
+    let ran = desk.run(&["verify"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.out.contains("DAMAGED") && ran.out.contains("AAPL"), "{ran:?}");
+}
+
+#[test]
+fn the_simulators_say_where_they_are_and_stop_when_told() {
+    let desk = Desk::new();
+    for which in ["ib-gateway", "yahoo"] {
+        let mut child = desk.command(&["sim", which, "--port", "0", "--json"]).stderr(Stdio::piped()).spawn().unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut text = String::new();
+        while !text.ends_with("}\n") {
+            assert!(out.read_line(&mut text).unwrap() > 0, "{text}");
+        }
+        let facts: serde_json::Value = serde_json::from_str(&text).unwrap();
+        std::net::TcpStream::connect(facts["address"].as_str().unwrap()).unwrap();
+        if which == "yahoo" {
+            let ca = std::fs::read_to_string(facts["ca"].as_str().unwrap()).unwrap();
+            assert!(ca.starts_with("-----BEGIN CERTIFICATE-----"));
+        }
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+        let status = child.wait().unwrap();
+        let mut said = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        assert_eq!(status.code(), Some(0), "{said}");
+        assert!(said.contains("has stopped"), "{said}");
+    }
+    assert!(desk.ok(&["sim", "yahoo", "--list-faults"]).contains("bad-tls"));
+}
+
+#[test]
+fn logs_follow_what_is_added() {
+    let desk = stocked();
+    let mut child = desk.command(&["logs", "-f", "-n", "1", "--source", "cli"]).spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut first = String::new();
+    out.read_line(&mut first).unwrap();
+    assert!(first.contains("File imported") && first.contains("inserted=3"), "{first}");
+    let file = desk.path("candles.csv");
+    desk.ok(&["import", "candles", file.to_str().unwrap(), "--symbol", "MSFT"]);
+    let mut second = String::new();
+    out.read_line(&mut second).unwrap();
+    assert!(second.contains("run=2"), "{second}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(desk.ok(&["logs", "--level", "error"]).is_empty());
+}
+
+#[test]
+fn the_key_table_is_printed_without_a_configuration() {
+    let desk = Desk::new();
+    desk.write("config/nightdesk.toml", "nonsense");
+    assert!(desk.ok(&["keys", "--markdown"]).starts_with("# Keys"));
+}

@@ -1,0 +1,108 @@
+//! Which files are opened: ours, of a version we know, by one process at a time.
+
+use std::os::unix::fs::PermissionsExt;
+
+use nightdesk::market::{SourceId, Timeframe};
+use nightdesk::sources::METRICS;
+use nightdesk::store::master::{APPLICATION_ID, Reader, StoreError, VERSION, Writer};
+
+use crate::Desk;
+
+#[tokio::test]
+async fn a_new_file_has_our_mark_and_private_permissions() {
+    let desk = Desk::new();
+    let writer = desk.writer();
+    let db = desk.foreign();
+    let pragma = |name: &str| db.query_row(&format!("PRAGMA {name}"), [], |r| r.get::<_, i32>(0)).unwrap();
+    assert_eq!((pragma("application_id"), pragma("user_version")), (APPLICATION_ID, VERSION));
+    for (file, mode) in
+        [("data", 0o700), ("data/market_data.db", 0o600), ("data/market_data.db-wal", 0o600), ("data/market_data.lock", 0o600)]
+    {
+        let found = std::fs::metadata(desk.dir.path().join(file)).unwrap().permissions().mode() & 0o777;
+        assert_eq!(found, mode, "{file}: {found:o}");
+    }
+    drop(db);
+    writer.close().await.unwrap();
+    desk.writer().close().await.unwrap();
+    assert!(desk.reader().db_metadata().unwrap().contains(&("demo".to_owned(), "0".to_owned())));
+}
+
+#[tokio::test]
+async fn the_tables_say_what_the_program_says() {
+    let desk = Desk::new();
+    let _writer = desk.writer();
+    let db = desk.foreign();
+    let pairs = |sql: &str| -> Vec<(i64, String)> {
+        db.prepare(sql).unwrap().query_map([], |r| Ok((r.get(0)?, r.get(1)?))).unwrap().map(Result::unwrap).collect()
+    };
+    let timeframes: Vec<_> = Timeframe::ALL.iter().map(|t| (t.id(), format!("{t} {}", t.seconds()))).collect();
+    assert_eq!(pairs("SELECT timeframe_id, name || ' ' || seconds FROM timeframe ORDER BY 1"), timeframes);
+    let sources: Vec<_> = SourceId::ALL.iter().map(|s| (s.id(), s.to_string())).collect();
+    assert_eq!(pairs("SELECT source_id, name FROM source ORDER BY 1"), sources);
+    let columns = pairs("SELECT cid, name FROM pragma_table_info('fundamentals')");
+    let metrics: Vec<&str> = columns.iter().map(|(_, n)| n.as_str()).filter(|n| METRICS.contains(n)).collect();
+    assert_eq!(metrics, METRICS);
+    assert_eq!(
+        pairs("SELECT count(*), ifnull(group_concat(name), '') FROM pragma_table_list WHERE type = 'table' AND NOT strict AND name NOT LIKE 'sqlite%'")
+            [0]
+        .0,
+        0
+    );
+}
+
+#[tokio::test]
+async fn newer_and_foreign_files_are_refused_and_left_alone() {
+    for (sql, newer) in [("PRAGMA user_version = 99", true), ("PRAGMA application_id = 7", false)] {
+        let desk = Desk::new();
+        desk.writer().close().await.unwrap();
+        desk.foreign().execute_batch(sql).unwrap();
+        for e in [Writer::open(&desk.db(), desk.options()).unwrap_err(), Reader::open(&desk.db()).unwrap_err()] {
+            if newer {
+                assert!(matches!(e, StoreError::Newer { found: 99, .. }), "{e}");
+            } else {
+                assert!(matches!(e, StoreError::Foreign { found: 7, .. }), "{e}");
+            }
+        }
+    }
+    // Another program's database without any mark.
+    let desk = Desk::new();
+    std::fs::create_dir(desk.dir.path().join("data")).unwrap();
+    desk.foreign().execute_batch("CREATE TABLE theirs (x)").unwrap();
+    assert!(matches!(Writer::open(&desk.db(), desk.options()), Err(StoreError::Foreign { .. })));
+    // No database at all.
+    std::fs::write(
+        desk.db(),
+        "Dear diary, this is a text of more than a hundred bytes and certainly not a database file at all. ".repeat(9),
+    )
+    .unwrap();
+    assert!(matches!(Writer::open(&desk.db(), desk.options()), Err(StoreError::Corrupt(_))));
+}
+
+#[test]
+fn a_missing_file_is_said_to_be_missing() {
+    let desk = Desk::new();
+    let e = Reader::open(&desk.db()).unwrap_err();
+    assert!(matches!(e, StoreError::Missing(_)) && e.to_string().contains("nightdesk ingest"), "{e}");
+}
+
+#[tokio::test]
+async fn two_writers_on_one_folder_are_refused() {
+    let desk = Desk::new();
+    let first = desk.writer();
+    let e = Writer::open(&desk.db(), desk.options()).unwrap_err();
+    assert!(e.to_string().contains(&format!("process {}", std::process::id())), "{e}");
+    let other = first.clone();
+    first.close().await.unwrap();
+    assert!(matches!(other.checkpoint().await, Err(StoreError::WriterGone)));
+    assert_eq!(other.heartbeat_age(), std::time::Duration::MAX);
+    desk.writer().close().await.unwrap();
+}
+
+#[tokio::test]
+async fn demo_and_real_data_never_share_a_file() {
+    let desk = Desk::new();
+    desk.writer().close().await.unwrap();
+    let mut demo = desk.options();
+    demo.demo = true;
+    assert!(matches!(Writer::open(&desk.db(), demo), Err(StoreError::Demo { demo: false, .. })));
+}
