@@ -6,6 +6,7 @@
 
 mod care;
 mod config;
+mod console;
 mod context;
 mod doctor;
 mod export;
@@ -30,14 +31,19 @@ pub use failure::{Exit, Failure};
 
 /// The overnight desk for market data.
 #[derive(Debug, Parser)]
-#[command(name = "nightdesk", version, subcommand_required = true, arg_required_else_help = true)]
+#[command(name = "nightdesk", version, long_about = LONG_ABOUT)]
 #[command(after_help = "Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 3 done with failures, 130 interrupted.")]
 struct Arguments {
     #[command(flatten)]
     common: Common,
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
+
+const LONG_ABOUT: &str = "The overnight desk for market data: a terminal console by day, headless commands by night.
+
+Without a command it opens the console on the data folder; with --demo on simulators and a folder of their own, no \
+account and no network needed. Where there is no terminal it prints the status, and with --demo runs one demo night.";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -106,9 +112,13 @@ pub fn main() -> ExitCode {
             return if e.use_stderr() { Exit::Usage } else { Exit::Done }.into();
         }
     };
-    let json = arguments.command.json();
+    let json = arguments.command.as_ref().is_some_and(Command::json);
     let color = arguments.common.color.on_stderr();
-    match arguments.command.run(&arguments.common) {
+    let done = match arguments.command {
+        Some(command) => command.run(&arguments.common),
+        None => Context::load(&arguments.common).and_then(|context| console::run(&context)),
+    };
+    match done {
         Ok(exit) => exit.into(),
         Err(failure) => failure.report(json, color).into(),
     }

@@ -1,0 +1,81 @@
+//! Bare `nightdesk`: the console on an engine in this process. Without a terminal it prints the status instead, and
+//! `--demo` runs one demo night.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+
+use super::logging::{self, Screen};
+use super::rig::{self, Rig};
+use super::{Color, Context, Exit, Failure, ingest, status};
+use crate::console::{self, ColorChoice, ConsoleOptions};
+use crate::control::Client;
+use crate::engine::{Command, Envelope, IngestSpec, LogRing};
+
+/// Records kept for the Logs pane.
+const LOG_RECORDS: usize = 20_000;
+/// End-to-end tests read here when the console is idle.
+const IDLE_FILE: &str = "NIGHTDESK_IDLE_FILE";
+
+/// Runs the console, or what stands in for it where there is no terminal.
+pub fn run(context: &Context) -> Result<Exit, Failure> {
+    if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
+        return without_terminal(context);
+    }
+    let ring = Arc::new(LogRing::new(LOG_RECORDS));
+    let clock = Arc::clone(&context.clock);
+    let logging = logging::start(&context.log_dir(), &context.settings.log, clock, Screen::Console, Arc::clone(&ring))?;
+    let runtime = rig::runtime()?;
+    let rig = runtime.block_on(Rig::start(context, ring))?;
+    let client = rig.client();
+    if context.demo {
+        runtime.block_on(first_fill(&client));
+    }
+    let options = ConsoleOptions {
+        client,
+        settings: context.settings.console.clone(),
+        color: match context.color {
+            Color::Auto => ColorChoice::Auto,
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+        },
+        ascii: context.ascii,
+        clock: Arc::clone(&context.clock),
+        title: if context.demo { "nightdesk DEMO".to_owned() } else { "nightdesk".to_owned() },
+        export_dir: std::env::current_dir()?,
+        idle_file: std::env::var_os(IDLE_FILE).map(Into::into),
+    };
+    // The console has a thread and a runtime of its own, so that a busy engine cannot delay a key.
+    let drawn = std::thread::Builder::new().name("nightdesk-console".to_owned()).spawn(move || console::run(options))?.join();
+    runtime.block_on(rig.stop());
+    drop(logging);
+    match drawn {
+        Ok(Ok(_)) => Ok(Exit::Done),
+        Ok(Err(e)) => Err(Failure::new(format!("the console ended: {e}"))),
+        Err(_) => {
+            Err(Failure::new("the console ended unexpectedly; the engine was stopped cleanly").next("look into the log: nightdesk logs"))
+        }
+    }
+}
+
+/// A demo that starts with nothing begins to fetch by itself; later ones wait to be asked.
+async fn first_fill(client: &Client) {
+    if client.state().borrow().runs.is_empty() {
+        let command = Command::Ingest { spec: IngestSpec::default() };
+        if let Err(e) = client.send(Envelope { id: "demo-first-fill".to_owned(), actor: "demo".to_owned(), command }).await {
+            tracing::warn!(target: "cli", error = %e, "The demo's first fill did not start");
+        }
+    }
+}
+
+fn without_terminal(context: &Context) -> Result<Exit, Failure> {
+    if !context.demo {
+        return status::run(&status::Arguments { json: false }, context);
+    }
+    let logging = context.start_logging()?;
+    rig::runtime()?.block_on(async {
+        let rig = Rig::start(context, logging.ring.clone()).await?;
+        let outcome = ingest::foreground(&rig.client(), IngestSpec::default(), false).await;
+        rig.stop().await;
+        outcome
+    })
+}
