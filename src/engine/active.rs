@@ -29,7 +29,7 @@ impl Active {
         Self { view, stop, overlay: HashMap::new(), started, samples: VecDeque::new() }
     }
 
-    /// Takes one event in; `States` is the owner's business.
+    /// Takes one event in.
     pub fn apply(&mut self, event: &Event, now: Duration) {
         let p = &mut self.view.progress;
         match event {
@@ -51,13 +51,12 @@ impl Active {
                 p.written += n;
                 self.samples.push_back((now, *n));
             }
-            Event::Done { series, error } => {
+            Event::Done { series, error, .. } => {
                 self.overlay.remove(series);
                 p.series_done += 1;
                 p.series_total = p.series_total.max(p.series_done);
                 p.failed += u32::from(error.is_some());
             }
-            Event::States(_) => {}
         }
     }
 
@@ -108,7 +107,7 @@ mod tests {
             a.apply(&Event::Answered { bars: 100 }, at(i));
             a.apply(&Event::Wrote(100), at(i));
         }
-        a.apply(&Event::Done { series: series[0], error: Some("no".into()) }, at(9));
+        a.apply(&Event::Done { series: series[0], error: Some("no".into()), state: None }, at(9));
         a.measure(at(9));
         assert_eq!(a.view.progress.eta_s, None);
         a.measure(at(10));

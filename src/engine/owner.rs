@@ -71,11 +71,11 @@ impl Owner {
                 () = shutdown.cancelled() => break,
                 Some(request) = requests.recv() => { self.take(request).await; dirty = true; }
                 Some(end) = ended.recv() => {
-                    while let Ok(event) = events.try_recv() { self.apply(event); }
+                    while let Ok(event) = events.try_recv() { self.apply(&event); }
                     self.finish(end).await;
                     dirty = true;
                 }
-                Some(event) = events.recv() => { self.apply(event); dirty = true; }
+                Some(event) = events.recv() => { self.apply(&event); dirty = true; }
                 Ok(()) = recovered.changed() => self.start_recovery().await,
                 _ = tick.tick() => { self.every_second().await; dirty = true; }
                 () = tokio::time::sleep_until(next_publish), if dirty => {
@@ -102,12 +102,13 @@ impl Owner {
         self.publish();
     }
 
-    fn apply(&mut self, event: Event) {
+    fn apply(&mut self, event: &Event) {
         self.stale_market = true;
-        if let Event::States(states) = event {
-            self.states.extend(states.into_iter().map(|s| (s.series, s)));
-        } else if let Some(active) = &mut self.active {
-            active.apply(&event, self.clock.mono());
+        if let Event::Done { state: Some(state), .. } = event {
+            self.states.insert(state.series, (**state).clone());
+        }
+        if let Some(active) = &mut self.active {
+            active.apply(event, self.clock.mono());
         }
     }
 

@@ -101,9 +101,9 @@ pub enum Event {
         series: Series,
         /// Why it failed, if it did.
         error: Option<String>,
+        /// Its state as stored now.
+        state: Option<Box<SeriesState>>,
     },
-    /// The stored state of a symbol's series, after it was worked on.
-    States(Vec<SeriesState>),
     /// What the run does now, in a few words.
     Phase(&'static str),
 }

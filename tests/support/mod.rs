@@ -110,7 +110,7 @@ impl Desk {
                 state.changed().await.unwrap();
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), wait)
+        tokio::time::timeout(Duration::from_mins(1), wait)
             .await
             .unwrap_or_else(|_| panic!("the state never came: {:?}", self.engine.state.borrow().active))
     }

@@ -112,7 +112,8 @@ impl Job {
                 tally.failure(format!("{series}: {e}"));
             }
         }
-        self.tell(Event::Done { series, error }).await;
+        let state = self.pipeline.reads.with(move |r| r.series_state(series)).await?;
+        self.tell(Event::Done { series, error, state: state.map(Box::new) }).await;
         Ok(())
     }
 
@@ -164,10 +165,6 @@ impl Job {
         if !changes.is_empty() {
             self.derive(plan, changes, tally).await?;
         }
-        let symbol = plan.instrument.symbol;
-        let mut states = self.pipeline.reads.with(crate::store::master::Reader::series_states).await?;
-        states.retain(|s| s.series.symbol == symbol);
-        self.tell(Event::States(states)).await;
         Ok(())
     }
 }

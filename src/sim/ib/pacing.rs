@@ -98,6 +98,6 @@ mod tests {
         let pacer = Pacer::default();
         assert!((0..60).all(|i| pacer.small_bar(t, &i.to_string(), i.to_string(), 1)));
         assert!(!pacer.small_bar(t, "x", "x".into(), 1));
-        assert!(pacer.small_bar(t + Duration::from_secs(600), "y", "y".into(), 2));
+        assert!(pacer.small_bar(t + Duration::from_mins(10), "y", "y".into(), 2));
     }
 }

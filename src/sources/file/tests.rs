@@ -62,7 +62,7 @@ fn an_hour_shown_twice_is_two_hours_and_a_skipped_one_is_refused() {
 #[test]
 fn timeframes_are_told_from_the_spacing() {
     let rows = |stamps: &[&str]| {
-        let rows: String = stamps.iter().map(|s| format!("{s},1,1,1,1\n")).collect();
+        let rows = stamps.iter().map(|s| format!("{s},1,1,1,1\n")).collect::<Vec<_>>().concat();
         candles(&format!("date,open,high,low,close\n{rows}"), &options(None)).map(|c| c.timeframe)
     };
     assert_eq!(rows(&["2013-02-27", "2013-02-28", "2013-03-01", "2013-03-04"]).unwrap(), Timeframe::D1);
