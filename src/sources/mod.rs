@@ -5,8 +5,8 @@
 
 mod backoff;
 mod breaker;
-pub mod hybrid;
 pub mod file;
+pub mod hybrid;
 pub mod ib;
 mod outcome;
 mod status;
