@@ -2,7 +2,6 @@
 //! to one frame in 33 ms. Nothing here waits for the engine.
 
 use std::io::{self, Stdout};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,12 +11,13 @@ use crossterm::queue;
 use futures_util::{FutureExt, StreamExt};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::app::{App, Effect, Msg};
+use super::idle::Idle;
 use super::outside::{ForLoop, Outside, TakeIn};
+use super::signals::{Caught, Signals};
 use super::term::{FrameGuard, TermGuard, leave};
 use super::theme::{Background, ColorChoice, ColorLevel, Theme, ThemeError, background};
 use super::view::{Look, view};
@@ -34,43 +34,6 @@ const SPIN: Duration = Duration::from_millis(125);
 const DRAIN: usize = 256;
 /// How long keys are ignored when the terminal may still answer the question for its background.
 const DEAF: Duration = Duration::from_millis(400);
-
-struct Signals {
-    term: Signal,
-    hup: Signal,
-    int: Signal,
-    cont: Signal,
-    stop: Signal,
-}
-
-enum Caught {
-    End(SignalKind),
-    Continued,
-    Stop,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            term: signal(SignalKind::terminate())?,
-            hup: signal(SignalKind::hangup())?,
-            int: signal(SignalKind::interrupt())?,
-            cont: signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?,
-            stop: signal(SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()))?,
-        })
-    }
-
-    /// Cancel-safe: a signal that is not taken stays pending.
-    async fn recv(&mut self) -> Caught {
-        tokio::select! {
-            _ = self.term.recv() => Caught::End(SignalKind::terminate()),
-            _ = self.hup.recv() => Caught::End(SignalKind::hangup()),
-            _ = self.int.recv() => Caught::End(SignalKind::interrupt()),
-            _ = self.cont.recv() => Caught::Continued,
-            _ = self.stop.recv() => Caught::Stop,
-        }
-    }
-}
 
 /// What woke the loop.
 enum Woken {
@@ -110,20 +73,6 @@ struct Pace {
     next_spin: Instant,
     deaf_until: Option<Instant>,
 }
-
-/// Counters for end-to-end tests and for the closing log line.
-#[derive(Default)]
-struct Idle {
-    file: Option<PathBuf>,
-    inputs: u64,
-    frames: u64,
-    written: (u64, u64),
-    /// Microseconds from a key to its frame's flush, the last ones.
-    latencies: Vec<u32>,
-}
-
-/// Most latencies kept: an evening of keys.
-const LATENCIES: usize = 20_000;
 
 /// Runs the loop until something ends it.
 pub async fn run(options: ConsoleOptions) -> Result<Exit, ConsoleError> {
@@ -175,7 +124,7 @@ impl Console {
                 next_spin: now + SPIN,
                 deaf_until: late.then(|| now + DEAF),
             },
-            idle: Idle { file: idle_file, ..Idle::default() },
+            idle: Idle::new(idle_file),
         })
     }
 
@@ -343,7 +292,7 @@ impl Console {
         rustix::process::kill_current_process_group(rustix::process::Signal::STOP).map_err(io::Error::from)?;
         // The process stops in the call above. Some systems deliver the stop a moment later: the continuation is
         // waited for, but not for ever, since the loop's own SIGCONT arm handles a late one as well.
-        let _ = timeout(Duration::from_secs(1), self.signals.cont.recv()).await;
+        let _ = timeout(Duration::from_secs(1), self.signals.continued()).await;
         self.redraw_all()
     }
 
@@ -396,36 +345,6 @@ fn unicode(env: impl Fn(&str) -> Option<String>) -> bool {
         let l = l.to_ascii_lowercase();
         l.contains("utf-8") || l.contains("utf8")
     })
-}
-
-impl Idle {
-    /// Rewrites the file when the console waits and something was drawn since.
-    fn note(&mut self, settled: bool) {
-        let now = (self.inputs, self.frames);
-        if !settled || now == self.written {
-            return;
-        }
-        if let Some(file) = &self.file {
-            // Renaming keeps a reader from seeing half a line; a failure shows as a test that waits in vain.
-            let fresh = file.with_extension("new");
-            let _ = std::fs::write(&fresh, format!("inputs={} frames={}\n", now.0, now.1)).and_then(|()| std::fs::rename(&fresh, file));
-        }
-        self.written = now;
-    }
-
-    fn key_shown(&mut self, after: Duration) {
-        if self.latencies.len() < LATENCIES {
-            self.latencies.push(u32::try_from(after.as_micros()).unwrap_or(u32::MAX));
-        }
-    }
-
-    /// Logs how quickly keys were answered.
-    fn report(&mut self) {
-        self.latencies.sort_unstable();
-        let at = |share: usize| self.latencies.get(self.latencies.len() * share / 100).or(self.latencies.last()).copied().unwrap_or(0);
-        let (p50_us, p99_us) = (at(50), at(99));
-        tracing::info!(target: "console", frames = self.frames, inputs = self.inputs, key_p50_us = p50_us, key_p99_us = p99_us, "Console closed");
-    }
 }
 
 #[cfg(test)]

@@ -238,11 +238,11 @@ pub fn logs() -> Vec<LogRecord> {
     (1..=40).map(record).collect()
 }
 
-/// The details of a series.
-pub fn detail(series: Series) -> SeriesDetail {
+/// Sixty hourly bars, the last one forming.
+fn bars() -> Vec<(Candle, SourceId)> {
     let mut random = Random(99);
     let mut close = 241.0;
-    let bars = (0..60)
+    (0..60)
         .map(|i| {
             close += random.next(200) as f64 / 100.0 - 1.0;
             let bar = Candle {
@@ -256,7 +256,11 @@ pub fn detail(series: Series) -> SeriesDetail {
             };
             (bar, SourceId::Ib)
         })
-        .collect();
+        .collect()
+}
+
+/// The details of a series.
+pub fn detail(series: Series) -> SeriesDetail {
     let state = |i: i64| match i {
         17 => CoverageState::Gap,
         60..64 => CoverageState::Explained,
@@ -297,7 +301,7 @@ pub fn detail(series: Series) -> SeriesDetail {
             attempt(2, "transient", 0, Some("no answer in 60 s")),
             attempt(3, "data", 7, None),
         ],
-        bars,
+        bars: bars(),
         provenance: vec![(SourceId::Ib, 41_000), (SourceId::Yahoo, 2_822)],
         issues: issues()[..1].to_vec(),
     }

@@ -34,8 +34,8 @@ pub fn settings(addr: SocketAddr) -> IbSettings {
 /// Limits short enough for tests; IB's rules on repeats and penalties keep their shape, not their length.
 pub fn tuning(settings: &IbSettings) -> IbTuning {
     IbTuning {
-        connect: Duration::from_millis(400),
-        request: Duration::from_millis(400),
+        connect: Duration::from_millis(800),
+        request: Duration::from_millis(600),
         farewell: Duration::from_millis(500),
         backoff_first: Duration::from_millis(40),
         backoff_most: Duration::from_millis(200),

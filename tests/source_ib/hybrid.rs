@@ -161,7 +161,7 @@ async fn a_fallback_continues_where_the_first_source_stopped() {
     // The first request meets a harmless fault, all later ones a missing end marker.
     pair.ib.gateway.inject(Fault::new(FaultName::UnknownFrame).times(1));
     pair.ib.gateway.inject(Fault::new(FaultName::NoEndMarker));
-    let source = pair.ib.tuned(|t| t.request = Duration::from_millis(150));
+    let source = pair.ib.tuned(|t| t.request = Duration::from_millis(300));
     let hybrid = pair.hybrid(source, HybridTuning { tries: 2, ..tuning() });
     let want = minutes();
     let (parts, end) = fetch(&hybrid, &want).await;
@@ -178,7 +178,7 @@ async fn a_fallback_continues_where_the_first_source_stopped() {
 async fn failures_in_a_row_open_the_breaker_and_a_probe_closes_it() {
     let pair = Pair::open().await;
     pair.ib.gateway.inject(Fault::new(FaultName::NoEndMarker));
-    let source = pair.ib.tuned(|t| t.request = Duration::from_millis(60));
+    let source = pair.ib.tuned(|t| t.request = Duration::from_millis(200));
     let hybrid = pair.hybrid(source, HybridTuning { breaker_failures: 3, breaker_rest: Duration::from_mins(10), ..tuning() });
     let daily = want("AAPL", Timeframe::D1, NOW - 30 * DAY, NOW);
     let (parts, _) = fetch(&hybrid, &daily).await;
