@@ -15,7 +15,7 @@ pub struct Known {
     pub last_final: Option<i64>,
     /// Spans that a source said hold nothing.
     pub empty: Vec<EmptySpan>,
-    /// Spans filled by the fallback source.
+    /// Spans filled by the fallback source: first stamp, and end of the last bar.
     pub fallback: Vec<(i64, i64)>,
 }
 
@@ -152,7 +152,7 @@ fn add_recoveries(rules: &Rules, known: &Known, spans: &mut Vec<Want>) {
         known.empty.iter().any(|e| e.source == SourceId::Ib && e.start <= start && e.end >= end && rules.is_explained(start, &known.empty))
     };
     for &(from, to) in &known.fallback {
-        let (start, end) = (from.max(first), rules.close_of(to));
+        let (start, end) = (from.max(first), to);
         let covered = spans.iter().any(|w| w.window.start < end && start < w.window.end);
         if start < end && !covered && !refused(start, end) {
             let bars = known.stamps.iter().filter(|&&t| t >= start && t < end).count() as u32;

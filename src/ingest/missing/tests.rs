@@ -98,7 +98,7 @@ fn fallback_spans_are_fetched_again_when_the_primary_is_back() {
     let now = at(2024, 3, 3, 12, 0);
     let all = Calendar::Xnys.expected(Timeframe::D1, day(2024, 1, 1), now);
     let mut k = known(all);
-    k.fallback = vec![(day(2024, 2, 5), day(2024, 2, 9))];
+    k.fallback = vec![(day(2024, 2, 5), at(2024, 2, 9, 21, 0))];
     let mut r = rules(Timeframe::D1, day(2024, 1, 1), now);
     assert!(wanted(&r, &k).is_empty());
     r.recover = true;
