@@ -113,8 +113,8 @@ impl Owner {
     async fn resolve(&mut self, id: i64, resolution: Resolution, note: String) -> Result<String, CommandError> {
         let stored = self.pipeline.writer.resolve(id, resolution, note).await.map_err(|e| refused(&e))?;
         let series = stored.issue.series;
-        if stored.issue.severity.hides() {
-            self.pipeline.rederive(series.symbol).await.map_err(|e| refused(&e))?;
+        if let (Some(instrument), true) = (self.universe.get(series.symbol).cloned(), stored.issue.severity.hides()) {
+            self.pipeline.rederive(instrument).await.map_err(|e| refused(&e))?;
             self.load_states().await.map_err(|e| refused(&e))?;
         }
         self.count_issues().await;

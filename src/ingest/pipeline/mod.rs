@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::planner::{self, Pace, Plan, PlanInput, SymbolPlan};
 use super::{Event, IngestSpec, PlanSummary, RunSummary};
 use crate::config::{Settings, SourcePolicy};
-use crate::market::{Clock, SourceId, Symbol, Universe};
+use crate::market::{Clock, Instrument, SourceId, Universe};
 use crate::sources::hybrid::Hybrid;
 use crate::sources::{BreakerState, LinkState};
 use crate::store::master::{ReadPool, StoreError, Writer};
@@ -82,7 +82,7 @@ impl Pipeline {
             })
             .await?;
         tracing::debug!(target: "ingest", symbols = plan.symbols.len(), fresh = plan.fresh, ?policy, "Plan made");
-        let choose = |i: &crate::market::Instrument, t| self.hybrid.pick(i, t, policy).into_iter().next();
+        let choose = |i: &Instrument, t| self.hybrid.pick(i, t, policy).into_iter().next();
         let summary = planner::summarize(&plan, choose, now, |s| self.pace(s));
         Ok((plan, summary))
     }
@@ -114,8 +114,7 @@ impl Pipeline {
 
     /// Derives all series of a symbol from what its native series show now: after a finding was settled, bars that
     /// were hidden may count again, or the other way round. Asks no source.
-    pub async fn rederive(self: &Arc<Self>, symbol: Symbol) -> Result<(), StoreError> {
-        let Some(instrument) = self.universe.get(symbol).cloned() else { return Ok(()) };
+    pub async fn rederive(self: &Arc<Self>, instrument: Instrument) -> Result<(), StoreError> {
         let run_id = self.reads.with(|r| r.runs(1)).await?.first().map_or(0, |r| r.id);
         let (events, _) = mpsc::channel(1);
         let job = self.job(run_id, IngestSpec::default(), events, Stop::default());
