@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::tally::Tally;
-use super::{FACET_WORKERS, Job};
+use super::{Event, FACET_WORKERS, Job};
 use crate::ingest::missing::Reason;
 use crate::ingest::planner::SymbolPlan;
 use crate::ingest::quality::compare::{Listing, listing};
@@ -48,6 +48,7 @@ impl Job {
                 Facet::Fundamentals => self.read_fundamentals(plan, tally).await?,
                 Facet::Metadata => self.read_metadata(plan, tally).await?,
             }
+            self.tell(Event::Answered { bars: 0 }).await;
         }
         Ok(obsolete)
     }
