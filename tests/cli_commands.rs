@@ -193,13 +193,15 @@ fn findings_are_listed_shown_and_settled() {
 fn a_backup_restores_what_was_there() {
     let desk = stocked();
     let (_, made) = desk.json(&["backup", desk.path("copies").to_str().unwrap(), "--json"]);
-    assert_eq!(made["rows"], 3);
-    let more = desk.write("more.csv", "date,open,high,low,close\n2013-03-05,1,1,1,1\n");
+    // Three days, and the weeks and months they add up to.
+    let rows = made["rows"].as_u64().unwrap();
+    assert!(rows > 3, "{made}");
+    let more = desk.write("more.csv", "date,open,high,low,close\n2013-03-05,10,11,9,10\n");
     desk.ok(&["import", "candles", more.to_str().unwrap(), "--symbol", "AAPL", "--timeframe", "1d"]);
-    assert!(desk.ok(&["verify"]).starts_with("Sound: 4 bars in 1 series"));
+    assert!(desk.json(&["verify", "--json"]).1["rows"].as_u64().unwrap() > rows);
     desk.ok(&["restore", desk.path("copies").to_str().unwrap()]);
     let (code, verified) = desk.json(&["verify", "--json"]);
-    assert_eq!((code, &verified["rows"]), (Some(0), &3.into()));
+    assert_eq!((code, &verified["rows"]), (Some(0), &rows.into()));
 }
 
 #[test]

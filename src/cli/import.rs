@@ -1,7 +1,6 @@
 //! `nightdesk import`: a user's CSV file into the master database, under a run record and through the quality checks.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use chrono_tz::Tz;
 use clap::{Args, ValueEnum};
@@ -9,14 +8,12 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::output::{self, count};
-use super::{Context, Exit, Failure};
-use crate::ingest::pipeline::Pipeline;
+use super::{Context, Exit, Failure, rig};
 use crate::ingest::quality::{self, Stage, checks_of, compare};
 use crate::market::actions::{factor_on, unsplit_steps};
-use crate::market::{Actions, Bars, Instrument, Series, SourceId, Symbol, Timeframe, ts_to_date};
+use crate::market::{Actions, Bars, Series, SourceId, Symbol, Timeframe, ts_to_date};
 use crate::sources::file::{self, Notes, Options};
-use crate::sources::hybrid::Hybrid;
-use crate::store::master::{CandleBatch, Issue, IssueReport, ReadPool, Reader, RunState, SeriesUpdate, StoreError, Writer};
+use crate::store::master::{CandleBatch, Issue, IssueReport, Reader, RunState, SeriesUpdate, StoreError, Writer};
 
 /// Import candles, splits or dividends from a CSV file
 ///
@@ -197,26 +194,7 @@ async fn candles(
     let found = review(&reader, context, series, now)?;
     summary.add(&writer.reconcile(series, checks_of(Stage::Review), (i64::MIN, i64::MAX), found, run_id).await?);
     writer.series(vec![SeriesUpdate { series, attempted_at: now, error: None, gaps: None, derived_from: None }]).await?;
-    derive(writer, context, series).await
-}
-
-/// Aggregates the timeframes that follow from the imported one, as an ingest run would.
-async fn derive(writer: &Writer, context: &Context, series: Series) -> Result<(), StoreError> {
-    let asset = context.asset(series.symbol);
-    let unknown = || Instrument { symbol: series.symbol, asset, sector: String::new(), name: series.symbol.to_string() };
-    let clock = Arc::clone(&context.clock);
-    let hybrid = Hybrid::start(None, None, &context.settings.ingest, Arc::clone(&clock));
-    let pipeline = Arc::new(Pipeline {
-        writer: writer.clone(),
-        reads: ReadPool::new(&context.database()),
-        hybrid: Arc::clone(&hybrid),
-        settings: Arc::new(context.settings.clone()),
-        universe: Arc::new(context.universe.clone()),
-        clock,
-    });
-    let derived = pipeline.rederive(context.universe.get(series.symbol).cloned().unwrap_or_else(unknown)).await;
-    hybrid.shutdown().await;
-    derived
+    rig::rederive(context, writer, series.symbol).await
 }
 
 /// Puts raw prices on today's share basis, by the splits stored for the symbol.
