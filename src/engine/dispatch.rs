@@ -126,6 +126,10 @@ impl Owner {
         self.clear_overlay();
         let Some(Active { mut view, .. }) = self.active.take() else { return };
         let (state, summary, error) = match end {
+            // "Partial" promises that something was brought up to date.
+            RunEnd::Finished(s) if s.series_failed > 0 && s.series_ok + s.series_fresh == 0 => {
+                (RunState::Failed, s, Some("every series failed".to_owned()))
+            }
             RunEnd::Finished(s) if s.series_failed > 0 || !s.failures.is_empty() => (RunState::Partial, s, None),
             RunEnd::Finished(s) => (RunState::Succeeded, s, None),
             RunEnd::Cancelled(s) => (RunState::Cancelled, s, None),

@@ -178,7 +178,7 @@ impl Hybrid {
             })
             .collect();
         let reasons = if reasons.is_empty() { "every source is switched off or excluded".to_owned() } else { reasons.join("; ") };
-        Fault::new(format!("{} {timeframe}: no source can be asked now: {reasons}", instrument.symbol))
+        Fault::new(format!("no source can be asked now: {reasons}"))
     }
 
     fn is_refused(&self, id: SourceId, symbol: Symbol) -> bool {
