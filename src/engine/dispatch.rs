@@ -104,9 +104,10 @@ impl Owner {
         };
         active.view.cancelling = true;
         if now {
-            active.stop.now.cancel();
+            active.stop.at_once();
+        } else {
+            active.stop.gently.cancel();
         }
-        active.stop.gently.cancel();
         Ok(format!("run {run_id} stops {}", if now { "now" } else { "after the requests in flight" }))
     }
 

@@ -91,7 +91,7 @@ impl Owner {
     /// Stops the active run at once and records its end; its written bars are durable already.
     async fn let_go(&mut self, events: &mut mpsc::Receiver<Event>, ended: &mut mpsc::Receiver<RunEnd>) {
         let Some(active) = &self.active else { return };
-        active.stop.now.cancel();
+        active.stop.at_once();
         loop {
             tokio::select! {
                 Some(end) = ended.recv() => { self.finish(end).await; break; }

@@ -39,7 +39,12 @@ pub struct Demo {
 impl Demo {
     /// Starts both on free loopback ports; the certificate goes into `data_dir`.
     pub async fn start(universe: &Universe, data_dir: &Path, clock: Arc<dyn Clock>) -> Result<Self, DemoError> {
-        let feed = Arc::new(MarketFeed::new(universe.clone(), SEED));
+        Self::start_with(MarketFeed::new(universe.clone(), SEED), data_dir, clock).await
+    }
+
+    /// Starts both on a feed of the caller's: a replay, or a market that lacks symbols.
+    pub async fn start_with(feed: MarketFeed, data_dir: &Path, clock: Arc<dyn Clock>) -> Result<Self, DemoError> {
+        let feed = Arc::new(feed);
         let gateway =
             Gateway::start(GatewayOptions { latency: LATENCY, ..GatewayOptions::new(Arc::clone(&feed), Arc::clone(&clock)) }).await?;
         let server = Server::start(ServerOptions { latency: LATENCY, ..ServerOptions::new(feed, clock) }).await?;

@@ -233,23 +233,30 @@ async fn the_fallbacks_look_back_wall_is_told_apart() {
 }
 
 #[tokio::test]
-async fn a_cancelled_fetch_stops_within_a_moment() {
+async fn a_cancelled_fetch_ends_with_its_request_and_a_dropped_one_withdraws_it() {
     let pair = Pair::open().await;
-    pair.ib.gateway.inject(Fault::new(FaultName::UnknownFrame).times(1));
-    pair.ib.gateway.inject(Fault::new(FaultName::NoEndMarker));
-    let hybrid = pair.hybrid(pair.ib.tuned(|t| t.request = Duration::from_secs(30)), tuning());
+    let journal = pair.ib.gateway.journal();
     let (cancel, want) = (CancellationToken::new(), minutes());
     let (send, mut receive) = mpsc::channel(64);
-    let journal = pair.ib.gateway.journal();
+    let hybrid = pair.hybrid(pair.ib.source(), tuning());
     let stop = async {
-        journal.wait(|c| c.history_requests == 2).await;
+        journal.wait(|c| c.history_requests == 1).await;
         cancel.cancel();
     };
-    let both = async { tokio::join!(hybrid.fetch(&want, &send, &cancel), stop).0 };
-    let end = tokio::time::timeout(Duration::from_secs(5), both).await.unwrap();
+    let (end, ()) = tokio::join!(hybrid.fetch(&want, &send, &cancel), stop);
     let first = receive.recv().await.unwrap();
     assert!(end.cancelled && end.failed.is_none());
+    assert_eq!(first.outcome.kind(), "data", "what was asked is waited for");
     assert_eq!(end.remaining, Some(Window { start: first.window.end, end: want.span.end }));
+    assert_eq!(journal.counters().history_requests, 1, "nothing new is begun");
+
+    pair.ib.gateway.inject(Fault::new(FaultName::NoEndMarker));
+    let hybrid = pair.hybrid(pair.ib.tuned(|t| t.request = Duration::from_secs(30)), tuning());
+    let never = CancellationToken::new();
+    tokio::select! {
+        end = hybrid.fetch(&want, &send, &never) => panic!("answered: {end:?}"),
+        _ = journal.wait(|c| c.history_requests == 2) => {}
+    }
     // The gateway had sent the bars, so it answers the withdrawal with 366.
     journal.wait(|c| c.errors == 1).await;
 }

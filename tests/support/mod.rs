@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part of this module")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "test support fails loudly")]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,8 +10,9 @@ use std::time::Duration;
 use nightdesk::config::{Lookback, Settings};
 use nightdesk::control::{Client, LocalClient};
 use nightdesk::engine::{Command, DATABASE, Engine, EngineOptions, Envelope, IngestSpec, LogRing, RunView, Snapshot};
-use nightdesk::market::{AssetClass, Clock, Instrument, ManualClock, Series, Symbol, Timeframe, Universe};
+use nightdesk::market::{AssetClass, Candle, Clock, Instrument, ManualClock, Series, Symbol, Timeframe, Universe};
 use nightdesk::sim::demo::Demo;
+use nightdesk::sim::{Fault, MarketFeed};
 use nightdesk::store::master::Reader;
 
 /// Sunday 2024-03-03, noon UTC: both Friday's session and Saturday's crypto day are complete.
@@ -46,15 +48,39 @@ pub fn quick_settings() -> Settings {
     s
 }
 
+/// Only the daily bars of everything.
+pub fn daily() -> IngestSpec {
+    IngestSpec { timeframes: vec![Timeframe::D1], ..IngestSpec::default() }
+}
+
 /// Both simulators and an engine.
 pub struct Desk {
     pub demo: Demo,
     pub engine: Engine,
+    /// Moves the simulators' and the engine's time, unless the desk was built on another clock.
     pub clock: Arc<ManualClock>,
+    time: Arc<dyn Clock>,
     pub dir: tempfile::TempDir,
     pub settings: Settings,
     pub universe: Universe,
     commands: u32,
+}
+
+/// What a desk is made of, where it differs from the usual.
+pub struct Build {
+    pub settings: Settings,
+    pub now: i64,
+    /// Time that runs by itself.
+    pub time: Option<Arc<dyn Clock>>,
+    /// A market other than the universe's own.
+    pub feed: Option<MarketFeed>,
+    pub dir: Option<tempfile::TempDir>,
+}
+
+impl Default for Build {
+    fn default() -> Self {
+        Self { settings: quick_settings(), now: SUNDAY, time: None, feed: None, dir: None }
+    }
 }
 
 impl Desk {
@@ -62,21 +88,45 @@ impl Desk {
         Self::start_at(symbols, settings, SUNDAY).await
     }
 
-    pub async fn start_at(symbols: &[&str], mut settings: Settings, now: i64) -> Self {
+    pub async fn start_at(symbols: &[&str], settings: Settings, now: i64) -> Self {
+        Self::build(symbols, Build { settings, now, ..Build::default() }).await
+    }
+
+    pub async fn build(symbols: &[&str], build: Build) -> Self {
+        let Build { mut settings, now, time, feed, dir } = build;
         let clock = ManualClock::at(now);
+        let time = time.unwrap_or_else(|| clock.clone());
         let universe = universe(symbols);
-        let dir = tempfile::tempdir().unwrap();
-        let demo = Demo::start(&universe, dir.path(), clock.clone()).await.unwrap();
+        let dir = dir.unwrap_or_else(|| tempfile::tempdir().unwrap());
+        let demo = match feed {
+            Some(feed) => Demo::start_with(feed, dir.path(), time.clone()).await.unwrap(),
+            None => Demo::start(&universe, dir.path(), time.clone()).await.unwrap(),
+        };
         demo.point(&mut settings);
-        let engine = open(&settings, &universe, dir.path(), clock.clone()).await;
-        Self { demo, engine, clock, dir, settings, universe, commands: 0 }
+        let engine = open(&settings, &universe, dir.path(), time.clone()).await;
+        Self { demo, engine, clock, time, dir, settings, universe, commands: 0 }
     }
 
     /// Stops the engine and starts another on the same folder and simulators.
     pub async fn reopen(self) -> Self {
         self.engine.stop().await;
-        let engine = open(&self.settings, &self.universe, self.dir.path(), self.clock.clone()).await;
+        let engine = open(&self.settings, &self.universe, self.dir.path(), self.time.clone()).await;
         Self { engine, ..self }
+    }
+
+    /// Puts a fault in force at the simulated gateway, written as on the command line.
+    pub fn ib_fault(&self, text: &str) {
+        self.demo.gateway().inject(text.parse::<Fault>().unwrap());
+    }
+
+    /// The same at the simulated Yahoo.
+    pub fn yahoo_fault(&self, text: &str) {
+        self.demo.server().inject(text.parse::<Fault>().unwrap());
+    }
+
+    /// Everything stored, for comparisons.
+    pub fn contents(&self) -> Contents {
+        contents(&self.reader())
     }
 
     pub fn client(&self) -> Client {
@@ -87,6 +137,16 @@ impl Desk {
         Reader::open(&self.dir.path().join(DATABASE)).unwrap()
     }
 
+    /// Starts an ingest and returns its run.
+    pub async fn begin(&mut self, spec: IngestSpec) -> i64 {
+        self.send(Command::Ingest { spec }).await.unwrap().unwrap()
+    }
+
+    /// Waits until a run has ended.
+    pub async fn ended(&self, run: i64) -> RunView {
+        self.wait_for(|s| s.runs.iter().find(|r| r.id == run).cloned()).await
+    }
+
     pub async fn send(&mut self, command: Command) -> Result<Option<i64>, nightdesk::engine::CommandError> {
         self.commands += 1;
         let envelope = Envelope { id: format!("test-{}", self.commands), actor: "test".into(), command };
@@ -95,8 +155,8 @@ impl Desk {
 
     /// Runs an ingest to its end.
     pub async fn ingest(&mut self, spec: IngestSpec) -> RunView {
-        let run = self.send(Command::Ingest { spec }).await.unwrap().unwrap();
-        self.wait_for(|s| s.runs.iter().find(|r| r.id == run).cloned()).await
+        let run = self.begin(spec).await;
+        self.ended(run).await
     }
 
     /// Waits until a snapshot satisfies `found`.
@@ -133,6 +193,16 @@ async fn open(settings: &Settings, universe: &Universe, dir: &Path, clock: Arc<d
         logs: Arc::new(LogRing::new(1000)),
     };
     Engine::start(options).await.unwrap_or_else(|e| panic!("{e}"))
+}
+
+/// Bars by series, hidden ones included; volumes and prices as bits, so that unknown volumes compare equal.
+pub type Contents = BTreeMap<String, Vec<(i64, [u64; 5], bool)>>;
+
+pub fn contents(reader: &Reader) -> Contents {
+    let bits = |c: &Candle| (c.ts, [c.open, c.high, c.low, c.close, c.volume].map(f64::to_bits), c.is_final);
+    let states = reader.series_states().unwrap();
+    let bars = |s: Series| reader.bars(s, (i64::MIN, i64::MAX), true).unwrap().iter().map(bits).collect();
+    states.iter().filter(|s| s.rows > 0).map(|s| (s.series.to_string(), bars(s.series))).collect()
 }
 
 pub fn client(engine: &Engine) -> Client {

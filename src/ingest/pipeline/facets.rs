@@ -24,7 +24,10 @@ impl Job {
             let found = Arc::clone(&found);
             async move {
                 let mut tally = Tally::default();
-                let ended = job.read_facets(&plan, &mut tally).await;
+                let ended = tokio::select! {
+                    ended = job.read_facets(&plan, &mut tally) => ended,
+                    () = job.stop.now.cancelled() => Ok(false),
+                };
                 if let Ok(true) = ended {
                     found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(plan);
                 }

@@ -73,10 +73,14 @@ impl Job {
         Ok(end)
     }
 
-    /// One fetch of the hybrid; the sender is dropped with its end, which ends the receiving side.
+    /// One fetch of the hybrid; the sender is dropped with its end, which ends the receiving side. To stop at once is
+    /// to drop the fetch, which withdraws its request; what has arrived is still taken.
     async fn ask(&self, instrument: &Instrument, timeframe: Timeframe, span: Window, parts: mpsc::Sender<Part>) -> FetchEnd {
         let want = FetchRequest { instrument: instrument.clone(), timeframe, span, policy: self.policy };
-        self.pipeline.hybrid.fetch(&want, &parts, &self.stop.gently).await
+        tokio::select! {
+            end = self.pipeline.hybrid.fetch(&want, &parts, &self.stop.gently) => end,
+            () = self.stop.now.cancelled() => FetchEnd { remaining: Some(span), cancelled: true, ..FetchEnd::default() },
+        }
     }
 
     /// Fetches a whole span anew and swaps it in with one transaction; nothing changes unless all of it arrives.
@@ -150,9 +154,10 @@ impl Job {
         let tail = screened.bars.len().saturating_sub(25);
         let before = screened.bars[tail..].to_vec();
         let batch = CandleBatch { series, source: part.source, run_id: self.run_id, bars: screened.bars, replace: None };
-        let (recorded, report) = tokio::join!(self.pipeline.writer.attempts(vec![attempt]), self.pipeline.writer.candles(batch));
-        recorded?;
+        // The queue keeps this order: a record of an answer is never durable before its bars are.
+        let (report, recorded) = tokio::join!(self.pipeline.writer.candles(batch), self.pipeline.writer.attempts(vec![attempt]));
         let report = report?;
+        recorded?;
         tally.wrote(&report);
         self.tell(Event::Wrote(report.inserted + report.revised + report.completed)).await;
         self.record_screen(series, part.window, &report, screened.issues, tally).await?;

@@ -55,6 +55,14 @@ pub struct Stop {
     pub now: CancellationToken,
 }
 
+impl Stop {
+    /// Stops at once, which includes starting nothing new.
+    pub fn at_once(&self) {
+        self.gently.cancel();
+        self.now.cancel();
+    }
+}
+
 /// How a run ended.
 #[derive(Debug)]
 pub enum RunEnd {
@@ -179,15 +187,10 @@ impl Job {
         self.tell(Event::Phase("fetching")).await;
         let facets = Arc::clone(self).read_all_facets(plan.symbols.iter().filter(|s| !s.facets.is_empty()).cloned().collect());
         let candles = Arc::clone(self).fetch_all(plan.symbols.into_iter().filter(|s| s.series().next().is_some()).collect());
-        let both = async { tokio::join!(candles, facets) };
-        let (candles, facets) = tokio::select! {
-            both = both => both,
-            () = self.stop.now.cancelled() => return Ok(()),
-        };
-        let (tally, failed) = candles;
+        // A stop of either strength ends both soon, so that the record counts all that was written.
+        let ((tally, failed), (facet_tally, split, failed_facets)) = tokio::join!(candles, facets);
         total.add(tally);
-        let (tally, split, failed_facets) = facets;
-        total.add(tally);
+        total.add(facet_tally);
         if let Some(e) = failed.or(failed_facets) {
             return Err(e);
         }

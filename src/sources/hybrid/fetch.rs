@@ -63,7 +63,7 @@ enum Share {
 
 impl Hybrid {
     /// Fetches a span, oldest part first, sending each part as it comes. What a source leaves undone is asked of the
-    /// next one.
+    /// next one. After `cancel` the request in flight is waited for and no other begun; to withdraw it, drop the future.
     pub async fn fetch(&self, want: &FetchRequest, parts: &mpsc::Sender<Part>, cancel: &CancellationToken) -> FetchEnd {
         let mut end = FetchEnd { remaining: Some(want.span), ..FetchEnd::default() };
         let mut left = want.span;
@@ -131,25 +131,19 @@ impl Hybrid {
             let request = CandleRequest { instrument: instrument.clone(), timeframe: *timeframe, window };
             let mut tries = self.tries(instrument.symbol, Work::Bars, other_source);
             loop {
+                if cancel.is_cancelled() {
+                    return Share::Cancelled;
+                }
                 let (at, began) = (self.clock.now(), Instant::now());
-                let outcome = tokio::select! {
-                    biased;
-                    () = cancel.cancelled() => return Share::Cancelled,
-                    o = slot.source.candles(&request) => o,
-                };
+                let outcome = slot.source.candles(&request).await;
                 let next = self.judge(slot, &outcome, &mut tries);
                 if matches!(outcome, Outcome::NotEntitled(_)) {
                     self.refuse(slot.id(), instrument.symbol);
                 }
                 let millis = u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX);
                 let part = Part { source: slot.id(), window, outcome, millis, at };
-                // A full channel is the pipeline's back-pressure; it must not outlast a cancellation.
-                let sent = tokio::select! {
-                    biased;
-                    r = parts.send(part) => r.is_ok(),
-                    () = cancel.cancelled() => false,
-                };
-                if !sent {
+                // A full channel is the pipeline's back-pressure.
+                if parts.send(part).await.is_err() {
                     return Share::Cancelled;
                 }
                 match next {

@@ -1,0 +1,136 @@
+//! Every fault of both vendors, met by a whole engine: the run ends, says what happened, spares the other symbol, and
+//! the engine answers afterwards.
+
+use std::fmt::Write;
+
+use nightdesk::config::SourcePolicy;
+use nightdesk::engine::{IngestSpec, Query, Reply, RunView};
+use nightdesk::market::{SystemClock, Timeframe};
+use nightdesk::sim::OffsetClock;
+use nightdesk::store::master::RunState;
+
+use crate::support::{Build, Desk, SUNDAY, daily, quick_settings, series};
+
+/// A fault, the only source that may be asked, how the run ends, and words that its record holds.
+type Case = (&'static str, Option<SourcePolicy>, RunState, &'static str);
+
+const AUTO: Option<SourcePolicy> = None;
+const IB: Option<SourcePolicy> = Some(SourcePolicy::Ib);
+const YAHOO: Option<SourcePolicy> = Some(SourcePolicy::Yahoo);
+
+const GATEWAY: &[Case] = &[
+    ("close-after-accept", IB, RunState::Partial, "XX"),
+    ("close-after-accept", AUTO, RunState::Succeeded, "XX"),
+    ("accept-silent", AUTO, RunState::Succeeded, "XX"),
+    ("client-id-in-use*2", IB, RunState::Succeeded, "XX"),
+    ("abort-mid-frame:AAPL*1", IB, RunState::Succeeded, "XX"),
+    ("truncated-frame:AAPL*1", IB, RunState::Succeeded, "XX"),
+    ("oversize-frame:AAPL*1", IB, RunState::Succeeded, "XX"),
+    ("unknown-frame:AAPL*1", IB, RunState::Succeeded, "XX"),
+    ("no-end-marker:AAPL*1", IB, RunState::Succeeded, "XX"),
+    ("hang:AAPL*1", IB, RunState::Succeeded, "XX"),
+    ("hang:AAPL", AUTO, RunState::Succeeded, "XX"),
+    ("slow-drip:AAPL*1", IB, RunState::Succeeded, "XX"),
+    ("pacing:AAPL*1", AUTO, RunState::Succeeded, "XX"),
+    ("no-permission:AAPL", IB, RunState::Partial, "XX"),
+    ("no-permission:AAPL", AUTO, RunState::Succeeded, "XX"),
+    ("no-data:AAPL", IB, RunState::Succeeded, "XX"),
+    ("spurious-200:AAPL", IB, RunState::Partial, "XX"),
+    ("spurious-200:AAPL*1", AUTO, RunState::Succeeded, "XX"),
+    ("competing-login:AAPL*1", AUTO, RunState::Succeeded, "XX"),
+    ("link-down*1", AUTO, RunState::Succeeded, "XX"),
+    ("restart*1", AUTO, RunState::Succeeded, "XX"),
+    ("hmds-down", AUTO, RunState::Succeeded, "XX"),
+    ("unknown-zone:AAPL", IB, RunState::Succeeded, "XX"),
+    ("zoneless-end:AAPL", AUTO, RunState::Succeeded, "XX"),
+    ("duplicate-bars:AAPL", IB, RunState::Succeeded, "XX"),
+    ("out-of-order-bars:AAPL", IB, RunState::Succeeded, "XX"),
+    ("nan-volume:AAPL", IB, RunState::Succeeded, "XX"),
+    ("empty:AAPL", IB, RunState::Succeeded, "XX"),
+];
+
+const YAHOOS: &[Case] = &[
+    ("429*1", YAHOO, RunState::Succeeded, "XX"),
+    ("429-retry-after*1", YAHOO, RunState::Succeeded, "XX"),
+    ("401-crumb*1", YAHOO, RunState::Succeeded, "XX"),
+    ("403:AAPL", YAHOO, RunState::Partial, "XX"),
+    ("5xx:AAPL", YAHOO, RunState::Partial, "XX"),
+    ("5xx:AAPL*2", YAHOO, RunState::Succeeded, "XX"),
+    ("html:AAPL", YAHOO, RunState::Partial, "XX"),
+    ("empty-body:AAPL", YAHOO, RunState::Partial, "XX"),
+    ("truncated:AAPL", YAHOO, RunState::Partial, "XX"),
+    ("slow:AAPL*1", YAHOO, RunState::Succeeded, "XX"),
+    ("reset:AAPL", YAHOO, RunState::Partial, "XX"),
+    ("null-ohlc:AAPL", YAHOO, RunState::Succeeded, "XX"),
+    ("null-bar:AAPL", YAHOO, RunState::Succeeded, "XX"),
+    ("zero-volume:AAPL", YAHOO, RunState::Succeeded, "XX"),
+    ("x100:AAPL", YAHOO, RunState::Succeeded, "XX"),
+    ("float-volume:AAPL", YAHOO, RunState::Succeeded, "XX"),
+    ("missing-meta:AAPL", YAHOO, RunState::Succeeded, "XX"),
+    ("404-delisted:AAPL", YAHOO, RunState::Partial, "XX"),
+    ("422-window:AAPL", YAHOO, RunState::Partial, "XX"),
+    ("bad-tls", YAHOO, RunState::Partial, "XX"),
+];
+
+/// Everything the record of a run says about AAPL's daily bars.
+async fn record(desk: &Desk, run: &RunView) -> String {
+    let Reply::Series(page) = desk.client().query(Query::Series { series: series("AAPL", Timeframe::D1) }).await.unwrap() else {
+        panic!("no page")
+    };
+    let mut text = String::new();
+    for a in &page.attempts {
+        writeln!(text, "{} {} {} bars: {}", a.source, a.outcome, a.bars, a.message.as_deref().unwrap_or("-")).unwrap();
+    }
+    for failure in run.summary.iter().flat_map(|s| &s.failures) {
+        writeln!(text, "failure {failure}").unwrap();
+    }
+    text
+}
+
+async fn meet(case: Case) -> Result<(), String> {
+    let (fault, policy, state, words) = case;
+    let mut settings = quick_settings();
+    settings.yahoo.cooldown_s = 1;
+    settings.ib.connect_timeout_s = 1;
+    settings.ib.request_timeout_s = 1;
+    let time = OffsetClock::starting_at(SystemClock::shared(), SUNDAY);
+    let mut desk = Desk::build(&["AAPL", "KO"], Build { settings, time: Some(time), ..Build::default() }).await;
+    if GATEWAY.iter().any(|c| c.0 == fault) { desk.ib_fault(fault) } else { desk.yahoo_fault(fault) }
+    let refresh_facets = fault.starts_with("401");
+    let run = desk.ingest(IngestSpec { source: policy, refresh_facets, ..daily() }).await;
+    let said = record(&desk, &run).await;
+    let wrong = |why: &str| Err(format!("{fault} ({policy:?}): {why}; it ended {:?} and said:\n{said}", run.state));
+    if run.state != state {
+        return wrong("another end was due");
+    }
+    if !said.contains(words) {
+        return wrong(&format!("no word of {words:?}"));
+    }
+    let rows = desk.reader().series_state(series("KO", Timeframe::D1)).unwrap().map_or(0, |s| s.rows);
+    let everybody = !fault.contains(':') && state == RunState::Partial;
+    if rows < 200 && !everybody {
+        return wrong(&format!("KO has {rows} bars"));
+    }
+    desk.stop().await;
+    Ok(())
+}
+
+async fn meet_all(cases: &'static [Case]) {
+    let mut tasks = tokio::task::JoinSet::new();
+    for case in cases {
+        tasks.spawn(meet(*case));
+    }
+    let ends = tasks.join_all().await;
+    let wrong: Vec<String> = ends.into_iter().filter_map(Result::err).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_fault_of_the_gateway_is_survived_and_told() {
+    meet_all(GATEWAY).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_fault_of_yahoo_is_survived_and_told() {
+    meet_all(YAHOOS).await;
+}
