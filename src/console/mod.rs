@@ -24,6 +24,7 @@ use std::sync::Arc;
 
 pub use action::{ACTIONS, Action, Context, Danger, Spec};
 pub use app::{App, AppError, Effect, Export, Msg, Slot};
+pub use fmt::thousands;
 pub use hit::{Drawn, Hit};
 pub use keymap::{Chord, Keymap, KeymapError, keys_markdown};
 pub use theme::{Background, ColorChoice, ColorLevel, Role, Theme, ThemeError};

@@ -41,14 +41,20 @@ async fn thirteen_years_of_real_bars_pass_through_both_simulators() {
         let Reply::Issues(issues) = desk.client().query(Query::Issues { limit: 999 }).await.unwrap() else { panic!("no findings") };
         let crash_day = date("2000-09-29");
         for issue in issues.iter().filter(|i| i.issue.severity.hides()) {
-            let covers = matches!(issue.issue.scope, nightdesk::store::master::Scope::Bars { from, to } if from <= crash_day && crash_day <= to);
+            let covers =
+                matches!(issue.issue.scope, nightdesk::store::master::Scope::Bars { from, to } if from <= crash_day && crash_day <= to);
             assert!(!covers, "{policy:?}: {issue:?}");
         }
         assert!(!issues.iter().any(|i| i.issue.message.contains("split") && i.issue.severity.hides()), "{policy:?}: {issues:?}");
         if policy == SourcePolicy::Yahoo {
             let splits = reader.splits(symbol("AAPL")).unwrap();
             let ratios: Vec<_> = splits.iter().map(|s| (s.ex_date.to_string(), s.ratio())).collect();
-            assert_eq!(ratios, [("2000-06-21".to_owned(), 2.0), ("2005-02-28".to_owned(), 2.0)], "{:?}", splits.iter().map(Split::ratio).collect::<Vec<_>>());
+            assert_eq!(
+                ratios,
+                [("2000-06-21".to_owned(), 2.0), ("2005-02-28".to_owned(), 2.0)],
+                "{:?}",
+                splits.iter().map(Split::ratio).collect::<Vec<_>>()
+            );
         }
     }
 }
