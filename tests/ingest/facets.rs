@@ -1,0 +1,30 @@
+//! Splits, dividends, fundamentals and descriptions: who is asked, what counts as work, and what is no change.
+
+use nightdesk::config::SourcePolicy;
+use nightdesk::engine::{CellState, IngestSpec};
+use nightdesk::market::SourceId;
+use nightdesk::store::master::RunState;
+
+use crate::support::{Desk, daily, quick_settings, symbol};
+
+fn refresh(source: SourcePolicy) -> IngestSpec {
+    IngestSpec { source: Some(source), refresh_facets: true, ..daily() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_vendors_words_are_no_change_of_the_listing() {
+    let mut desk = Desk::start(&["AMZN", "BTC-USD"], quick_settings()).await;
+    let mut words = Vec::new();
+    for source in [SourcePolicy::Ib, SourcePolicy::Auto, SourcePolicy::Ib, SourcePolicy::Yahoo, SourcePolicy::Auto] {
+        let run = desk.ingest(refresh(source)).await;
+        let summary = run.summary.unwrap();
+        assert_eq!((run.state, summary.issues), (RunState::Succeeded, 0), "{source:?}: {:?}", summary.failures);
+        words.push(desk.reader().symbol_metadata(symbol("AMZN")).unwrap().unwrap());
+    }
+    assert_eq!(desk.engine.state.borrow().market.count(CellState::Quarantined), 0);
+    let from: Vec<SourceId> = words.iter().map(|w| w.1).collect();
+    assert_eq!(from, [SourceId::Ib, SourceId::Yahoo, SourceId::Yahoo, SourceId::Yahoo, SourceId::Yahoo]);
+    assert!(words[0].0.quote_type.is_none() && words[0].0.ib_contract_id.is_some());
+    assert_eq!(words[1].0.quote_type.as_deref(), Some("EQUITY"));
+    assert!(words[1..].iter().all(|w| w.0 == words[1].0), "Yahoo's words stay: {words:#?}");
+}
