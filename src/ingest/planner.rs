@@ -8,7 +8,7 @@ use super::derive;
 use super::missing::{Known, Rules, Want, wanted};
 use super::{IngestSpec, PlanSummary};
 use crate::config::{IngestSettings, SourcePolicy};
-use crate::market::{DAY, Instrument, Series, SourceId, Timeframe, Universe};
+use crate::market::{AssetClass, DAY, Instrument, Series, SourceId, Timeframe, Universe};
 use crate::sources::{Facet, Source, Window};
 use crate::store::master::{Reader, RunState, SeriesState, StoreError};
 
@@ -195,10 +195,11 @@ fn derived_lag(instrument: &Instrument, derive: &[(Timeframe, Timeframe)], state
 }
 
 /// The plan's figures, with requests counted on the sources that would be asked now. `choose` gives the preferred
-/// source of a series, or `None` when none serves it; `pace` the answer time and the rate a source manages.
+/// source of a series, `answers` that of a facet, or `None` when none serves it; `pace` the answer time and the rate a source manages.
 pub fn summarize(
     plan: &Plan,
     choose: impl Fn(&Instrument, Timeframe) -> Option<std::sync::Arc<dyn Source>>,
+    answers: impl Fn(Facet, AssetClass) -> Option<SourceId>,
     now: i64,
     pace: impl Fn(SourceId) -> Pace,
 ) -> PlanSummary {
@@ -222,9 +223,8 @@ pub fn summarize(
                 }
             }
         }
-        let facets = symbol.facets.len() as u32;
-        if facets > 0 {
-            *requests.entry(SourceId::Yahoo).or_default() += facets;
+        for source in symbol.facets.iter().filter_map(|&facet| answers(facet, symbol.instrument.asset)) {
+            *requests.entry(source).or_default() += 1;
         }
     }
     out.seconds = requests.iter().map(|(&s, &n)| pace(s).seconds(n)).fold(0.0, f64::max).ceil() as u32;

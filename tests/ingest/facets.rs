@@ -3,6 +3,7 @@
 use nightdesk::config::SourcePolicy;
 use nightdesk::engine::{CellState, IngestSpec};
 use nightdesk::market::SourceId;
+use nightdesk::sources::Facet;
 use nightdesk::store::master::RunState;
 
 use crate::support::{Desk, daily, quick_settings, symbol};
@@ -27,4 +28,15 @@ async fn another_vendors_words_are_no_change_of_the_listing() {
     assert!(words[0].0.quote_type.is_none() && words[0].0.ib_contract_id.is_some());
     assert_eq!(words[1].0.quote_type.as_deref(), Some("EQUITY"));
     assert!(words[1..].iter().all(|w| w.0 == words[1].0), "Yahoo's words stay: {words:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_source_serves_is_neither_asked_nor_failed() {
+    let mut desk = Desk::start(&["AAPL"], quick_settings()).await;
+    let run = desk.ingest(refresh(SourcePolicy::Ib)).await;
+    let summary = run.summary.unwrap();
+    assert_eq!((run.state, summary.failures), (RunState::Succeeded, vec![]));
+    assert!(summary.requests.iter().all(|r| r.0 == SourceId::Ib), "{:?}", summary.requests);
+    assert!(desk.reader().facet_age(symbol("AAPL"), Facet::Metadata).unwrap().is_some());
+    assert!(desk.reader().latest_fundamentals(symbol("AAPL")).unwrap().is_none());
 }

@@ -46,6 +46,10 @@ impl Job {
             if self.stopping() {
                 break;
             }
+            // What no source of the policy serves is neither work nor a failure.
+            if self.pipeline.hybrid.answers(facet, plan.instrument.asset, self.policy).is_none() {
+                continue;
+            }
             match facet {
                 Facet::Actions => obsolete = self.read_actions(plan, tally).await?,
                 Facet::Fundamentals => self.read_fundamentals(plan, tally).await?,
