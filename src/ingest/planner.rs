@@ -111,11 +111,12 @@ pub fn plan(input: &PlanInput<'_>, reader: &Reader) -> Result<Plan, StoreError> 
         }
     }
     for instrument in input.instruments() {
-        let mut fetch = Vec::new();
+        let (mut fetch, mut rests) = (Vec::new(), false);
         for &timeframe in &native {
             let series = Series { symbol: instrument.symbol, timeframe };
             if let Some(note) = parked(series, &states, reader, input.now)? {
                 out.notes.push(note);
+                rests = true;
                 continue;
             }
             let wants = wants_of(input, instrument, timeframe, reader)?;
@@ -125,7 +126,8 @@ pub fn plan(input: &PlanInput<'_>, reader: &Reader) -> Result<Plan, StoreError> 
                 fetch.push((timeframe, wants));
             }
         }
-        let facets = due_facets(input, instrument, reader)?;
+        // A symbol that nobody knows has no splits either.
+        let facets = if rests { Vec::new() } else { due_facets(input, instrument, reader)? };
         let rederive = unclean || derived_lag(instrument, &derive, &states);
         let symbol = SymbolPlan { instrument: instrument.clone(), fetch, derive: derive.clone(), rederive, facets };
         let touched = symbol.series().count() as u32;
@@ -171,12 +173,16 @@ fn parked(series: Series, states: &[SeriesState], reader: &Reader, now: i64) -> 
 }
 
 fn due_facets(input: &PlanInput<'_>, instrument: &Instrument, reader: &Reader) -> Result<Vec<Facet>, StoreError> {
-    if !input.spec.timeframes.is_empty() && !input.spec.refresh_facets {
-        return Ok(Vec::new());
-    }
+    // A run of a few timeframes leaves the descriptions alone, but prices without their splits and dividends cannot be
+    // adjusted.
+    let wanted: &[Facet] = if input.spec.timeframes.is_empty() || input.spec.refresh_facets {
+        &[Facet::Actions, Facet::Fundamentals, Facet::Metadata]
+    } else {
+        &[Facet::Actions]
+    };
     let limit = i64::from(input.settings.fundamentals_every_hours) * 3600;
     let mut due = Vec::new();
-    for facet in [Facet::Actions, Facet::Fundamentals, Facet::Metadata] {
+    for &facet in wanted {
         // Names and addresses change rarely; a week is fresh enough.
         let patience = if facet == Facet::Metadata { 7 * DAY } else { limit };
         let read = reader.facet_age(instrument.symbol, facet)?;

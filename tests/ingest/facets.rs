@@ -2,7 +2,7 @@
 
 use nightdesk::config::SourcePolicy;
 use nightdesk::engine::{CellState, IngestSpec};
-use nightdesk::market::SourceId;
+use nightdesk::market::{SourceId, Timeframe};
 use nightdesk::sources::Facet;
 use nightdesk::store::master::RunState;
 
@@ -39,4 +39,19 @@ async fn what_no_source_serves_is_neither_asked_nor_failed() {
     assert!(summary.requests.iter().all(|r| r.0 == SourceId::Ib), "{:?}", summary.requests);
     assert!(desk.reader().facet_age(symbol("AAPL"), Facet::Metadata).unwrap().is_some());
     assert!(desk.reader().latest_fundamentals(symbol("AAPL")).unwrap().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_of_one_timeframe_reads_splits_and_dividends_and_nothing_else() {
+    let mut desk = Desk::start(&["MSFT"], quick_settings()).await;
+    let spec = IngestSpec { timeframes: vec![Timeframe::D1], ..IngestSpec::default() };
+    let run = desk.ingest(spec.clone()).await;
+    assert_eq!(run.state, RunState::Succeeded, "{:?}", run.summary);
+    let reader = desk.reader();
+    assert!(!reader.dividends(symbol("MSFT")).unwrap().is_empty());
+    for facet in [Facet::Fundamentals, Facet::Metadata] {
+        assert_eq!(reader.facet_age(symbol("MSFT"), facet).unwrap(), None);
+    }
+    let again = desk.ingest(spec).await.summary.unwrap();
+    assert_eq!(again.requests, vec![], "they are not due again within the day");
 }
