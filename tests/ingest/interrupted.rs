@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nightdesk::config::SourcePolicy;
+use nightdesk::config::{Lookback, SourcePolicy};
 use nightdesk::engine::{Command, CommandError, DATABASE, IngestSpec, Query, Reply, RunView};
 use nightdesk::ingest::pipeline::{Pipeline, RunEnd, Stop};
 use nightdesk::market::{Candle, ManualClock, SourceId, Timeframe};
@@ -137,6 +137,7 @@ async fn too_little_disk_refuses_the_ingest_and_says_what_to_do() {
 /// The pipeline on a writer of its own, against the simulated Yahoo.
 fn pipeline(demo: &Demo, dir: &std::path::Path, max_mib: Option<u32>) -> std::sync::Arc<Pipeline> {
     let mut settings = quick_settings();
+    settings.ingest.history.insert(Timeframe::D1, Lookback::days(6000));
     demo.point(&mut settings);
     let clock = ManualClock::at(SUNDAY);
     let options = WriterOptions { cache_mib: 8, demo: true, clock: clock.clone() };

@@ -16,6 +16,8 @@ use crate::store::master::{CandleBatch, Issue, Reader, StoreError, WriteReport};
 
 /// Stored bars given to the screen as context.
 const CONTEXT_BARS: usize = 25;
+/// Checks of adjusted prices, which imports run on what only a file holds.
+const ADJUSTMENT: [u8; 2] = [18, 19];
 /// Sessions whose minutes are compared with the daily bar, newest first.
 const COMPARED_SESSIONS: i64 = 40;
 
@@ -102,10 +104,12 @@ impl Job {
             Ok(quality::review(&input))
         };
         let found = self.pipeline.reads.with(review).await?;
-        let checks = quality::checks_of(Stage::Review);
+        // Without the file that showed them, a run cannot disprove findings about adjustment; it may only add some.
+        let (adjustment, found): (Vec<Issue>, Vec<Issue>) = found.into_iter().partition(|i| ADJUSTMENT.contains(&i.check));
+        let checks = quality::checks_of(Stage::Review).into_iter().filter(|c| !ADJUSTMENT.contains(c)).collect();
         let report = self.pipeline.writer.reconcile(series, checks, (i64::MIN, i64::MAX), found, Some(self.run_id)).await?;
         tally.issues += report.opened;
-        Ok(())
+        self.record(adjustment, tally).await
     }
 
     /// Compares the minutes of the sessions that changed with their daily bars (check 23).
