@@ -36,7 +36,7 @@ impl Owner {
 
     async fn execute(&mut self, envelope: Envelope) -> Result<Ack, CommandError> {
         let Envelope { id, actor, command } = envelope;
-        tracing::info!(target: "engine", actor, command = ?command, "Command");
+        tracing::info!(target: "engine", actor, command = command.to_string(), "Command");
         let (run_id, message) = match command {
             Command::Ingest { spec } => {
                 let run = self.start(spec).await?;
@@ -144,7 +144,7 @@ impl Owner {
             }
         };
         tracing::info!(
-            target: "engine", run = view.id, ?state, bars = summary.bars, inserted = summary.inserted, revised = summary.revised,
+            target: "engine", run = view.id, %state, bars = summary.bars, inserted = summary.inserted, revised = summary.revised,
             derived = summary.derived, failed = summary.series_failed, seconds = summary.seconds, "Run ended"
         );
         let text = serde_json::to_string(&summary).ok();
