@@ -116,7 +116,7 @@ fn resolve(context: &Context, id: i64, how: How, note: &str) -> Result<StoredIss
         writer.close().await?;
         Ok::<_, StoreError>(settled)
     })??;
-    tracing::info!(target: "cli", id, resolution = ?how, note, "Finding settled");
+    tracing::info!(target: "cli", id, resolution = %how, note, "Finding settled");
     drop(logging);
     Ok(settled)
 }

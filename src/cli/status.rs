@@ -119,8 +119,7 @@ fn print_text(context: &Context, status: &Status) -> Result<(), Failure> {
     match &status.last_run {
         Some(run) => {
             let at = chrono::DateTime::from_timestamp(run.started_at, 0).unwrap_or_default();
-            let state = serde_json::to_value(run.state).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
-            line(format_args!("last run {} {state}, started {}", run.id, at.format("%Y-%m-%d %H:%M:%S UTC")))?;
+            line(format_args!("last run {} {}, started {}", run.id, run.state, at.format("%Y-%m-%d %H:%M:%S UTC")))?;
         }
         None => line(format_args!("no run yet"))?,
     }
