@@ -43,15 +43,18 @@ impl Pair {
         Self { ib, yahoo, folder }
     }
 
-    fn yahoo(&self) -> Arc<dyn Source> {
-        let settings = YahooSettings {
+    fn yahoo_settings(&self) -> YahooSettings {
+        YahooSettings {
             requests_per_second: 1000,
             timeout_s: 5,
             loopback: Some(self.yahoo.addr().to_string()),
             loopback_ca: Some(self.folder.path().join("ca.pem")),
             ..YahooSettings::default()
-        };
-        YahooSource::new(&settings, self.ib.clock.clone()).unwrap()
+        }
+    }
+
+    fn yahoo(&self) -> Arc<dyn Source> {
+        YahooSource::new(&self.yahoo_settings(), self.ib.clock.clone()).unwrap()
     }
 
     fn hybrid(&self, ib: Arc<IbSource>, tuning: HybridTuning) -> Arc<Hybrid> {
@@ -259,6 +262,43 @@ async fn a_cancelled_fetch_ends_with_its_request_and_a_dropped_one_withdraws_it(
     }
     // The gateway had sent the bars, so it answers the withdrawal with 366.
     journal.wait(|c| c.errors == 1).await;
+}
+
+#[tokio::test]
+async fn nobody_waits_out_a_long_cool_down() {
+    let pair = Pair::open().await;
+    let cooling = YahooSettings { cooldown_s: 1_800, ..pair.yahoo_settings() };
+    let yahoo = || YahooSource::new(&cooling, pair.ib.clock.clone()).unwrap();
+    pair.yahoo.inject(Fault::new(FaultName::TooMany).times(2));
+    let began = tokio::time::Instant::now();
+    let alone = Hybrid::start_tuned(None, Some(yahoo()), HybridTuning::from(&IngestSettings::default()), pair.ib.clock.clone());
+    let daily = want("AAPL", Timeframe::D1, NOW - 30 * DAY, NOW);
+    let (parts, end) = fetch(&alone, &daily).await;
+    assert_eq!(asked(&parts), [(SourceId::Yahoo, "pacing")]);
+    let message = end.failed.unwrap().message;
+    assert!(message.contains("next 1800 s") && message.contains("waits no longer than 60 s"), "{message}");
+    assert_eq!(end.remaining, Some(daily.span), "the next run asks for it");
+
+    // Of hours, Yahoo is asked first; IB has none. Of days, IB is first and does not notice.
+    let both = Hybrid::start_tuned(Some(pair.ib.source()), Some(yahoo()), tuning(), pair.ib.clock.clone());
+    let (_, end) = fetch(&both, &want("AAPL", Timeframe::H1, NOW - 30 * DAY, NOW)).await;
+    assert!(end.failed.is_some());
+    assert_eq!(asked(&fetch(&both, &daily).await.0), [(SourceId::Ib, "data")]);
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn short_cool_downs_are_waited_for_until_the_patience_is_used_up() {
+    let pair = Pair::open().await;
+    let cooling = YahooSettings { cooldown_s: 1, ..pair.yahoo_settings() };
+    let yahoo = YahooSource::new(&cooling, pair.ib.clock.clone()).unwrap();
+    let tuning = HybridTuning { tries: 9, patience: Duration::from_millis(1_500), ..tuning() };
+    let alone = Hybrid::start_tuned(None, Some(yahoo), tuning, pair.ib.clock.clone());
+    pair.yahoo.inject(Fault::new(FaultName::TooMany));
+    // The desk's clock stands still, so the cool-down does not end.
+    let (parts, end) = fetch(&alone, &want("AAPL", Timeframe::D1, NOW - 30 * DAY, NOW)).await;
+    assert_eq!(asked(&parts), [(SourceId::Yahoo, "pacing"); 2], "one second was waited for, a second one is too much");
+    assert!(end.failed.unwrap().message.contains("a run waits no longer"));
 }
 
 #[tokio::test]

@@ -136,9 +136,10 @@ impl Hybrid {
         cancel: &CancellationToken,
     ) -> Share {
         let FetchRequest { instrument, timeframe, .. } = want;
+        let mut tries = self.tries(instrument.symbol, Work::Bars, other_source);
         for window in slot.source.windows(instrument.asset, *timeframe, *left) {
+            tries.renew();
             let request = CandleRequest { instrument: instrument.clone(), timeframe: *timeframe, window };
-            let mut tries = self.tries(instrument.symbol, Work::Bars, other_source);
             loop {
                 if cancel.is_cancelled() {
                     return Share::Cancelled;
