@@ -130,7 +130,7 @@ fn unexpected_status(code: u16) -> Failure {
 /// What Yahoo's own words mean. `status` is the HTTP status where it is known.
 fn api_error(status: Option<u16>, code: &str, description: &str) -> Failure {
     let says = if description.is_empty() { code } else { description };
-    let fault = |text: String| Fault { message: text, code: status.map(i32::from), retry_after: None };
+    let fault = |text: String| Fault { code: status.map(i32::from), ..Fault::new(text) };
     if code.contains("Too Many Requests") {
         return Failure::Throttled(None);
     }
