@@ -265,6 +265,25 @@ async fn a_cancelled_fetch_ends_with_its_request_and_a_dropped_one_withdraws_it(
 }
 
 #[tokio::test]
+async fn a_window_without_an_answer_is_asked_for_in_halves() {
+    let pair = Pair::open().await;
+    let source = pair.ib.tuned(|t| t.request = Duration::from_millis(300));
+    let alone = Hybrid::start_tuned(Some(source), None, tuning(), pair.ib.clock.clone());
+    fetch(&alone, &want("AAPL", Timeframe::D1, NOW - DAY, NOW)).await;
+    pair.ib.gateway.inject(Fault::new(FaultName::Hang).times(2));
+    // Monday to Monday: one window.
+    let today = NOW - NOW % DAY;
+    let want = want("AAPL", Timeframe::M1, today - 9 * DAY, today - 2 * DAY);
+    let (parts, end) = fetch(&alone, &want).await;
+    assert_eq!(end, DONE);
+    let sessions = |p: &Part| Calendar::Xnys.sessions(p.window.start, p.window.end).count();
+    let tried: Vec<(&str, usize)> = parts.iter().map(|p| (p.outcome.kind(), sessions(p))).collect();
+    assert_eq!(tried, [("transient", 5), ("transient", 2), ("data", 1), ("data", 1), ("data", 3)]);
+    let stamps: Vec<i64> = candles(&parts).iter().map(|c| c.ts).collect();
+    assert_eq!(stamps, Calendar::Xnys.expected(Timeframe::M1, want.span.start, want.span.end));
+}
+
+#[tokio::test]
 async fn nobody_waits_out_a_long_cool_down() {
     let pair = Pair::open().await;
     let cooling = YahooSettings { cooldown_s: 1_800, ..pair.yahoo_settings() };

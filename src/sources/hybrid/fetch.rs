@@ -1,5 +1,7 @@
 //! One span of one series, from whichever source gives it, part by part.
 
+use std::collections::VecDeque;
+
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -137,15 +139,17 @@ impl Hybrid {
     ) -> Share {
         let FetchRequest { instrument, timeframe, .. } = want;
         let mut tries = self.tries(instrument.symbol, Work::Bars, other_source);
-        for window in slot.source.windows(instrument.asset, *timeframe, *left) {
+        let mut todo = VecDeque::from(slot.source.windows(instrument.asset, *timeframe, *left));
+        while let Some(mut window) = todo.pop_front() {
             tries.renew();
-            let request = CandleRequest { instrument: instrument.clone(), timeframe: *timeframe, window };
             loop {
                 if cancel.is_cancelled() {
                     return Share::Cancelled;
                 }
                 let (at, began) = (self.clock.now(), Instant::now());
+                let request = CandleRequest { instrument: instrument.clone(), timeframe: *timeframe, window };
                 let outcome = slot.source.candles(&request).await;
+                let overlong = outcome.fault().is_some_and(|f| f.overlong);
                 let next = self.judge(slot, &outcome, &mut tries);
                 if matches!(outcome, Outcome::NotEntitled(_)) {
                     self.refuse(slot.id(), instrument.symbol);
@@ -163,6 +167,10 @@ impl Hybrid {
                         tokio::select! {
                             () = cancel.cancelled() => return Share::Cancelled,
                             () = sleep(pause) => {}
+                        }
+                        if overlong && let Some([first, rest]) = window.halves(instrument.calendar(), *timeframe) {
+                            todo.push_front(rest);
+                            window = first;
                         }
                     }
                 }
