@@ -15,7 +15,8 @@ use nightdesk::store::master::{Reader, RunState};
 use rustix::process::{Pid, Signal, kill_process};
 
 const UNIVERSE: &str = "[Technology]\nAAPL = \"Apple\"\nMSFT = \"Microsoft\"\nKO = \"Coca-Cola\"\n\n[Crypto]\nBTC-USD = \"Bitcoin\"\n";
-const SETTINGS: &str = "[ingest]\nworkers = 2\n\n[ingest.history]\n\"1m\" = \"4d\"\n\"30m\" = \"20d\"\n\"1d\" = \"500d\"\n\n[store]\ndisk_floor_mib = 16\n";
+const SETTINGS: &str =
+    "[ingest]\nworkers = 2\n\n[ingest.history]\n\"1m\" = \"4d\"\n\"30m\" = \"20d\"\n\"1d\" = \"500d\"\n\n[store]\ndisk_floor_mib = 16\n";
 
 /// A desk with a small universe and a short history.
 fn small() -> Desk {
@@ -205,7 +206,9 @@ fn raw_prices_imported_from_a_file_show_their_splits() {
     let (_, listed) = desk.json(&["issues", "list", "--json"]);
     let text = listed.to_string();
     assert!(text.contains("2000-06-21") && text.contains("2005-02-28"), "both splits: {text}");
-    let about = |day: &str| listed["issues"].as_array().unwrap().iter().filter(|i| i.to_string().contains(day) && i.to_string().contains("split")).count();
+    let about = |day: &str| {
+        listed["issues"].as_array().unwrap().iter().filter(|i| i.to_string().contains(day) && i.to_string().contains("split")).count()
+    };
     assert_eq!(about("2000-09-29"), 0, "a crash is not a split: {text}");
 }
 
@@ -213,7 +216,12 @@ fn raw_prices_imported_from_a_file_show_their_splits() {
 fn on_small_disk(desk: &Desk, command: &str) -> Option<std::process::Output> {
     let data = desk.path("data");
     std::fs::create_dir_all(&data).unwrap();
-    if !Command::new("unshare").args(["-rm", "mount", "-t", "tmpfs", "-o", "size=6m", "none"]).arg(&data).status().is_ok_and(|s| s.success()) {
+    if !Command::new("unshare")
+        .args(["-rm", "mount", "-t", "tmpfs", "-o", "size=6m", "none"])
+        .arg(&data)
+        .status()
+        .is_ok_and(|s| s.success())
+    {
         return None;
     }
     let script = format!("mount -t tmpfs -o size=6m none {data} && {command}", data = data.display());

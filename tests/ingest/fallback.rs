@@ -78,7 +78,7 @@ async fn an_ib_that_comes_back_mid_run_is_made_use_of_by_that_run() {
     let mut desk = Desk::start(&symbols, quick_settings()).await;
     desk.ib_fault("close-after-accept");
     let run = desk.begin(IngestSpec::default()).await;
-    let breaker = |s: &nightdesk::engine::Snapshot| s.sources.iter().find(|s| s.source == SourceId::Ib).map(|s| s.breaker.clone());
+    let breaker = |s: &nightdesk::engine::Snapshot| s.sources.iter().find(|s| s.source == SourceId::Ib).map(|s| s.breaker);
     desk.wait_for(|s| breaker(s).filter(|b| matches!(b, BreakerState::Open { .. }))).await;
     desk.wait_for(|s| s.active.as_ref().filter(|r| r.progress.bars > 0).map(|_| ())).await;
     desk.demo.gateway().clear_faults();
