@@ -166,7 +166,8 @@ async fn run(pipeline: &std::sync::Arc<Pipeline>) -> RunEnd {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_ends_the_run_with_its_reason_and_the_next_one_completes_it() {
     let dir = tempfile::tempdir().unwrap();
-    let demo = Demo::start(&universe(&["AAPL", "MSFT"]), dir.path(), ManualClock::at(SUNDAY)).await.unwrap();
+    let demo =
+        Demo::start(&universe(&["AAPL", "MSFT"]), nightdesk::sim::Replay::default(), dir.path(), ManualClock::at(SUNDAY)).await.unwrap();
     let full = pipeline(&demo, dir.path(), Some(1));
     let end = run(&full).await;
     let RunEnd::Failed(summary, StoreError::DiskFull) = &end else { panic!("{end:?}") };
