@@ -8,7 +8,8 @@ use super::derive;
 use super::missing::{Known, Rules, Want, wanted};
 use super::{IngestSpec, PlanSummary};
 use crate::config::{IngestSettings, SourcePolicy};
-use crate::market::{DAY, Instrument, Series, SourceId, Timeframe, Universe};
+use crate::market::calendar::bucket_date;
+use crate::market::{Calendar, DAY, Instrument, Series, SourceId, Timeframe, Universe, date_to_ts, ts_to_date};
 use crate::sources::{Facet, Source, Window};
 use crate::store::master::{Reader, RunState, SeriesState, StoreError};
 
@@ -71,10 +72,16 @@ impl PlanInput<'_> {
         self.spec.source.unwrap_or(self.settings.source)
     }
 
-    fn horizon(&self, timeframe: Timeframe) -> i64 {
+    /// First instant of history wanted, moved back so that the first derived bars are whole too: to the open of its
+    /// session, or to the Monday on or before the first of its month.
+    fn horizon(&self, calendar: Calendar, timeframe: Timeframe) -> i64 {
         let configured = self.settings.history.get(&timeframe).copied();
-        let lookback = self.spec.lookback.or(configured).map_or(30 * DAY, crate::config::Lookback::seconds);
-        self.now - lookback
+        let start = self.now - self.spec.lookback.or(configured).map_or(30 * DAY, crate::config::Lookback::seconds);
+        if timeframe.is_intraday() {
+            return calendar.session_at(start).map_or(start, |s| s.open);
+        }
+        let month = bucket_date(Timeframe::Mo1, ts_to_date(start));
+        date_to_ts(bucket_date(Timeframe::W1, month))
     }
 
     fn instruments(&self) -> Vec<&Instrument> {
@@ -143,10 +150,10 @@ const fn ended_cleanly(state: RunState) -> bool {
 
 fn wants_of(input: &PlanInput<'_>, instrument: &Instrument, timeframe: Timeframe, reader: &Reader) -> Result<Vec<Want>, StoreError> {
     let series = Series { symbol: instrument.symbol, timeframe };
-    let horizon = input.horizon(timeframe);
+    let calendar = instrument.calendar();
+    let horizon = input.horizon(calendar, timeframe);
     let recover = input.primary_up && input.policy() == SourcePolicy::Auto;
-    let rules =
-        Rules { calendar: instrument.calendar(), timeframe, horizon, now: input.now, reask_days: input.settings.reask_empty_days, recover };
+    let rules = Rules { calendar, timeframe, horizon, now: input.now, reask_days: input.settings.reask_empty_days, recover };
     // Weekly stamps begin up to six days before the horizon, monthly ones thirty.
     let known = Known {
         stamps: reader.stamps(series, (horizon - 31 * DAY, input.now + DAY))?,

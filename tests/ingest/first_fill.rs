@@ -1,9 +1,9 @@
 //! The ingest run end to end: real clients, real sockets, a real database.
 
+use crate::support::{Desk, quick_settings, series};
 use nightdesk::engine::{CellState, IngestSpec};
 use nightdesk::market::{SourceId, Timeframe};
 use nightdesk::store::master::{RunState, verify};
-use crate::support::{Desk, quick_settings, series};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_fill_brings_all_seventeen_timeframes_and_a_second_run_changes_nothing() {

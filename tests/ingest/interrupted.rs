@@ -6,10 +6,10 @@ use nightdesk::config::{Lookback, SourcePolicy};
 use nightdesk::engine::{Command, CommandError, DATABASE, IngestSpec, Query, Reply, RunView};
 use nightdesk::ingest::pipeline::{Pipeline, RunEnd, Stop};
 use nightdesk::market::{ManualClock, SourceId, Timeframe};
+use nightdesk::sim::demo::Demo;
 use nightdesk::sources::Source;
 use nightdesk::sources::hybrid::Hybrid;
 use nightdesk::sources::yahoo::YahooSource;
-use nightdesk::sim::demo::Demo;
 use nightdesk::store::master::{ReadPool, RunState, StoreError, Writer, WriterOptions, verify};
 
 use crate::support::{Build, Contents, Desk, SUNDAY, daily, quick_settings, universe};

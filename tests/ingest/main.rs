@@ -5,8 +5,8 @@
 mod support;
 
 mod clock;
-mod faults;
 mod fallback;
+mod faults;
 mod first_fill;
 mod interrupted;
 mod keeping_up;

@@ -32,7 +32,7 @@ async fn thirteen_years_of_real_bars_pass_through_both_simulators() {
             let days = series(name, Timeframe::D1);
             let bars = reader.bars(days, (i64::MIN, i64::MAX), true).unwrap();
             let hidden = reader.quarantined_spans(days).unwrap();
-            assert_eq!((bars.len(), hidden), (3_270, vec![]), "{policy:?} {name}");
+            assert_eq!((bars.len(), hidden), (3_270, vec![]), "{policy:?} {name}: {:?}", reader.open_issues(9));
             assert_eq!(bars.last().unwrap().ts, date("2013-03-01"));
             assert_eq!(reader.provenance(days).unwrap().iter().map(|p| p.0).collect::<Vec<_>>(), [source]);
         }
@@ -42,14 +42,20 @@ async fn thirteen_years_of_real_bars_pass_through_both_simulators() {
         let Reply::Issues(issues) = desk.client().query(Query::Issues { limit: 999 }).await.unwrap() else { panic!("no findings") };
         let crash_day = date("2000-09-29");
         for issue in issues.iter().filter(|i| i.issue.severity.hides()) {
-            let covers = matches!(issue.issue.scope, nightdesk::store::master::Scope::Bars { from, to } if from <= crash_day && crash_day <= to);
+            let covers =
+                matches!(issue.issue.scope, nightdesk::store::master::Scope::Bars { from, to } if from <= crash_day && crash_day <= to);
             assert!(!covers, "{policy:?}: {issue:?}");
         }
         assert!(!issues.iter().any(|i| i.issue.message.contains("split") && i.issue.severity.hides()), "{policy:?}: {issues:?}");
         if policy == SourcePolicy::Yahoo {
             let splits = reader.splits(symbol("AAPL")).unwrap();
             let ratios: Vec<_> = splits.iter().map(|s| (s.ex_date.to_string(), s.ratio())).collect();
-            assert_eq!(ratios, [("2000-06-21".to_owned(), 2.0), ("2005-02-28".to_owned(), 2.0)], "{:?}", splits.iter().map(Split::ratio).collect::<Vec<_>>());
+            assert_eq!(
+                ratios,
+                [("2000-06-21".to_owned(), 2.0), ("2005-02-28".to_owned(), 2.0)],
+                "{:?}",
+                splits.iter().map(Split::ratio).collect::<Vec<_>>()
+            );
         }
     }
 }
