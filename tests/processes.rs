@@ -225,6 +225,7 @@ fn on_small_disk(desk: &Desk, command: &str) -> Option<std::process::Output> {
     {
         return None;
     }
+    // A run that hangs would hang the test; two minutes are far more than it needs.
     let script = format!("mount -t tmpfs -o size=6m none {data} && {command}", data = data.display());
     let mut inside = Command::new("unshare");
     inside.args(["-rm", "sh", "-c", &script]).env("NIGHTDESK_CONFIG_DIR", desk.path("config")).env("NIGHTDESK_DATA_DIR", desk.path("data"));
@@ -237,7 +238,7 @@ fn a_disk_that_fills_up_fails_the_run_in_words_and_leaves_the_rest_sound() {
     let desk = small();
     let settings = SETTINGS.replace("disk_floor_mib = 16", "disk_floor_mib = 0").replace("\"4d\"", "\"28d\"");
     desk.write("config/nightdesk.toml", settings);
-    let Some(ran) = on_small_disk(&desk, "$BIN --demo ingest --json; echo code $?; $BIN --demo verify; echo code $?") else {
+    let Some(ran) = on_small_disk(&desk, "timeout 120 $BIN --demo ingest --json; echo code $?; $BIN --demo verify; echo code $?") else {
         println!("skipped: no private file system can be mounted here");
         return;
     };

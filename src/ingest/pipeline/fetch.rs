@@ -51,10 +51,16 @@ impl Job {
             let (tx, mut rx) = mpsc::channel(2);
             let fetch = self.ask(instrument, timeframe, want.window, tx);
             let take = async {
+                let mut taken = Ok(());
                 while let Some(part) = rx.recv().await {
-                    self.take_part(instrument, series, want.reason, part, &mut end, tally).await?;
+                    taken = self.take_part(instrument, series, want.reason, part, &mut end, tally).await;
+                    if taken.is_err() {
+                        // Ends the fetch as well, which would otherwise wait for room in the channel for ever.
+                        rx.close();
+                        break;
+                    }
                 }
-                Ok::<(), StoreError>(())
+                taken
             };
             let (fetched, taken) = tokio::join!(fetch, take);
             taken?;
