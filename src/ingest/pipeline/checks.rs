@@ -105,7 +105,7 @@ impl Job {
         let checks = quality::checks_of(Stage::Review);
         let report = self.pipeline.writer.reconcile(series, checks, (i64::MIN, i64::MAX), found, Some(self.run_id)).await?;
         tally.issues += report.opened;
-        Ok(())
+        self.confirm_jumps(instrument, series, tally).await
     }
 
     /// Compares the minutes of the sessions that changed with their daily bars (check 23).

@@ -5,6 +5,7 @@
 //! of its series, so a killed run resumes where it stopped.
 
 mod checks;
+mod confirm;
 mod derive_step;
 mod facets;
 mod fetch;
