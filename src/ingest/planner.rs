@@ -8,7 +8,7 @@ use super::derive;
 use super::missing::{Known, Rules, Want, wanted};
 use super::{IngestSpec, PlanSummary};
 use crate::config::{IngestSettings, SourcePolicy};
-use crate::market::{DAY, Instrument, Series, SourceId, Symbol, Timeframe, Universe};
+use crate::market::{AssetClass, DAY, Instrument, Series, SourceId, Symbol, Timeframe, Universe};
 use crate::sources::{Facet, Source, Window};
 use crate::store::master::{Reader, RunRecord, RunState, SeriesState, StoreError};
 
@@ -114,11 +114,12 @@ pub fn plan(input: &PlanInput<'_>, reader: &Reader) -> Result<Plan, StoreError> 
         }
     }
     for instrument in input.instruments() {
-        let mut fetch = Vec::new();
+        let (mut fetch, mut rests) = (Vec::new(), false);
         for &timeframe in &native {
             let series = Series { symbol: instrument.symbol, timeframe };
             if let Some(note) = parked(series, &states, reader, input.now)? {
                 out.notes.push(note);
+                rests = true;
                 continue;
             }
             let wants = wants_of(input, instrument, timeframe, reader)?;
@@ -128,7 +129,8 @@ pub fn plan(input: &PlanInput<'_>, reader: &Reader) -> Result<Plan, StoreError> 
                 fetch.push((timeframe, wants));
             }
         }
-        let facets = due_facets(input, instrument, reader)?;
+        // A symbol that nobody knows has no splits either.
+        let facets = if rests { Vec::new() } else { due_facets(input, instrument, reader)? };
         let rederive = left_unclean(&runs, instrument.symbol) || derived_lag(instrument, &derive, &states);
         let symbol = SymbolPlan { instrument: instrument.clone(), fetch, derive: derive.clone(), rederive, facets };
         let touched = symbol.series().count() as u32;
@@ -199,12 +201,16 @@ fn parked(series: Series, states: &[SeriesState], reader: &Reader, now: i64) -> 
 }
 
 fn due_facets(input: &PlanInput<'_>, instrument: &Instrument, reader: &Reader) -> Result<Vec<Facet>, StoreError> {
-    if !input.spec.timeframes.is_empty() && !input.spec.refresh_facets {
-        return Ok(Vec::new());
-    }
+    // A run of a few timeframes leaves the descriptions alone, but prices without their splits and dividends cannot be
+    // adjusted.
+    let wanted: &[Facet] = if input.spec.timeframes.is_empty() || input.spec.refresh_facets {
+        &[Facet::Actions, Facet::Fundamentals, Facet::Metadata]
+    } else {
+        &[Facet::Actions]
+    };
     let limit = i64::from(input.settings.fundamentals_every_hours) * 3600;
     let mut due = Vec::new();
-    for facet in [Facet::Actions, Facet::Fundamentals, Facet::Metadata] {
+    for &facet in wanted {
         // Names and addresses change rarely; a week is fresh enough.
         let patience = if facet == Facet::Metadata { 7 * DAY } else { limit };
         let read = reader.facet_age(instrument.symbol, facet)?;
@@ -223,10 +229,11 @@ fn derived_lag(instrument: &Instrument, derive: &[(Timeframe, Timeframe)], state
 }
 
 /// The plan's figures, with requests counted on the sources that would be asked now. `choose` gives the preferred
-/// source of a series, or `None` when none serves it; `pace` the answer time and the rate a source manages.
+/// source of a series, `answers` that of a facet, or `None` when none serves it; `pace` the answer time and the rate a source manages.
 pub fn summarize(
     plan: &Plan,
     choose: impl Fn(&Instrument, Timeframe) -> Option<std::sync::Arc<dyn Source>>,
+    answers: impl Fn(Facet, AssetClass) -> Option<SourceId>,
     now: i64,
     pace: impl Fn(SourceId) -> Pace,
 ) -> PlanSummary {
@@ -250,9 +257,8 @@ pub fn summarize(
                 }
             }
         }
-        let facets = symbol.facets.len() as u32;
-        if facets > 0 {
-            *requests.entry(SourceId::Yahoo).or_default() += facets;
+        for source in symbol.facets.iter().filter_map(|&facet| answers(facet, symbol.instrument.asset)) {
+            *requests.entry(source).or_default() += 1;
         }
     }
     out.seconds = requests.iter().map(|(&s, &n)| pace(s).seconds(n)).fold(0.0, f64::max).ceil() as u32;

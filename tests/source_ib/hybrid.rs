@@ -11,7 +11,7 @@ use nightdesk::sim::{Fault, FaultName};
 use nightdesk::sources::hybrid::{FetchEnd, FetchRequest, Hybrid, HybridTuning, Part};
 use nightdesk::sources::ib::IbSource;
 use nightdesk::sources::yahoo::YahooSource;
-use nightdesk::sources::{BreakerState, LinkState, Outcome, Source, Window};
+use nightdesk::sources::{BreakerState, Facet, LinkState, Outcome, Source, Window};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -292,7 +292,10 @@ async fn facets_come_from_whom_has_them() {
     let Outcome::Data(m) = hybrid.metadata(&aapl, SourcePolicy::Auto).await.outcome else { panic!("no metadata") };
     assert!(m.ib_contract_id.is_some() && m.sector.is_some(), "{m:?}");
     let f = hybrid.fundamentals(&aapl, SourcePolicy::Ib).await;
-    assert_eq!((f.source, f.outcome.kind()), (None, "transient"), "IB has none");
+    assert_eq!((f.source, f.outcome), (None, Outcome::Empty("ib does not serve fundamentals".into())));
+    assert_eq!(hybrid.answers(Facet::Fundamentals, aapl.asset, SourcePolicy::Ib), None);
+    assert_eq!(hybrid.answers(Facet::Metadata, aapl.asset, SourcePolicy::Ib), Some(SourceId::Ib));
+    assert_eq!(hybrid.answers(Facet::Metadata, aapl.asset, SourcePolicy::Auto), Some(SourceId::Yahoo));
     hybrid.shutdown().await;
     pair.ib.gateway.journal().wait(|c| c.open_connections == 0).await;
 }

@@ -49,14 +49,32 @@ async fn metadata_is_never_erased_by_ignorance() {
     let writer = desk.writer();
     let full = Metadata { name: Some("Apple".into()), employees: Some(7), first_trade_date: Some(day(1)), ..Metadata::default() };
     writer.metadata(symbol("AAPL"), full.clone(), SourceId::Yahoo).await.unwrap();
-    let ib = Metadata { employees: Some(8), ib_contract_id: Some(265_598), ..Metadata::default() };
+    let zone = Some("US/Eastern".into());
+    let ib = Metadata { name: Some("APPLE INC".into()), time_zone: zone, ib_contract_id: Some(265_598), ..Metadata::default() };
     writer.metadata(symbol("AAPL"), ib, SourceId::Ib).await.unwrap();
     writer.contract(ContractId { symbol: symbol("AAPL"), con_id: 265_598 }).await.unwrap();
     let reader = desk.reader();
-    let want = Metadata { employees: Some(8), ib_contract_id: Some(265_598), ..full };
-    assert_eq!(reader.symbol_metadata(symbol("AAPL")).unwrap(), Some(want));
+    let want = Metadata { time_zone: Some("US/Eastern".into()), ib_contract_id: Some(265_598), ..full };
+    assert_eq!(reader.symbol_metadata(symbol("AAPL")).unwrap(), Some((want, SourceId::Yahoo)), "IB fills gaps only");
     assert_eq!(reader.contract(symbol("AAPL")).unwrap().unwrap().con_id, 265_598);
     assert_eq!(reader.search_symbols("appl", 5).unwrap()[0].symbol, symbol("AAPL"));
+}
+
+#[tokio::test]
+async fn yahoos_words_replace_those_of_ib_and_newer_ones_the_older() {
+    let desk = Desk::new();
+    let writer = desk.writer();
+    let named = |n: &str| Metadata { name: Some(n.into()), ..Metadata::default() };
+    let mut read = Vec::new();
+    for (name, source) in
+        [("KO INC", SourceId::Ib), ("COCA-COLA CO", SourceId::Ib), ("Coca-Cola", SourceId::Yahoo), ("Cola", SourceId::Yahoo)]
+    {
+        writer.metadata(symbol("KO"), named(name), source).await.unwrap();
+        let (m, from) = desk.reader().symbol_metadata(symbol("KO")).unwrap().unwrap();
+        read.push((m.name.unwrap_or_default(), from));
+    }
+    let want = [("KO INC", SourceId::Ib), ("COCA-COLA CO", SourceId::Ib), ("Coca-Cola", SourceId::Yahoo), ("Cola", SourceId::Yahoo)];
+    assert_eq!(read, want.map(|(n, s)| (n.to_owned(), s)));
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use crate::ingest::planner::SymbolPlan;
 use crate::ingest::quality::compare::{Listing, listing};
 use crate::market::{Series, Timeframe, ts_to_date};
 use crate::sources::hybrid::Answer;
-use crate::sources::{Facet, Outcome};
+use crate::sources::{Facet, Metadata, Outcome};
 use crate::store::master::StoreError;
 
 /// Before the first day of Yahoo's history; every stored action of a symbol is read each time, as vendors revise them.
@@ -32,6 +32,10 @@ impl Job {
         for &facet in &plan.facets {
             if self.stopping() {
                 break;
+            }
+            // What no source of the policy serves is neither work nor a failure.
+            if self.pipeline.hybrid.answers(facet, plan.instrument.asset, self.policy).is_none() {
+                continue;
             }
             match facet {
                 Facet::Actions => self.read_actions(plan, tally).await?,
@@ -69,15 +73,22 @@ impl Job {
         let Answer { source, outcome } = self.pipeline.hybrid.metadata(&plan.instrument, self.policy).await;
         if let (Some(m), Some(source)) = (facet_data(plan, "metadata", source, outcome, tally), source) {
             let symbol = plan.instrument.symbol;
-            if let Some(old) = self.pipeline.reads.with(move |r| r.symbol_metadata(symbol)).await? {
+            if let Some((old, from)) = self.pipeline.reads.with(move |r| r.symbol_metadata(symbol)).await? {
                 let daily = Series { symbol, timeframe: Timeframe::D1 };
-                let (old, new) = (Listing { metadata: &old, tick: None }, Listing { metadata: &m, tick: None });
+                let comparable = if from == source { m.clone() } else { common_words(&m) };
+                let (old, new) = (Listing { metadata: &old, tick: None }, Listing { metadata: &comparable, tick: None });
                 self.record(listing(daily, old, new).into_iter().collect(), tally).await?;
             }
             self.pipeline.writer.metadata(plan.instrument.symbol, m, source).await?;
         }
         Ok(())
     }
+}
+
+/// What every source writes alike: the ISO code of the currency, and the contract id that IB alone gives. Names, types
+/// and dates are each vendor's own, and another vendor's are no change of the listing.
+fn common_words(m: &Metadata) -> Metadata {
+    Metadata { currency: m.currency.clone(), ib_contract_id: m.ib_contract_id, ..Metadata::default() }
 }
 
 /// The data of an answer; a failure is logged and counted.

@@ -92,7 +92,8 @@ impl Pipeline {
             .await?;
         tracing::debug!(target: "ingest", symbols = plan.symbols.len(), fresh = plan.fresh, ?policy, "Plan made");
         let choose = |i: &Instrument, t| self.hybrid.pick(i, t, policy).into_iter().next();
-        let summary = planner::summarize(&plan, choose, now, |s| self.pace(s));
+        let answers = |facet, asset| self.hybrid.answers(facet, asset, policy);
+        let summary = planner::summarize(&plan, choose, answers, now, |s| self.pace(s));
         Ok((plan, summary))
     }
 

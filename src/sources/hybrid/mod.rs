@@ -136,9 +136,10 @@ impl Hybrid {
         }
     }
 
-    /// Whether a policy leaves any source that answers a facet, breakers aside.
-    pub fn answers(&self, facet: Facet, asset: AssetClass, policy: SourcePolicy) -> bool {
-        self.slots.iter().any(|s| allowed(policy, s.id()) && s.source.answers(facet, asset))
+    /// The source that a policy leaves for a facet, breakers aside; `None` where none answers it. Where several do it
+    /// is the one whose answer leads: see [`Self::metadata`].
+    pub fn answers(&self, facet: Facet, asset: AssetClass, policy: SourcePolicy) -> Option<SourceId> {
+        self.slots.iter().rev().find(|s| allowed(policy, s.id()) && s.source.answers(facet, asset)).map(|s| s.id())
     }
 
     /// Closes all sources politely.

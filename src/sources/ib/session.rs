@@ -50,6 +50,9 @@ const STABLE: Duration = Duration::from_secs(30);
 /// Pulses that may be missed before the session is dropped.
 const MISSES: u32 = 2;
 
+/// Nobody listens at the address.
+const REFUSED: &str = "connection refused: start IB Gateway, or correct ib.host and ib.port";
+
 #[derive(Clone)]
 enum Phase {
     Idle,
@@ -208,6 +211,7 @@ impl Session {
             Ok(Err(ibapi::Error::Io(e))) if hung_up(e.kind()) => {
                 Err(Refusal::Other(refusal_text(&ibapi::Error::ConnectionRejected(e.to_string()))))
             }
+            Ok(Err(ibapi::Error::Io(e))) if e.kind() == std::io::ErrorKind::ConnectionRefused => Err(Refusal::Other(REFUSED.into())),
             Ok(Err(e)) => Err(Refusal::Other(refusal_text(&e))),
             Err(_) => Err(Refusal::Other(format!(
                 "the gateway accepted the connection but did not answer within {} s; is its login complete?",
