@@ -29,7 +29,7 @@ impl Rig {
         let mut settings = context.settings.clone();
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&context.data_dir)?;
         let demo = if context.demo {
-            let demo = Demo::start(&context.universe, &context.data_dir, Arc::clone(&context.clock))
+            let demo = Demo::start(&context.universe, context.replay.clone(), &context.data_dir, Arc::clone(&context.clock))
                 .await
                 .map_err(|e| Failure::new(format!("the simulators did not start: {e}")))?;
             demo.point(&mut settings);

@@ -114,7 +114,11 @@ impl Owner {
     async fn resolve(&mut self, id: i64, resolution: Resolution, note: String) -> Result<String, CommandError> {
         let stored = self.pipeline.writer.resolve(id, resolution, note).await.map_err(|e| refused(&e))?;
         let series = stored.issue.series;
-        if let (Some(instrument), true) = (self.universe.get(series.symbol).cloned(), stored.issue.severity.hides()) {
+        let hides = stored.issue.severity.hides();
+        if hides && self.active.is_some() {
+            // The run may be deriving the same bars just now, and who has read earlier must not write later.
+            self.rederive_due.insert(series.symbol);
+        } else if let (Some(instrument), true) = (self.universe.get(series.symbol).cloned(), hides) {
             self.pipeline.rederive(instrument).await.map_err(|e| refused(&e))?;
             self.load_states().await.map_err(|e| refused(&e))?;
         }
@@ -151,6 +155,7 @@ impl Owner {
         if let Err(e) = self.pipeline.writer.checkpoint().await {
             tracing::warn!(target: "engine", error = %e, "Could not checkpoint");
         }
+        self.rederive_settled().await;
         view.state = state;
         view.ended_at = Some(self.clock.now());
         view.summary = Some(summary);
@@ -159,6 +164,16 @@ impl Owner {
             tracing::error!(target: "engine", error = %e, "Could not read the series states");
         }
         self.count_issues().await;
+    }
+
+    /// Derives anew what findings that were settled during the run have shown or hidden.
+    async fn rederive_settled(&mut self) {
+        for symbol in std::mem::take(&mut self.rederive_due) {
+            let Some(instrument) = self.universe.get(symbol).cloned() else { continue };
+            if let Err(e) = self.pipeline.rederive(instrument).await {
+                tracing::error!(target: "engine", %symbol, error = %e, "Could not derive the symbol anew after a finding was settled");
+            }
+        }
     }
 
     /// The primary source is back: fetch again what the fallback filled.

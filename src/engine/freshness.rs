@@ -61,7 +61,12 @@ impl Expectation {
         if last >= expected {
             return None;
         }
-        let next = calendar.expected(timeframe, last + 1, expected + timeframe.seconds() + DAY).into_iter().next();
+        // Only the first is wanted, and a series may be years behind: hundreds of thousands of minutes.
+        let next = if timeframe.is_intraday() {
+            calendar.sessions(last + 1, expected + DAY).flat_map(|s| s.bar_opens(timeframe)).find(|&t| t > last)
+        } else {
+            calendar.expected(timeframe, last + 1, last + 70 * DAY).into_iter().next()
+        };
         calendar.bar_close(timeframe, next.unwrap_or(expected))
     }
 }

@@ -8,9 +8,12 @@ use super::derive;
 use super::missing::{Known, Rules, Want, wanted};
 use super::{IngestSpec, PlanSummary};
 use crate::config::{IngestSettings, SourcePolicy};
-use crate::market::{DAY, Instrument, Series, SourceId, Timeframe, Universe};
+use crate::market::{DAY, Instrument, Series, SourceId, Symbol, Timeframe, Universe};
 use crate::sources::{Facet, Source, Window};
-use crate::store::master::{Reader, RunState, SeriesState, StoreError};
+use crate::store::master::{Reader, RunRecord, RunState, SeriesState, StoreError};
+
+/// Runs looked through for one that left work behind; older ones have long been made up for.
+const RUNS_LOOKED_AT: usize = 64;
 
 /// The work of one run.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -103,7 +106,7 @@ impl PlanInput<'_> {
 pub fn plan(input: &PlanInput<'_>, reader: &Reader) -> Result<Plan, StoreError> {
     let (native, derive) = input.timeframes();
     let states = reader.series_states()?;
-    let unclean = reader.runs(2)?.iter().find(|r| r.state != RunState::Running).is_some_and(|r| !ended_cleanly(r.state));
+    let runs = reader.runs(RUNS_LOOKED_AT)?;
     let mut out = Plan::default();
     for symbol in &input.spec.symbols {
         if input.universe.get(*symbol).is_none() {
@@ -126,7 +129,7 @@ pub fn plan(input: &PlanInput<'_>, reader: &Reader) -> Result<Plan, StoreError> 
             }
         }
         let facets = due_facets(input, instrument, reader)?;
-        let rederive = unclean || derived_lag(instrument, &derive, &states);
+        let rederive = left_unclean(&runs, instrument.symbol) || derived_lag(instrument, &derive, &states);
         let symbol = SymbolPlan { instrument: instrument.clone(), fetch, derive: derive.clone(), rederive, facets };
         let touched = symbol.series().count() as u32;
         out.fresh += (derive.len() as u32).saturating_sub(touched.saturating_sub(symbol.fetch.len() as u32));
@@ -137,20 +140,45 @@ pub fn plan(input: &PlanInput<'_>, reader: &Reader) -> Result<Plan, StoreError> 
     Ok(out)
 }
 
-const fn ended_cleanly(state: RunState) -> bool {
-    matches!(state, RunState::Succeeded | RunState::Partial)
+/// Whether native bars of a symbol may have changed without their derived ones: among the runs since the last one that
+/// covered all of the symbol and ended by itself is one that did not. A clean run of other symbols, or of some
+/// timeframes, or an import, settles nothing.
+fn left_unclean(runs: &[RunRecord], symbol: Symbol) -> bool {
+    for run in runs.iter().filter(|r| r.state != RunState::Running) {
+        let json: serde_json::Value = serde_json::from_str(&run.spec).unwrap_or_default();
+        let clean = matches!(run.state, RunState::Succeeded | RunState::Partial);
+        // An import names its one symbol, and derives nothing but its own timeframe's dependants.
+        let imported = json.get("import").is_some();
+        let spec: IngestSpec = serde_json::from_value(json.clone()).unwrap_or_default();
+        let touched = match json.get("symbol").filter(|_| imported) {
+            Some(one) => one == symbol.as_str(),
+            None => spec.symbols.is_empty() || spec.symbols.contains(&symbol),
+        };
+        if touched && !clean {
+            return true;
+        }
+        if touched && !imported && spec.timeframes.is_empty() {
+            return false;
+        }
+    }
+    false
 }
 
 fn wants_of(input: &PlanInput<'_>, instrument: &Instrument, timeframe: Timeframe, reader: &Reader) -> Result<Vec<Want>, StoreError> {
     let series = Series { symbol: instrument.symbol, timeframe };
-    let horizon = input.horizon(timeframe);
+    let state = reader.series_state(series)?;
+    let last_final = state.as_ref().and_then(|s| s.last_final_ts);
+    // After an absence longer than the history, the top-up begins where the series ends, or a hole would stay for good.
+    // What a user imported may be of any age and obliges to nothing.
+    let resumed = last_final.filter(|_| input.spec.lookback.is_none() && state.is_some_and(|s| s.source != Some(SourceId::File)));
+    let horizon = input.horizon(timeframe).min(resumed.unwrap_or(i64::MAX));
     let recover = input.primary_up && input.policy() == SourcePolicy::Auto;
     let rules =
         Rules { calendar: instrument.calendar(), timeframe, horizon, now: input.now, reask_days: input.settings.reask_empty_days, recover };
     // Weekly stamps begin up to six days before the horizon, monthly ones thirty.
     let known = Known {
         stamps: reader.stamps(series, (horizon - 31 * DAY, input.now + DAY))?,
-        last_final: reader.series_state(series)?.and_then(|s| s.last_final_ts),
+        last_final,
         empty: reader.empty_spans(series)?,
         fallback: if recover { reader.fallback_spans(series)? } else { Vec::new() },
     };
@@ -247,5 +275,36 @@ impl Pace {
     fn seconds(self, requests: u32) -> f64 {
         let n = f64::from(requests);
         (n / self.per_second.max(0.01)).max(n * self.answer / self.in_flight.max(1.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(state: RunState, spec: &str) -> RunRecord {
+        RunRecord { id: 1, started_at: 0, ended_at: None, state, spec: spec.to_owned(), summary: None, error: None }
+    }
+
+    #[test]
+    fn what_a_cut_off_run_left_is_not_forgotten_for_a_later_run_of_other_series() {
+        use RunState::{Cancelled, Failed, Lost, Partial, Running, Succeeded};
+        let aapl = Symbol::new("AAPL").unwrap();
+        let (all, msft, aapl_days) = ("{}", r#"{"symbols":["MSFT"]}"#, r#"{"symbols":["AAPL"],"timeframes":["1d"]}"#);
+        let import = |symbol: &str| format!(r#"{{"import":"candles","symbol":"{symbol}"}}"#);
+        let (own, other) = (import("AAPL"), import("KO"));
+        for (newest_first, unclean) in [
+            (vec![], false),
+            (vec![run(Running, all), run(Cancelled, all)], true),
+            (vec![run(Succeeded, msft), run(Lost, all)], true),
+            (vec![run(Succeeded, aapl_days), run(Failed, all)], true),
+            (vec![run(Succeeded, &own), run(Cancelled, all)], true),
+            (vec![run(Failed, &own), run(Succeeded, all)], true),
+            (vec![run(Failed, &other), run(Succeeded, all)], false),
+            (vec![run(Cancelled, msft), run(Partial, all)], false),
+            (vec![run(Succeeded, r#"{"symbols":["AAPL"]}"#), run(Cancelled, all)], false),
+        ] {
+            assert_eq!(left_unclean(&newest_first, aapl), unclean, "{newest_first:?}");
+        }
     }
 }

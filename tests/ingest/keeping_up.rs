@@ -19,7 +19,7 @@ async fn a_top_up_brings_the_new_bars_and_completes_the_forming_ones() {
     assert_eq!(desk.ingest(IngestSpec::default()).await.state, RunState::Succeeded);
     let before = desk.contents();
     let forming = |c: &crate::support::Contents, s: &str| c[s].iter().filter(|b| !b.2).count();
-    for name in ["AAPL 1d", "AAPL 1h", "AAPL 1w", "BTC-USD 1d"] {
+    for name in ["AAPL 1h", "AAPL 1w", "BTC-USD 1w"] {
         assert_eq!(forming(&before, name), 1, "{name}");
     }
     desk.clock.jump_to(SUNDAY);
@@ -31,8 +31,8 @@ async fn a_top_up_brings_the_new_bars_and_completes_the_forming_ones() {
         let last = old.iter().rposition(|b| b.2).unwrap();
         assert_eq!(after[name][..=last], old[..=last], "{name}: what was final stays");
     }
-    assert_eq!(after["AAPL 1d"].len(), before["AAPL 1d"].len(), "Friday's bar was there, forming");
-    assert!(forming(&after, "AAPL 1d") == 0 && forming(&after, "AAPL 1mo") == 1);
+    assert_eq!(after["AAPL 1d"].len(), before["AAPL 1d"].len() + 1, "Friday's bar");
+    assert_eq!((forming(&after, "AAPL 1h"), forming(&after, "AAPL 1w"), forming(&after, "AAPL 1mo")), (0, 0, 1));
     assert_eq!(after["BTC-USD 1d"].len(), before["BTC-USD 1d"].len() + 2);
     assert_eq!(after["AAPL 1m"].len(), before["AAPL 1m"].len() + 300, "the five hours from 11:00 to 16:00");
     assert!(summary.requests.iter().map(|r| r.1).sum::<u32>() <= 12, "{:?}", summary.requests);

@@ -98,7 +98,7 @@ impl Desk {
         let dir = dir.unwrap_or_else(|| tempfile::tempdir().unwrap());
         let demo = match feed {
             Some(feed) => Demo::start_with(feed, dir.path(), time.clone()).await.unwrap(),
-            None => Demo::start(&universe, dir.path(), time.clone()).await.unwrap(),
+            None => Demo::start(&universe, nightdesk::sim::Replay::default(), dir.path(), time.clone()).await.unwrap(),
         };
         demo.point(&mut settings);
         let engine = open(&settings, &universe, dir.path(), time.clone()).await;

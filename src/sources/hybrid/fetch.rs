@@ -5,7 +5,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::slot::Slot;
-use super::{Hybrid, Next, Work};
+use super::{Hybrid, Next, Work, allowed};
 use crate::config::SourcePolicy;
 use crate::market::{Instrument, SourceId, Timeframe, ts_to_date};
 use crate::sources::{CandleRequest, Fault, Fetched, Outcome, Window};
@@ -87,6 +87,7 @@ impl Hybrid {
                     // Where an earlier source only failed, it may still give what this one cannot.
                     match end.failed {
                         Some(_) if cut.is_some() => end.remaining = cut,
+                        _ if cut.is_some_and(|c| self.is_within_reach(want, c)) => end.remaining = cut,
                         _ => (end.failed, end.unreachable) = (None, cut),
                     }
                     return end;
@@ -114,6 +115,14 @@ impl Hybrid {
             }
         }
         end
+    }
+
+    /// Whether a source that only rests now (its breaker is open) could serve `span` later.
+    fn is_within_reach(&self, want: &FetchRequest, span: Window) -> bool {
+        self.slots.iter().filter(|s| allowed(want.policy, s.id()) && !s.allows()).any(|s| {
+            let wall = s.source.earliest(want.timeframe, self.clock.now());
+            s.source.serves(want.instrument.asset, want.timeframe) && wall.is_none_or(|w| w < span.end)
+        })
     }
 
     /// Lets one source work through `left`, moving its start as windows are answered.

@@ -124,6 +124,12 @@ impl Reader {
         self.one(sql, [symbol.as_str()], |r| Ok(ContractId { symbol, con_id: r.get(0)? }))
     }
 
+    /// Fetched series whose stored history is on another share basis than the source's, and has to be fetched again.
+    pub fn rebase_due(&self) -> Result<Vec<Series>, StoreError> {
+        let sql = "SELECT symbol, timeframe_id FROM series_state JOIN symbol USING (symbol_id) WHERE rebase_due = 1 ORDER BY symbol_id";
+        self.list(sql, [], |r| Ok(Series { symbol: rows::symbol(r, 0)?, timeframe: rows::timeframe(r, 1)? }))
+    }
+
     /// When a facet of a symbol was last read from a source, UTC seconds.
     pub fn facet_age(&self, symbol: Symbol, facet: Facet) -> Result<Option<i64>, StoreError> {
         let sql = "SELECT read_at FROM facet_read JOIN symbol USING (symbol_id) WHERE symbol = ?1 AND facet = ?2";

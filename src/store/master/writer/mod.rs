@@ -90,6 +90,28 @@ impl Writer {
         self.submit(b.bars.len(), move |l| candles::write(l, &b)).await
     }
 
+    /// As [`Writer::candles`] and then [`Writer::reconcile`] over the batch's series, in one transaction: bars are never
+    /// stored without the findings that hide them. Nothing is reconciled where nothing was found and no stored bar
+    /// changed.
+    pub async fn screened(
+        &self,
+        b: CandleBatch,
+        checks: Vec<u8>,
+        window: (i64, i64),
+        found: Vec<Issue>,
+    ) -> Result<(WriteReport, IssueReport), StoreError> {
+        self.submit(b.bars.len() + found.len(), move |l| {
+            let report = candles::write(l, &b)?;
+            let issues = if found.is_empty() && report.revised + report.completed + report.deleted == 0 {
+                IssueReport::default()
+            } else {
+                issues::reconcile(l, b.series, &checks, window, &found, Some(b.run_id))?
+            };
+            Ok((report, issues))
+        })
+        .await
+    }
+
     /// Stores splits and dividends and says which are new or changed.
     pub async fn actions(&self, symbol: Symbol, a: Actions, source: SourceId, run_id: i64) -> Result<ActionsReport, StoreError> {
         self.submit(a.splits.len() + a.dividends.len(), move |l| facts::actions(l, symbol, &a, source, run_id)).await
