@@ -14,7 +14,8 @@ use nightdesk::market::{Candle, Clock, DAY, Series, SystemClock};
 use nightdesk::store::master::{Reader, RunState};
 use rustix::process::{Pid, Signal, kill_process};
 
-const UNIVERSE: &str = "[Technology]\nAAPL = \"Apple\"\nMSFT = \"Microsoft\"\nKO = \"Coca-Cola\"\n\n[Crypto]\nBTC-USD = \"Bitcoin\"\n";
+const UNIVERSE: &str =
+    "[\"Information Technology\"]\nAAPL = \"Apple\"\nMSFT = \"Microsoft\"\nKO = \"Coca-Cola\"\n\n[Crypto]\nBTC-USD = \"Bitcoin\"\n";
 const SETTINGS: &str =
     "[ingest]\nworkers = 2\n\n[ingest.history]\n\"1m\" = \"4d\"\n\"30m\" = \"20d\"\n\"1d\" = \"500d\"\n\n[store]\ndisk_floor_mib = 16\n";
 
@@ -27,7 +28,7 @@ fn small() -> Desk {
 }
 
 fn database(desk: &Desk) -> std::path::PathBuf {
-    desk.path("data/market_data.db")
+    desk.path("data-demo/market_data.db")
 }
 
 /// Starts a demo ingest and returns it with the readable end of its progress.
@@ -156,11 +157,11 @@ fn demo_and_real_data_do_not_mix() {
     let desk = small();
     let file = desk.write("c.csv", "date,open,high,low,close\n2013-03-01,1,1,1,1\n");
     desk.ok(&["import", "candles", file.to_str().unwrap(), "--symbol", "AAPL", "--timeframe", "1d"]);
-    let mixed = desk.run(&["--demo", "ingest"]);
+    let mixed = desk.run(&["--demo", "ingest", "--data-dir", desk.path("data").to_str().unwrap()]);
     assert!(mixed.code == Some(1) && mixed.err.contains("holds real data"), "{mixed:?}");
     let desk = small();
     desk.ok(&["--demo", "import", "candles", file.to_str().unwrap(), "--symbol", "AAPL", "--timeframe", "1d"]);
-    let mixed = desk.run(&["ingest", "--dry-run"]);
+    let mixed = desk.run(&["ingest", "--dry-run", "--data-dir", desk.path("data-demo").to_str().unwrap()]);
     assert!(mixed.code == Some(1) && mixed.err.contains("demo data"), "{mixed:?}");
 }
 
@@ -214,7 +215,7 @@ fn raw_prices_imported_from_a_file_show_their_splits() {
 
 /// A disk of a few MiB, where this machine lets a user make one.
 fn on_small_disk(desk: &Desk, command: &str) -> Option<std::process::Output> {
-    let data = desk.path("data");
+    let data = desk.path("data-demo");
     std::fs::create_dir_all(&data).unwrap();
     if !Command::new("unshare")
         .args(["-rm", "mount", "-t", "tmpfs", "-o", "size=6m", "none"])
@@ -224,9 +225,10 @@ fn on_small_disk(desk: &Desk, command: &str) -> Option<std::process::Output> {
     {
         return None;
     }
+    // A run that hangs would hang the test; two minutes are far more than it needs.
     let script = format!("mount -t tmpfs -o size=6m none {data} && {command}", data = data.display());
     let mut inside = Command::new("unshare");
-    inside.args(["-rm", "sh", "-c", &script]).env("NIGHTDESK_CONFIG_DIR", desk.path("config")).env("NIGHTDESK_DATA_DIR", &data);
+    inside.args(["-rm", "sh", "-c", &script]).env("NIGHTDESK_CONFIG_DIR", desk.path("config")).env("NIGHTDESK_DATA_DIR", desk.path("data"));
     inside.env("HOME", desk.dir.path()).env("BIN", env!("CARGO_BIN_EXE_nightdesk"));
     Some(inside.output().unwrap())
 }
@@ -236,7 +238,7 @@ fn a_disk_that_fills_up_fails_the_run_in_words_and_leaves_the_rest_sound() {
     let desk = small();
     let settings = SETTINGS.replace("disk_floor_mib = 16", "disk_floor_mib = 0").replace("\"4d\"", "\"28d\"");
     desk.write("config/nightdesk.toml", settings);
-    let Some(ran) = on_small_disk(&desk, "$BIN --demo ingest --json; echo code $?; $BIN --demo verify; echo code $?") else {
+    let Some(ran) = on_small_disk(&desk, "timeout 120 $BIN --demo ingest --json; echo code $?; $BIN --demo verify; echo code $?") else {
         println!("skipped: no private file system can be mounted here");
         return;
     };

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use nightdesk::config::{IbSettings, LoadRequest, Loaded, Lookback, Settings, SourcePolicy, load};
 use nightdesk::control::{Client, LocalClient};
 use nightdesk::engine::{Command, Engine, EngineOptions, Envelope, IngestSpec, LogRing, RunView};
-use nightdesk::market::{Calendar, ManualClock, Timeframe, Universe};
+use nightdesk::market::{AssetClass, Calendar, ManualClock, Timeframe, Universe};
 use nightdesk::sim::MarketFeed;
 use nightdesk::sim::ib::{Gateway, GatewayOptions};
 use nightdesk::store::master::RunState;
@@ -29,10 +29,10 @@ pub fn shipped() -> (Settings, Universe) {
 }
 
 /// The limits that keep the real gateway content, lifted as far as the settings go. What stays is the limit of five
-/// requests in two seconds for one contract; working on many symbols at once hides it.
+/// requests in two seconds for one contract; working on all symbols at once hides most of it.
 fn without_limits(settings: &mut Settings) {
-    settings.ib = IbSettings { messages_per_second: 100_000, in_flight_start: 64, in_flight_max: 64, ..settings.ib.clone() };
-    settings.ingest.workers = 64;
+    settings.ib = IbSettings { messages_per_second: 100_000, in_flight_start: 80, in_flight_max: 80, ..settings.ib.clone() };
+    settings.ingest.workers = 80;
 }
 
 struct Desk {
@@ -92,17 +92,14 @@ impl Desk {
     }
 }
 
-/// Bars a second through the whole path, into a fresh folder each time.
+/// Bars a second through the whole path, into a fresh folder each time. Stocks only: a crypto pair needs eighteen
+/// requests for its minutes, and the rule of five in two seconds would stretch those over the whole run.
 pub fn whole_path(runs: usize) {
-    let (mut settings, universe) = shipped();
+    let (mut settings, mut universe) = shipped();
+    universe.instruments.retain(|i| i.asset == AssetClass::Stock);
     let symbols = universe.instruments.len();
     settings.ingest.history.insert(Timeframe::M30, Lookback::days(30));
-    let mut cautious = (Figures::default(), Figures::default());
-    for _ in 0..1 {
-        let (rate, seconds) = fill(&settings, &universe);
-        cautious.0.add(rate.written);
-        cautious.1.add(seconds);
-    }
+    let (cautious, cautious_s) = fill(&settings, &universe);
     without_limits(&mut settings);
     let (mut written, mut received, mut seconds) = (Figures::default(), Figures::default(), Figures::default());
     for _ in 0..runs {
@@ -112,14 +109,13 @@ pub fn whole_path(runs: usize) {
         seconds.add(took);
     }
     println!(
-        "  {symbols} symbols: 30 days of 1m and 30m, 10 years of 1d, 14 derived; gateway without latency, in this process; checks on;\n  \
+        "  {symbols} stocks: 30 days of 1m and 30m, 10 years of 1d, 14 derived; gateway without latency, in this process; checks on;\n  \
          ib.messages_per_second, ib.in_flight_* and ingest.workers raised, 5 requests in 2 s for one contract kept"
     );
     written.print("received and derived candles", "candles/s", ">= 200000");
     received.print("received candles alone", "candles/s", "");
     seconds.print("the whole run", "s", "");
-    cautious.0.print("received and derived, shipped limits (one run)", "candles/s", "");
-    cautious.1.print("the whole run, shipped limits (one run)", "s", "");
+    println!("  one run with the shipped limits: {:.0} candles/s, {cautious_s:.1} s", cautious.written);
 }
 
 struct Rate {

@@ -31,21 +31,12 @@ pub enum Color {
 }
 
 impl Color {
-    /// Whether standard output is coloured.
-    pub fn on_stdout(self) -> bool {
-        self.on(std::io::stdout().is_terminal())
-    }
-
     /// Whether standard error is coloured.
     pub fn on_stderr(self) -> bool {
-        self.on(std::io::stderr().is_terminal())
-    }
-
-    fn on(self, terminal: bool) -> bool {
         match self {
             Self::Always => true,
             Self::Never => false,
-            Self::Auto => terminal && env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+            Self::Auto => std::io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
         }
     }
 }

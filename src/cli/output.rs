@@ -25,6 +25,11 @@ pub fn remark(text: impl Display) {
     drop(writeln!(io::stderr().lock(), "{text}"));
 }
 
+/// `2026-11-22 14:32:07` UTC.
+pub fn second(ts: i64) -> String {
+    chrono::DateTime::from_timestamp(ts, 0).unwrap_or_default().format("%Y-%m-%d %H:%M:%S").to_string()
+}
+
 /// `n` with the word in singular or plural.
 pub fn count(n: usize, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })

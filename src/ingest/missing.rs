@@ -61,10 +61,11 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// The horizon moved back to the start of its bucket, so that the first bar is whole.
+    /// The horizon moved back to the start of its bucket, or of its session, so that the first bar, and the first one
+    /// derived from it, is whole.
     fn first_stamp(&self) -> i64 {
         if self.timeframe.is_intraday() {
-            self.horizon
+            self.calendar.session_at(self.horizon).map_or(self.horizon, |s| s.open)
         } else {
             let date = crate::market::ts_to_date(self.horizon);
             crate::market::date_to_ts(crate::market::calendar::bucket_date(self.timeframe, date))

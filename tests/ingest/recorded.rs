@@ -6,7 +6,7 @@ use nightdesk::config::{Lookback, SourcePolicy};
 use nightdesk::engine::{IngestSpec, Query, Reply};
 use nightdesk::market::{SourceId, Split, Timeframe, date_to_ts};
 use nightdesk::sim::{MarketFeed, Replay};
-use nightdesk::store::master::RunState;
+use nightdesk::store::master::{IssueFilter, RunState, Scope, StoredIssue};
 
 use crate::support::{Build, Desk, daily, series, symbol, universe};
 
@@ -31,22 +31,15 @@ async fn thirteen_years_of_real_bars_pass_through_both_simulators() {
         for name in ["AAPL", "MSFT"] {
             let days = series(name, Timeframe::D1);
             let bars = reader.bars(days, (i64::MIN, i64::MAX), true).unwrap();
-            let hidden = reader.quarantined_spans(days).unwrap();
-            assert_eq!((bars.len(), hidden), (3_270, vec![]), "{policy:?} {name}");
+            assert_eq!(bars.len(), 3_270, "{policy:?} {name}");
             assert_eq!(bars.last().unwrap().ts, date("2013-03-01"));
             assert_eq!(reader.provenance(days).unwrap().iter().map(|p| p.0).collect::<Vec<_>>(), [source]);
         }
-        // The crash of 2000-09-29 is a day of trading: neither hidden nor called a split.
-        let crash = reader.bars(series("AAPL", Timeframe::D1), (date("2000-09-28"), date("2000-09-30")), false).unwrap();
-        assert!(crash.len() == 2 && crash[1].close / crash[0].close < 0.5, "{policy:?}: {crash:?}");
+        // The crash of 2000-09-29 waits for a second source, and no source may be asked but one.
         let Reply::Issues(issues) = desk.client().query(Query::Issues { limit: 999 }).await.unwrap() else { panic!("no findings") };
-        let crash_day = date("2000-09-29");
-        for issue in issues.iter().filter(|i| i.issue.severity.hides()) {
-            let covers =
-                matches!(issue.issue.scope, nightdesk::store::master::Scope::Bars { from, to } if from <= crash_day && crash_day <= to);
-            assert!(!covers, "{policy:?}: {issue:?}");
-        }
-        assert!(!issues.iter().any(|i| i.issue.message.contains("split") && i.issue.severity.hides()), "{policy:?}: {issues:?}");
+        let hiding: Vec<&StoredIssue> = issues.iter().filter(|i| i.issue.severity.hides()).collect();
+        assert_eq!(hiding.iter().map(|i| (i.issue.check, crash_is_in(i))).collect::<Vec<_>>(), [(7, true)], "{policy:?}: {hiding:?}");
+        assert!(!hiding[0].issue.message.contains("split"), "{hiding:?}");
         if policy == SourcePolicy::Yahoo {
             let splits = reader.splits(symbol("AAPL")).unwrap();
             let ratios: Vec<_> = splits.iter().map(|s| (s.ex_date.to_string(), s.ratio())).collect();
@@ -58,6 +51,29 @@ async fn thirteen_years_of_real_bars_pass_through_both_simulators() {
             );
         }
     }
+}
+
+fn crash_is_in(finding: &StoredIssue) -> bool {
+    matches!(finding.issue.scope, Scope::Bars { from, to } if (from..=to).contains(&date("2000-09-29")))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_true_crash_is_shown_as_soon_as_the_second_source_shows_it_too() {
+    let replay = Replay::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/wiki")).unwrap();
+    let feed = MarketFeed::new(universe(&["AAPL"]), 1).with_replay(replay);
+    let mut desk = Desk::build(&["AAPL"], Build { now: AFTER, feed: Some(feed), ..Build::default() }).await;
+    let spec = IngestSpec { lookback: Some(Lookback::days(4808)), ..daily() };
+    let run = desk.ingest(spec.clone()).await;
+    assert_eq!(run.state, RunState::Succeeded, "{:?}", run.summary);
+    let reader = desk.reader();
+    let crash = reader.bars(series("AAPL", Timeframe::D1), (date("2000-09-28"), date("2000-09-30")), false).unwrap();
+    assert!(crash.len() == 2 && crash[1].close / crash[0].close < 0.5, "{crash:?}");
+    let week = reader.bars(series("AAPL", Timeframe::W1), (date("2000-09-25"), date("2000-09-26")), false).unwrap();
+    assert_eq!(week[0].close, crash[1].close, "and what is derived counts it");
+    let all = reader.data_quality_issues(IssueFilter { symbol: None, timeframe: None, settled: true, limit: 999 }).unwrap();
+    let settled = all.iter().find(|i| i.issue.check == 7 && crash_is_in(i)).unwrap();
+    assert_eq!(settled.resolved.as_ref().map(|r| r.1.contains("yahoo shows the same move")), Some(true), "{settled:?}");
+    assert_eq!(desk.ingest(spec).await.summary.unwrap().requests, vec![], "and it is not asked again");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -190,7 +190,7 @@ async fn an_obsolete_history_is_marked_until_all_of_it_is_replaced() {
     let symbol = symbol("AAPL");
     writer.actions(symbol, split(1), SourceId::Yahoo, run).await.unwrap();
     assert_eq!(due(), [], "the bars are no older than the split");
-    desk.clock.advance(std::time::Duration::from_hours(9 * 24));
+    desk.clock.advance(Duration::from_hours(9 * 24));
     writer.actions(symbol, split(8), SourceId::File, run).await.unwrap();
     assert_eq!(due(), [], "an imported split says nothing of the vendors");
     writer.actions(symbol, split(9), SourceId::Yahoo, run).await.unwrap();

@@ -94,7 +94,6 @@ async fn two_writers_on_one_folder_are_refused() {
     let other = first.clone();
     first.close().await.unwrap();
     assert!(matches!(other.checkpoint().await, Err(StoreError::WriterGone)));
-    assert_eq!(other.heartbeat_age(), std::time::Duration::MAX);
     desk.writer().close().await.unwrap();
 }
 

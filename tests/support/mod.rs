@@ -1,6 +1,4 @@
 //! A desk for tests: both simulators, an engine on a temporary folder, and ways to wait for states.
-#![allow(dead_code, reason = "each test binary uses its own part of this module")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "test support fails loudly")]
 
 use std::collections::BTreeMap;
 use std::path::Path;

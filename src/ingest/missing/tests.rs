@@ -164,3 +164,10 @@ fn bars_that_only_the_fallback_has_are_not_asked_of_the_primary_every_night() {
     k.empty = vec![empty(day(2024, 2, 1), day(2024, 2, 20), now, 1, SourceId::Yahoo)];
     assert_eq!(wanted(&r, &k)[0].bars, 5, "what the fallback lacks says nothing of the primary");
 }
+
+#[test]
+fn a_history_that_starts_within_a_session_starts_at_its_open() {
+    let now = at(2024, 3, 1, 17, 0);
+    let wants = wanted(&rules(Timeframe::M30, at(2024, 2, 28, 17, 0), now), &Known::default());
+    assert_eq!(wants[0].window.start, at(2024, 2, 28, 14, 30));
+}

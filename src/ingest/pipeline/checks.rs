@@ -109,7 +109,8 @@ impl Job {
         let checks = quality::checks_of(Stage::Review).into_iter().filter(|c| !ADJUSTMENT.contains(c)).collect();
         let report = self.pipeline.writer.reconcile(series, checks, (i64::MIN, i64::MAX), found, Some(self.run_id)).await?;
         tally.issues += report.opened;
-        self.record(adjustment, tally).await
+        self.record(adjustment, tally).await?;
+        self.confirm_jumps(instrument, series, tally).await
     }
 
     /// Compares the minutes of the sessions that changed with their daily bars (check 23).

@@ -70,11 +70,17 @@ impl Job {
         let fetch = self.ask(instrument, series.timeframe, want.window, policy, tx);
         let mut refused = false;
         let take = async {
+            let mut taken = Ok(());
             while let Some(part) = rx.recv().await {
                 refused |= matches!(part.outcome, Outcome::NotEntitled(_) | Outcome::UnknownSymbol(_));
-                self.take_part(instrument, series, want.reason, part, end, tally).await?;
+                taken = self.take_part(instrument, series, want.reason, part, end, tally).await;
+                if taken.is_err() {
+                    // Ends the fetch as well, which would otherwise wait for room in the channel for ever.
+                    rx.close();
+                    break;
+                }
             }
-            Ok::<(), StoreError>(())
+            taken
         };
         let (fetched, taken) = tokio::join!(fetch, take);
         taken?;

@@ -162,9 +162,6 @@ impl Job {
     ) -> Result<(), StoreError> {
         for &timeframe in changes.keys() {
             self.review(&plan.instrument, timeframe, tally).await?;
-            if timeframe == Timeframe::D1 {
-                self.confirm_jumps(&plan.instrument).await?;
-            }
         }
         self.minutes_against_days(&plan.instrument, &changes, tally).await?;
         if !changes.is_empty() {

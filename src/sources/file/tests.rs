@@ -151,6 +151,13 @@ fn splits_and_dividends_come_out_of_a_price_file_too() {
     assert_eq!((notes.rows, notes.ignored_columns), (3, vec!["Close".to_owned(), "Dividends".to_owned()]));
     let (dividends, _) = read_dividends(f.path(), &options(None)).unwrap();
     assert_eq!(dividends.iter().map(|d| d.amount).collect::<Vec<_>>(), [0.205]);
+    for (text, column) in [
+        ("date,ratio\n2014-06-09,7\n2020-08-31,0\n", "ratio"),
+        ("date,numerator,denominator\n2014-06-09,7,1\n2020-08-31,4,0\n", "denominator"),
+    ] {
+        let e = read_splits(file(text).path(), &options(None)).unwrap_err().to_string();
+        assert!(e.contains("line 3") && e.contains(column) && e.contains("is zero"), "{e}");
+    }
     let (pairs, _) = read_splits(file("date,numerator,denominator\n2014-06-09,7,1\n").path(), &options(None)).unwrap();
     assert_eq!(pairs[0].ratio(), 7.0);
     let bad = read_dividends(file("date,amount\n2020-01-02,-1\n2020-01-03,x\n").path(), &options(None)).unwrap_err().to_string();
