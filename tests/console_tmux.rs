@@ -62,7 +62,7 @@ impl Terminal {
     /// Starts the console and waits for its first screen.
     fn console(&self, more: &str) {
         let line = format!(
-            "NIGHTDESK_CONFIG_DIR={} NIGHTDESK_DATA_DIR={} NIGHTDESK_IDLE_FILE={} LANG=C.UTF-8 {} --demo {more}; echo ended $?",
+            "NIGHTDESK_CONFIG_DIR={} NIGHTDESK_DATA_DIR={} NIGHTDESK_IDLE_FILE={} LANG=C.UTF-8 {} --demo {more}; echo left with $?",
             self.path("config").display(),
             self.path("data").display(),
             self.path("idle").display(),
@@ -106,7 +106,7 @@ impl Terminal {
 
     /// After the console: the shell's screen and a terminal that echoes again.
     fn is_restored(&self) {
-        self.wait(&["ended"]);
+        self.wait(&["left with"]);
         self.shell("stty -a");
         let screen = self.wait(&["icanon"]);
         assert!(!screen.contains("-icanon") && !screen.contains("-echo "), "{screen}");
@@ -143,9 +143,10 @@ fn an_operator_finds_the_way_through_the_console() {
     t.wait(&["Run ended"]);
     t.press(&["F"]);
     assert!(t.screen().to_lowercase().contains("frozen"), "{}", t.screen());
-    t.press(&["F", "q"]);
+    t.press(&["F"]);
+    t.tmux(&["send-keys", "-t", "t", "q"]);
     t.is_restored();
-    assert!(t.screen().contains("ended 0"), "{}", t.screen());
+    assert!(t.screen().contains("left with 0"), "{}", t.screen());
 }
 
 #[test]

@@ -96,9 +96,9 @@ async fn meet(case: Case) -> Result<(), String> {
     let time = OffsetClock::starting_at(SystemClock::shared(), SUNDAY);
     let mut desk = Desk::build(&["AAPL", "KO"], Build { settings, time: Some(time), ..Build::default() }).await;
     if GATEWAY.iter().any(|c| c.0 == fault) {
-        desk.ib_fault(fault)
+        desk.ib_fault(fault);
     } else {
-        desk.yahoo_fault(fault)
+        desk.yahoo_fault(fault);
     }
     let refresh_facets = fault.starts_with("401");
     let run = desk.ingest(IngestSpec { source: policy, refresh_facets, ..daily() }).await;
