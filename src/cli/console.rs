@@ -3,16 +3,22 @@
 
 use std::io::IsTerminal;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 
 use super::logging::{self, Screen};
 use super::rig::{self, Rig};
 use super::{Color, Context, Exit, Failure, ingest, status};
-use crate::console::{self, ColorChoice, ConsoleOptions};
+use crate::console::{self, ColorChoice, ConsoleError, ConsoleOptions};
 use crate::control::Client;
 use crate::engine::{Command, Envelope, IngestSpec, LogRing};
 
 /// Records kept for the Logs pane.
 const LOG_RECORDS: usize = 20_000;
+/// How long the console may take to answer a hang-up.
+const GRACE: Duration = Duration::from_secs(2);
 /// End-to-end tests read here when the console is idle.
 const IDLE_FILE: &str = "NIGHTDESK_IDLE_FILE";
 
