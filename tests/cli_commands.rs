@@ -251,7 +251,7 @@ fn a_short_ingest_on_a_pipe_tells_its_progress_in_one_line() {
     let ran = desk.run(&["--demo", "ingest", "--symbols", "AAPL", "--timeframes", "1d", "--lookback", "30d"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let progress: Vec<&str> = ran.err.lines().filter(|l| l.contains("series ")).collect();
-    assert!(progress.len() == 1 && progress[0].starts_with("ended  series 3/3  requests 1/1  "), "{ran:?}");
+    assert!(progress.len() == 1 && progress[0].starts_with("ended  series 3/3  requests 2/2  "), "{ran:?}");
     let log = desk.ok(&["--demo", "logs", "--source", "engine"]);
     assert!(log.contains("actor=cli command=\"ingest AAPL, 1d, back 1mo\"") && log.contains("state=succeeded"), "{log}");
 }

@@ -19,7 +19,7 @@ const IB: Option<SourcePolicy> = Some(SourcePolicy::Ib);
 const YAHOO: Option<SourcePolicy> = Some(SourcePolicy::Yahoo);
 
 const GATEWAY: &[Case] = &[
-    ("close-after-accept", IB, RunState::Failed, "Trusted IPs"),
+    ("close-after-accept", IB, RunState::Partial, "Trusted IPs"),
     ("close-after-accept", AUTO, RunState::Succeeded, "Trusted IPs"),
     ("accept-silent", AUTO, RunState::Succeeded, "is its login complete?"),
     ("client-id-in-use*2", IB, RunState::Succeeded, "ib data 274"),
@@ -71,7 +71,7 @@ const YAHOOS: &[Case] = &[
     ("missing-meta:AAPL", YAHOO, RunState::Succeeded, "yahoo data 274"),
     ("404-delisted:AAPL", YAHOO, RunState::Partial, "symbol may be delisted"),
     ("422-window:AAPL", YAHOO, RunState::Partial, "must be within the last 30 days"),
-    ("bad-tls", YAHOO, RunState::Failed, "the TLS connection to Yahoo failed"),
+    ("bad-tls", YAHOO, RunState::Partial, "the TLS connection to Yahoo failed"),
 ];
 
 /// Everything the record of a run says about AAPL's daily bars.
@@ -93,8 +93,9 @@ async fn meet(case: Case) -> Result<(), String> {
     let (fault, policy, state, words) = case;
     let mut settings = quick_settings();
     settings.yahoo.cooldown_s = 1;
-    settings.ib.connect_timeout_s = 1;
-    settings.ib.request_timeout_s = 1;
+    if words.contains("in time") || fault.starts_with("accept-silent") {
+        (settings.ib.connect_timeout_s, settings.ib.request_timeout_s, settings.yahoo.timeout_s) = (2, 2, 2);
+    }
     let time = OffsetClock::starting_at(SystemClock::shared(), SUNDAY);
     let mut desk = Desk::build(&["AAPL", "KO"], Build { settings, time: Some(time), ..Build::default() }).await;
     if GATEWAY.iter().any(|c| c.0 == fault) {
@@ -106,14 +107,16 @@ async fn meet(case: Case) -> Result<(), String> {
     let run = desk.ingest(IngestSpec { source: policy, refresh_facets, ..daily() }).await;
     let said = record(&desk, &run).await;
     let wrong = |why: &str| Err(format!("{fault} ({policy:?}): {why}; it ended {:?} and said:\n{said}", run.state));
-    if run.state != state {
+    // A fault of the whole source, with no other to fall back on, leaves nothing that worked.
+    let everybody = !fault.contains(':') && state == RunState::Partial;
+    let due = if everybody { RunState::Failed } else { state };
+    if run.state != due {
         return wrong("another end was due");
     }
     if !said.contains(words) {
         return wrong(&format!("no word of {words:?}"));
     }
     let rows = desk.reader().series_state(series("KO", Timeframe::D1)).unwrap().map_or(0, |s| s.rows);
-    let everybody = !fault.contains(':') && state != RunState::Succeeded;
     if rows < 200 && !everybody {
         return wrong(&format!("KO has {rows} bars"));
     }
@@ -122,9 +125,15 @@ async fn meet(case: Case) -> Result<(), String> {
 }
 
 async fn meet_all(cases: &'static [Case]) {
+    // A few at a time: a machine that is out of breath answers late, and lateness is a fault of its own here.
+    let desks = std::sync::Arc::new(tokio::sync::Semaphore::new(4));
     let mut tasks = tokio::task::JoinSet::new();
     for case in cases {
-        tasks.spawn(meet(*case));
+        let desks = std::sync::Arc::clone(&desks);
+        tasks.spawn(async move {
+            let _one = desks.acquire_owned().await.unwrap();
+            meet(*case).await
+        });
     }
     let ends = tasks.join_all().await;
     let wrong: Vec<String> = ends.into_iter().filter_map(Result::err).collect();

@@ -40,9 +40,9 @@ pub fn quick_settings() -> Settings {
     let mut s = Settings::default();
     s.ingest.history = [(Timeframe::M1, 5), (Timeframe::M30, 30), (Timeframe::D1, 400)].map(|(t, d)| (t, Lookback::days(d))).into();
     s.store.disk_floor_mib = 1;
-    s.ib.connect_timeout_s = 2;
-    s.ib.request_timeout_s = 2;
-    s.yahoo.timeout_s = 2;
+    s.ib.connect_timeout_s = 10;
+    s.ib.request_timeout_s = 10;
+    s.yahoo.timeout_s = 10;
     s
 }
 
