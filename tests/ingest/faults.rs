@@ -61,7 +61,7 @@ const YAHOOS: &[Case] = &[
     ("html:AAPL", YAHOO, RunState::Partial, "a web page instead of data"),
     ("empty-body:AAPL", YAHOO, RunState::Partial, "an empty body"),
     ("truncated:AAPL", YAHOO, RunState::Partial, "could not be read"),
-    ("slow:AAPL*1", YAHOO, RunState::Succeeded, "did not answer in time"),
+    ("slow:AAPL*2", YAHOO, RunState::Succeeded, "did not answer in time"),
     ("reset:AAPL", YAHOO, RunState::Partial, "the connection to Yahoo broke"),
     ("null-ohlc:AAPL", YAHOO, RunState::Succeeded, "yahoo data 2"),
     ("null-bar:AAPL", YAHOO, RunState::Succeeded, "yahoo data 273"),
