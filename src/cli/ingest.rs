@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::output::{self, thousands};
 use super::rig::{self, Rig};
@@ -116,11 +117,13 @@ fn plan_text(plan: &PlanSummary) -> String {
 
 /// Starts a run and follows it to its end. Ctrl-C stops it gently, a second one at once.
 pub(super) async fn foreground(client: &Client, spec: IngestSpec, as_json: bool) -> Result<Exit, Failure> {
+    // Before the run begins, so that no interrupt finds the default: the process gone and the run lost.
+    let mut interrupt = signal(SignalKind::interrupt())?;
     let id = format!("cli-{}", std::process::id());
     let command = Envelope { id, actor: "cli".to_owned(), command: Command::Ingest { spec } };
     let ack = client.send(command).await.map_err(|e| Failure::new(format!("the ingest did not start: {e}")))?;
     let Some(run_id) = ack.run_id else { return Err(Failure::new(format!("the ingest did not start: {}", ack.message))) };
-    let run = follow(client, run_id).await?;
+    let run = follow(client, run_id, &mut interrupt).await?;
     if as_json {
         output::json(
             &json!({ "run": run.id, "state": run.state, "started_at": run.started_at, "ended_at": run.ended_at, "summary": run.summary }),
@@ -136,7 +139,7 @@ pub(super) async fn foreground(client: &Client, spec: IngestSpec, as_json: bool)
     })
 }
 
-async fn follow(client: &Client, run_id: i64) -> Result<RunView, Failure> {
+async fn follow(client: &Client, run_id: i64, interrupt: &mut Signal) -> Result<RunView, Failure> {
     let mut state = client.state();
     let mut printer = Printer::new();
     let mut interrupts = 0;
@@ -153,8 +156,8 @@ async fn follow(client: &Client, run_id: i64) -> Result<RunView, Failure> {
                 }
                 printer.show(&snapshot);
             }
-            signal = tokio::signal::ctrl_c() => {
-                interrupts += u32::from(signal.is_ok());
+            Some(()) = interrupt.recv() => {
+                interrupts += 1;
                 printer.end();
                 output::remark(if interrupts == 1 { "Stopping after the requests in flight; Ctrl-C again stops now" } else { "Stopping now" });
                 let command = Command::Cancel { run_id, now: interrupts > 1 };
