@@ -88,6 +88,7 @@ fn wrong_usage_exits_2_and_says_what_to_do() {
         &["export", "splits", "--symbol", "AAPL", "--format", "csv", "--adjust", "raw"],
         &["sim", "ib-gateway", "--fault", "no-such-fault"],
         &["sim", "ib-gateway", "--fault", "bad-tls"],
+        &["logs", "--source", "xyz"],
         &["issues", "resolve", "1", "--as", "accepted", "--note", " "],
         &["config", "check", "--config-dir", "/nonexistent"],
         &["config", "check", "--log-level", "loud"],
@@ -103,13 +104,23 @@ fn wrong_usage_exits_2_and_says_what_to_do() {
 #[test]
 fn failures_exit_1_and_json_commands_still_print_one_object() {
     let desk = Desk::new();
-    for arguments in [&["verify"][..], &["issues", "list"], &["backup", "/tmp"], &["restore", "/nonexistent"], &["logs"]] {
+    let copies = desk.path("copies");
+    for arguments in [
+        &["verify"][..],
+        &["issues", "list"],
+        &["runs", "list"],
+        &["backup", copies.to_str().unwrap()],
+        &["restore", "/nonexistent"],
+        &["logs"],
+    ] {
         let ran = desk.run(arguments);
         assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{arguments:?}: {ran:?}");
     }
     let (code, json) = desk.json(&["verify", "--json"]);
     assert_eq!((code, &json["ok"]), (Some(1), &false.into()));
     assert!(json["error"].as_str().is_some_and(|e| e.contains("there is no database")), "{json}");
+    let (_, json) = desk.json(&["restore", "/nonexistent", "--json"]);
+    assert!(json["error"].as_str().is_some_and(|e| e.contains("there is no backup at /nonexistent")), "{json}");
     let (code, json) = desk.json(&["import", "candles", "/nonexistent.csv", "--symbol", "AAPL", "--json"]);
     assert_eq!((code, &json["ok"]), (Some(1), &false.into()));
 }
@@ -193,13 +204,56 @@ fn findings_are_listed_shown_and_settled() {
 fn a_backup_restores_what_was_there() {
     let desk = stocked();
     let (_, made) = desk.json(&["backup", desk.path("copies").to_str().unwrap(), "--json"]);
-    assert_eq!(made["rows"], 3);
-    let more = desk.write("more.csv", "date,open,high,low,close\n2013-03-05,1,1,1,1\n");
+    // Three days, and the weeks and months they add up to.
+    let rows = made["rows"].as_u64().unwrap();
+    assert!(rows > 3, "{made}");
+    let more = desk.write("more.csv", "date,open,high,low,close\n2013-03-05,10,11,9,10\n");
     desk.ok(&["import", "candles", more.to_str().unwrap(), "--symbol", "AAPL", "--timeframe", "1d"]);
-    assert!(desk.ok(&["verify"]).starts_with("Sound: 4 bars in 1 series"));
+    assert!(desk.json(&["verify", "--json"]).1["rows"].as_u64().unwrap() > rows);
     desk.ok(&["restore", desk.path("copies").to_str().unwrap()]);
     let (code, verified) = desk.json(&["verify", "--json"]);
-    assert_eq!((code, &verified["rows"]), (Some(0), &3.into()));
+    assert_eq!((code, &verified["rows"]), (Some(0), &rows.into()));
+}
+
+#[test]
+fn runs_are_listed_and_shown_with_what_was_asked_and_what_came() {
+    let desk = stocked();
+    let list = desk.ok(&["runs", "list"]);
+    assert!(list.lines().nth(1).is_some_and(|l| l.contains("succeeded") && l.contains("import candles of AAPL from ")), "{list}");
+    let show = desk.ok(&["runs", "show", "1"]);
+    assert!(show.starts_with("Run 1: import candles of AAPL from ") && show.contains("inserted   3"), "{show}");
+    let (code, run) = desk.json(&["runs", "show", "1", "--json"]);
+    assert_eq!((code, &run["spec"]["import"], &run["summary"]["inserted"]), (Some(0), &"candles".into(), &3.into()), "{run}");
+    assert_eq!(desk.json(&["runs", "list", "--json"]).1["runs"][0], run);
+    let missing = desk.run(&["runs", "show", "99"]);
+    assert!(missing.code == Some(1) && missing.err.contains("there is no ingest run 99"), "{missing:?}");
+}
+
+#[test]
+fn the_status_tells_what_the_file_is_and_what_ran_last() {
+    let desk = stocked();
+    let (_, status) = desk.json(&["--demo", "status", "--data-dir", desk.path("data").to_str().unwrap(), "--json"]);
+    assert_eq!((&status["demo"], &status["last_run"]["summary"]["inserted"]), (&false.into(), &3.into()), "{status}");
+    let file = desk.path("candles.csv");
+    desk.ok(&["--demo", "import", "candles", file.to_str().unwrap(), "--symbol", "AAPL"]);
+    let demo = desk.path("data-demo");
+    let text = desk.ok(&["status", "--data-dir", demo.to_str().unwrap()]);
+    assert!(text.lines().next().is_some_and(|l| l.ends_with("DEMO")), "{text}");
+    assert!(text.contains("last run 1 succeeded") && text.contains("import candles of AAPL"), "{text}");
+    let export = ["export", "candles", "--symbol", "AAPL", "--timeframe", "1d", "--format", "csv", "--data-dir", demo.to_str().unwrap()];
+    let exported = desk.run(&export);
+    assert!(exported.code == Some(0) && exported.err.contains("DEMO"), "{exported:?}");
+}
+
+#[test]
+fn a_short_ingest_on_a_pipe_tells_its_progress_in_one_line() {
+    let desk = Desk::new();
+    let ran = desk.run(&["--demo", "ingest", "--symbols", "AAPL", "--timeframes", "1d", "--lookback", "30d"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let progress: Vec<&str> = ran.err.lines().filter(|l| l.contains("series ")).collect();
+    assert!(progress.len() == 1 && progress[0].starts_with("ended  series 3/3  requests 2/2  "), "{ran:?}");
+    let log = desk.ok(&["--demo", "logs", "--source", "engine"]);
+    assert!(log.contains("actor=cli command=\"ingest AAPL, 1d, back 1mo\"") && log.contains("state=succeeded"), "{log}");
 }
 
 #[test]
@@ -217,7 +271,8 @@ fn a_changed_value_is_damage() {
 fn the_simulators_say_where_they_are_and_stop_when_told() {
     let desk = Desk::new();
     for which in ["ib-gateway", "yahoo"] {
-        let mut child = desk.command(&["sim", which, "--port", "0", "--json"]).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child =
+            desk.command(&["sim", which, "--port", "0", "--json"]).env("TMPDIR", desk.dir.path()).stderr(Stdio::piped()).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut text = String::new();
         while !text.ends_with("}\n") {
@@ -225,9 +280,12 @@ fn the_simulators_say_where_they_are_and_stop_when_told() {
         }
         let facts: serde_json::Value = serde_json::from_str(&text).unwrap();
         std::net::TcpStream::connect(facts["address"].as_str().unwrap()).unwrap();
-        if which == "yahoo" {
-            let ca = std::fs::read_to_string(facts["ca"].as_str().unwrap()).unwrap();
-            assert!(ca.starts_with("-----BEGIN CERTIFICATE-----"));
+        let ca = facts["ca"].as_str().map(std::path::Path::new);
+        assert_eq!(ca.is_some(), which == "yahoo");
+        if let Some(ca) = ca {
+            assert!(std::fs::read_to_string(ca).unwrap().starts_with("-----BEGIN CERTIFICATE-----"));
+            let folder = ca.parent().unwrap();
+            assert_eq!(std::fs::metadata(folder).unwrap().permissions().mode() & 0o777, 0o700);
         }
         let pid = rustix::process::Pid::from_child(&child);
         rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
@@ -235,7 +293,9 @@ fn the_simulators_say_where_they_are_and_stop_when_told() {
         let mut said = String::new();
         child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
         assert_eq!(status.code(), Some(0), "{said}");
-        assert!(said.contains("has stopped"), "{said}");
+        assert!(said.contains("has stopped") && said.contains("istening"), "{said}");
+        assert!(ca.is_none_or(|ca| !ca.exists()));
+        assert!(!desk.path("data").exists(), "a simulator has no business in the data folder");
     }
     assert!(desk.ok(&["sim", "yahoo", "--list-faults"]).contains("bad-tls"));
 }
@@ -263,4 +323,6 @@ fn the_key_table_is_printed_without_a_configuration() {
     let desk = Desk::new();
     desk.write("config/nightdesk.toml", "nonsense");
     assert!(desk.ok(&["keys", "--markdown"]).starts_with("# Keys"));
+    let plain = desk.ok(&["keys"]);
+    assert!(plain.starts_with("Everywhere\n  ") && plain.contains("\nData quality\n") && !plain.contains('|'), "{plain}");
 }

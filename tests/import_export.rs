@@ -32,7 +32,8 @@ fn real_bars_come_back_exactly_and_importing_them_again_changes_nothing() {
     let file = aapl();
     let (code, summary) = desk.json(&["import", "candles", file.to_str().unwrap(), "--symbol", "AAPL", "--json"]);
     assert_eq!((code, &summary["rows"], &summary["inserted"], &summary["timeframe"]), (Some(0), &3270.into(), &3270.into(), &"1d".into()));
-    assert_eq!(summary["ignored_columns"], serde_json::json!(["adj_close"]));
+    assert_eq!(summary["ignored_columns"], serde_json::json!([]));
+    assert!(summary["remarks"].to_string().contains("adjusted closes were not compared"), "{summary}");
     let export = ["export", "candles", "--symbol", "AAPL", "--timeframe", "1d", "--include-quarantined", "--format"];
     let csv = desk.ok(&[&export[..], &["csv"]].concat());
     assert_eq!(rows(&csv, &PRICES), rows(&fs::read_to_string(&file).unwrap(), &PRICES));

@@ -255,7 +255,7 @@ fn progress_goes_to_stderr_and_the_summary_to_stdout() {
     let mut child = ingest(&desk);
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let first = lines.next().unwrap().unwrap();
-    assert!(first.contains("series") && first.contains("ETA"), "{first}");
+    assert!(first.contains("series ") && first.contains("requests "), "{first}");
     let mut out = String::new();
     child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
     assert!(child.wait().unwrap().success() && out.contains("68 series brought up to date, 0 failed"), "{out}");

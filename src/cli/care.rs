@@ -88,7 +88,7 @@ pub(super) fn backup(arguments: &BackupArguments, context: &Context) -> Result<E
 }
 
 pub(super) fn restore(arguments: &RestoreArguments, context: &Context) -> Result<Exit, Failure> {
-    let report = master::restore(&arguments.from, &context.database())?;
+    let report = master::restore(&arguments.from, &context.database(), context.clock.as_ref())?;
     if arguments.json {
         output::json(&json!({ "ok": true, "from": report.from, "rows": report.rows, "kept": report.kept }))?;
     } else {

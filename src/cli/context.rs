@@ -14,7 +14,8 @@ use super::logging::{self, Logging, Screen};
 use crate::config::{Flag, LoadRequest, Loaded, Origin, Settings, load};
 use crate::console::Keymap;
 use crate::engine::LogRing;
-use crate::market::{AssetClass, Clock, Symbol, SystemClock, Universe};
+use crate::market::{AssetClass, Clock, DAY, Symbol, SystemClock, Universe};
+use crate::sim::{OffsetClock, Replay};
 use crate::store::master::{StoreError, Writer, WriterOptions};
 
 /// When to colour.
@@ -30,21 +31,12 @@ pub enum Color {
 }
 
 impl Color {
-    /// Whether standard output is coloured.
-    pub fn on_stdout(self) -> bool {
-        self.on(std::io::stdout().is_terminal())
-    }
-
     /// Whether standard error is coloured.
     pub fn on_stderr(self) -> bool {
-        self.on(std::io::stderr().is_terminal())
-    }
-
-    fn on(self, terminal: bool) -> bool {
         match self {
             Self::Always => true,
             Self::Never => false,
-            Self::Auto => terminal && env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+            Self::Auto => std::io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
         }
     }
 }
@@ -56,6 +48,9 @@ pub struct Common {
     /// Use simulators and the demo data folder
     #[arg(long, global = true)]
     pub demo: bool,
+    /// Let the demo serve the SYMBOL.csv files of this folder as they were, the desk's clock set to the day after the last
+    #[arg(long, global = true, value_name = "DIR", requires = "demo")]
+    pub demo_replay: Option<PathBuf>,
     /// Folder of databases and logs [default: the user's data folder; env: `NIGHTDESK_DATA_DIR`]
     #[arg(long, global = true, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
@@ -113,7 +108,9 @@ impl Common {
             return Ok(real);
         }
         let name = real.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        Ok(real.with_file_name(format!("{name}-demo")))
+        // Recordings have a time of their own, so their database is another one than that of the generated market.
+        let kind = if self.demo_replay.is_some() { "demo-replay" } else { "demo" };
+        Ok(real.with_file_name(format!("{name}-{kind}")))
     }
 }
 
@@ -124,6 +121,17 @@ fn folder_variable(name: &str) -> Option<PathBuf> {
 fn home() -> Result<impl BaseStrategy, Failure> {
     etcetera::choose_base_strategy()
         .map_err(|e| Failure::new(format!("the home folder cannot be found: {e}")).next("give --data-dir and --config-dir, or set HOME"))
+}
+
+/// The recordings of a folder, and a clock on which they are fresh: it starts at noon of the day after the last bar.
+fn recorded(folder: Option<&std::path::Path>) -> Result<(Replay, Arc<dyn Clock>), Failure> {
+    let Some(folder) = folder else { return Ok((Replay::default(), SystemClock::shared())) };
+    let replay = Replay::load(folder).map_err(|e| Failure::new(e.to_string()))?;
+    let Some(last) = replay.last_ts() else {
+        return Err(Failure::usage(format!("{} holds no SYMBOL.csv file", folder.display())).next("try --demo-replay assets/wiki"));
+    };
+    let noon_after = (last.div_euclid(DAY) + 1) * DAY + DAY / 2;
+    Ok((replay, OffsetClock::starting_at(SystemClock::shared(), noon_after)))
 }
 
 /// What a subcommand works with.
@@ -143,7 +151,9 @@ pub struct Context {
     pub color: Color,
     /// Only ASCII characters.
     pub ascii: bool,
-    /// The time.
+    /// What the demo serves besides the generated market.
+    pub replay: Replay,
+    /// The time; with a replay, the time of the recording.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -151,6 +161,7 @@ impl Context {
     /// Reads configuration and folders; creates nothing.
     pub fn load(common: &Common) -> Result<Self, Failure> {
         let Loaded { settings, universe, origins, .. } = common.load_config()?;
+        let (replay, clock) = recorded(common.demo_replay.as_deref())?;
         Ok(Self {
             ascii: settings.console.ascii,
             settings,
@@ -159,7 +170,8 @@ impl Context {
             data_dir: common.data_folder()?,
             demo: common.demo,
             color: common.color,
-            clock: SystemClock::shared(),
+            replay,
+            clock,
         })
     }
 

@@ -74,6 +74,9 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
         return Err(Failure::new(format!("nothing is stored that matches: {}", arguments.subject()))
             .next("widen --from and --to, or ingest or import it first"));
     }
+    if reader.is_demo()? {
+        output::remark("DEMO: simulators made these figures, no market did");
+    }
     let format = match arguments.format {
         Format::Csv => house::Format::Csv,
         Format::Parquet => house::Format::Parquet,

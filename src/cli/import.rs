@@ -8,11 +8,11 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::output::{self, count};
-use super::{Context, Exit, Failure};
-use crate::ingest::quality::{self, CHECKS, Stage, compare};
+use super::{Context, Exit, Failure, rig};
+use crate::ingest::quality::{self, Stage, checks_of, compare};
 use crate::market::actions::{factor_on, unsplit_steps};
 use crate::market::{Actions, Bars, Series, SourceId, Symbol, Timeframe, ts_to_date};
-use crate::sources::file::{self, Notes, Options};
+use crate::sources::file::{self, CandleFile, Notes, Options};
 use crate::store::master::{CandleBatch, Issue, IssueReport, Reader, RunState, SeriesUpdate, StoreError, Writer};
 
 /// Import candles, splits or dividends from a CSV file
@@ -82,7 +82,7 @@ struct Summary {
 
 /// What the file gave.
 enum Content {
-    Candles(Series, Bars),
+    Candles(Box<CandleFile>),
     Actions(Actions),
 }
 
@@ -114,7 +114,8 @@ fn read(arguments: &Arguments, context: &Context) -> Result<(Content, Notes), Fa
     Ok(match arguments.kind {
         Kind::Candles => {
             let read = file::read_candles(&arguments.file, &options)?;
-            (Content::Candles(Series { symbol: arguments.symbol, timeframe: read.timeframe }, read.bars), read.notes)
+            let notes = read.notes.clone();
+            (Content::Candles(Box::new(read)), notes)
         }
         Kind::Splits => {
             let (splits, notes) = file::read_splits(&arguments.file, &options)?;
@@ -135,7 +136,7 @@ async fn store(arguments: &Arguments, context: &Context, content: Content, notes
     let run_id = writer.begin_run(spec.to_string()).await?;
     let mut summary = Summary::new(arguments, run_id, notes);
     let done = match content {
-        Content::Candles(series, bars) => candles(&writer, context, series, bars, arguments.raw, &mut summary).await,
+        Content::Candles(file) => candles(&writer, context, *file, arguments.raw, &mut summary).await,
         Content::Actions(actions) => store_actions(&writer, actions, &mut summary).await,
     };
     let (state, error) = match &done {
@@ -164,16 +165,12 @@ async fn store_actions(writer: &Writer, actions: Actions, summary: &mut Summary)
 }
 
 /// Screens, writes and reviews candles; the findings go to the data-quality log.
-async fn candles(
-    writer: &Writer,
-    context: &Context,
-    series: Series,
-    mut bars: Bars,
-    raw: bool,
-    summary: &mut Summary,
-) -> Result<(), StoreError> {
-    summary.timeframe = Some(series.timeframe);
+async fn candles(writer: &Writer, context: &Context, file: CandleFile, raw: bool, summary: &mut Summary) -> Result<(), StoreError> {
+    let CandleFile { timeframe, mut bars, adjusted, .. } = file;
+    let series = Series { symbol: summary.symbol, timeframe };
+    summary.timeframe = Some(timeframe);
     let reader = Reader::open(&context.database())?;
+    let factors = as_served(&reader, context, series, &bars, adjusted.as_deref(), raw, summary)?;
     if raw {
         adjust(&reader, series.symbol, &mut bars, summary)?;
     }
@@ -189,11 +186,48 @@ async fn candles(
     let batch = CandleBatch { series, source: SourceId::File, run_id: summary.run_id, bars: screened.bars, replace: None };
     let report = writer.candles(batch).await?;
     (summary.inserted, summary.revised, summary.unchanged) = (report.inserted, report.revised + report.completed, report.unchanged);
-    summary.add(&writer.reconcile(series, numbers(Stage::Screen), window, screened.issues, run_id).await?);
+    summary.add(&writer.reconcile(series, checks_of(Stage::Screen), window, screened.issues, run_id).await?);
     summary.add(&writer.issues(compare::revisions(series, &report.revisions), run_id).await?);
-    let found = review(&reader, context, series, now)?;
-    summary.add(&writer.reconcile(series, numbers(Stage::Review), (i64::MIN, i64::MAX), found, run_id).await?);
-    writer.series(vec![SeriesUpdate { series, attempted_at: now, error: None, gaps: None, derived_from: None }]).await
+    let mut found = review(&reader, context, series, now)?;
+    found.extend(factors);
+    summary.add(&writer.reconcile(series, checks_of(Stage::Review), (i64::MIN, i64::MAX), found, run_id).await?);
+    writer.series(vec![SeriesUpdate { series, attempted_at: now, error: None, gaps: None, derived_from: None }]).await?;
+    rig::rederive(context, writer, series.symbol).await
+}
+
+/// What only the file can show: whether its own adjusted closes agree with the stored actions (check 18), and whether
+/// prices said to be raw really show the stored splits (check 19).
+fn as_served(
+    reader: &Reader,
+    context: &Context,
+    series: Series,
+    bars: &Bars,
+    adjusted: Option<&[f64]>,
+    raw: bool,
+    summary: &mut Summary,
+) -> Result<Vec<Issue>, StoreError> {
+    let (splits, dividends) = (reader.splits(series.symbol)?, reader.dividends(series.symbol)?);
+    if splits.is_empty() && dividends.is_empty() {
+        if adjusted.is_some() {
+            summary.remarks.push("the adjusted closes were not compared, as no split or dividend is stored; import those first".into());
+        }
+        return Ok(Vec::new());
+    }
+    let input = quality::Input {
+        series,
+        calendar: context.asset(series.symbol).calendar(),
+        bars,
+        basis: if raw { quality::Basis::Raw } else { quality::Basis::SplitAdjusted },
+        splits: &splits,
+        dividends: &dividends,
+        adj_close: adjusted,
+        now: context.clock.now(),
+        delay: quality::VENDOR_DELAY,
+        settings: &context.settings.quality,
+    };
+    let mut found = quality::review(&input);
+    found.retain(|i| matches!(i.check, 18 | 19));
+    Ok(found)
 }
 
 /// Puts raw prices on today's share basis, by the splits stored for the symbol.
@@ -230,10 +264,6 @@ fn review(reader: &Reader, context: &Context, series: Series, now: i64) -> Resul
         delay: i64::from(context.settings.ingest.settle_minutes) * 60,
         settings: &context.settings.quality,
     }))
-}
-
-fn numbers(stage: Stage) -> Vec<u8> {
-    CHECKS.iter().filter(|c| c.stage == stage).map(|c| c.number).collect()
 }
 
 impl Summary {

@@ -13,7 +13,7 @@ use super::rig::{self, Rig};
 use super::{Context, Exit, Failure};
 use crate::config::{Lookback, SourcePolicy};
 use crate::control::Client;
-use crate::engine::{Command, Envelope, IngestSpec, PlanSummary, Query, Reply, RunView, Snapshot};
+use crate::engine::{Command, Envelope, IngestSpec, PlanSummary, Query, Reply, RunProgress, RunView, Snapshot};
 use crate::market::{Symbol, Timeframe};
 use crate::store::master::RunState;
 
@@ -117,13 +117,13 @@ fn plan_text(plan: &PlanSummary) -> String {
 
 /// Starts a run and follows it to its end. Ctrl-C stops it gently, a second one at once.
 pub(super) async fn foreground(client: &Client, spec: IngestSpec, as_json: bool) -> Result<Exit, Failure> {
-    // Before the run begins, so that no interrupt finds the default: the process gone and the run lost.
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    // Before the run exists, so that no interrupt finds the default action, which would cut it off.
+    let interrupts = signal(SignalKind::interrupt())?;
     let id = format!("cli-{}", std::process::id());
     let command = Envelope { id, actor: "cli".to_owned(), command: Command::Ingest { spec } };
     let ack = client.send(command).await.map_err(|e| Failure::new(format!("the ingest did not start: {e}")))?;
     let Some(run_id) = ack.run_id else { return Err(Failure::new(format!("the ingest did not start: {}", ack.message))) };
-    let run = follow(client, run_id, &mut interrupt).await?;
+    let run = follow(client, run_id, interrupts).await?;
     if as_json {
         output::json(
             &json!({ "run": run.id, "state": run.state, "started_at": run.started_at, "ended_at": run.ended_at, "summary": run.summary }),
@@ -139,7 +139,7 @@ pub(super) async fn foreground(client: &Client, spec: IngestSpec, as_json: bool)
     })
 }
 
-async fn follow(client: &Client, run_id: i64, interrupt: &mut Signal) -> Result<RunView, Failure> {
+async fn follow(client: &Client, run_id: i64, mut signals: Signal) -> Result<RunView, Failure> {
     let mut state = client.state();
     let mut printer = Printer::new();
     let mut interrupts = 0;
@@ -151,14 +151,14 @@ async fn follow(client: &Client, run_id: i64, interrupt: &mut Signal) -> Result<
                 }
                 let snapshot = state.borrow_and_update().clone();
                 if let Some(run) = ended(&snapshot, run_id) {
-                    printer.end();
+                    printer.end(&run);
                     return Ok(run);
                 }
                 printer.show(&snapshot);
             }
-            Some(()) = interrupt.recv() => {
+            Some(()) = signals.recv() => {
                 interrupts += 1;
-                printer.end();
+                printer.leave();
                 output::remark(if interrupts == 1 { "Stopping after the requests in flight; Ctrl-C again stops now" } else { "Stopping now" });
                 let command = Command::Cancel { run_id, now: interrupts > 1 };
                 let id = format!("cli-cancel-{interrupts}");
@@ -173,7 +173,8 @@ fn ended(snapshot: &Arc<Snapshot>, run_id: i64) -> Option<RunView> {
     snapshot.runs.iter().find(|r| r.id == run_id).cloned()
 }
 
-/// Progress on stderr: one line that is rewritten on a terminal, a line every five seconds elsewhere.
+/// Progress on stderr: one line that is rewritten on a terminal, elsewhere a line every five seconds and one at the
+/// end.
 struct Printer {
     terminal: bool,
     last: Option<tokio::time::Instant>,
@@ -186,44 +187,65 @@ impl Printer {
     }
 
     fn show(&mut self, snapshot: &Snapshot) {
-        let Some(run) = &snapshot.active else { return };
+        let Some(line) = snapshot.active.as_ref().and_then(|run| progress_line(&run.progress)) else { return };
         let every = if self.terminal { Duration::from_millis(200) } else { Duration::from_secs(5) };
         let now = tokio::time::Instant::now();
-        if self.last.is_some_and(|t| now - t < every) {
-            return;
+        // On a pipe the first line waits its turn too: the end of a short run would follow it at once.
+        let due = self.last.map_or(self.terminal, |t| now - t >= every);
+        if due || self.last.is_none() {
+            self.last = Some(now);
         }
-        self.last = Some(now);
-        let line = progress_line(run);
+        if due {
+            self.print(&line);
+        }
+    }
+
+    fn print(&mut self, line: &str) {
         if self.terminal {
             drop(write!(std::io::stderr(), "\r{line:<width$}", width = self.width));
             self.width = line.chars().count();
         } else {
-            output::remark(&line);
+            output::remark(line);
         }
     }
 
-    fn end(&mut self) {
+    /// Leaves the rewritten line, so that what follows has one of its own.
+    fn leave(&mut self) {
         if self.terminal && self.width > 0 {
             output::remark("");
             self.width = 0;
         }
     }
+
+    /// The last word on a run.
+    fn end(&mut self, run: &RunView) {
+        let at_rest = RunProgress { phase: "ended".to_owned(), bars_per_second: 0.0, eta_s: None, ..run.progress.clone() };
+        if let Some(line) = progress_line(&at_rest) {
+            self.print(&line);
+        }
+        self.leave();
+    }
 }
 
-fn progress_line(run: &RunView) -> String {
-    let p = &run.progress;
-    let eta = p.eta_s.map_or_else(|| "--:--".to_owned(), |s| format!("{:02}:{:02}", s / 60, s % 60));
-    format!(
-        "{}  series {}/{}  requests {}/{}  {} bars  {}/s  failed {}  ETA {eta}",
-        p.phase,
-        p.series_done,
-        p.series_total,
-        p.requests_done,
-        p.requests_total,
-        thousands(p.written),
-        thousands(p.bars_per_second as u64),
-        p.failed
-    )
+/// `None` until there is a plan to measure progress against.
+fn progress_line(p: &RunProgress) -> Option<String> {
+    if p.series_total == 0 {
+        return None;
+    }
+    let mut parts = vec![
+        p.phase.clone(),
+        format!("series {}/{}", p.series_done, p.series_total),
+        format!("requests {}/{}", p.requests_done, p.requests_total),
+        format!("{} bars", thousands(p.written)),
+    ];
+    if p.bars_per_second >= 1.0 {
+        parts.push(format!("{}/s", thousands(p.bars_per_second as u64)));
+    }
+    if p.failed > 0 {
+        parts.push(format!("failed {}", p.failed));
+    }
+    parts.extend(p.eta_s.map(|s| format!("ETA {:02}:{:02}", s / 60, s % 60)));
+    Some(parts.join("  "))
 }
 
 fn summary_text(run: &RunView) -> String {
@@ -262,4 +284,20 @@ fn summary_text(run: &RunView) -> String {
         text.push_str("\nand more; --json lists them");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_says_only_what_is_known() {
+        let mut p = RunProgress { phase: "fetching".into(), ..RunProgress::default() };
+        assert_eq!(progress_line(&p), None);
+        (p.series_total, p.requests_total) = (17, 3);
+        assert_eq!(progress_line(&p).unwrap(), "fetching  series 0/17  requests 0/3  0 bars");
+        (p.series_done, p.requests_done, p.written, p.failed) = (9, 2, 12_345, 1);
+        (p.bars_per_second, p.eta_s) = (1_234.5, Some(75));
+        assert_eq!(progress_line(&p).unwrap(), "fetching  series 9/17  requests 2/3  12,345 bars  1,234/s  failed 1  ETA 01:15");
+    }
 }

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
 use super::output::{self, count};
-use super::{Context, Exit, Failure};
+use super::{Context, Exit, Failure, rig};
 use crate::ingest::quality::CHECKS;
 use crate::market::{Symbol, Timeframe, ts_to_date};
 use crate::store::master::{IssueFilter, Reader, Resolution, Scope, StoreError, StoredIssue};
@@ -110,10 +110,13 @@ fn resolve(context: &Context, id: i64, how: How, note: &str) -> Result<StoredIss
     let settled = context.block_on(async {
         let writer = context.open_writer()?;
         let settled = writer.resolve(id, how, note.to_owned()).await?;
+        if settled.issue.severity.hides() {
+            rig::rederive(context, &writer, settled.issue.series.symbol).await?;
+        }
         writer.close().await?;
         Ok::<_, StoreError>(settled)
     })??;
-    tracing::info!(target: "cli", id, resolution = ?how, note, "Finding settled");
+    tracing::info!(target: "cli", id, resolution = %how, note, "Finding settled");
     drop(logging);
     Ok(settled)
 }

@@ -8,12 +8,13 @@ use crate::console;
 /// Print the console's keys
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// As a Markdown table, for the documentation
-    #[arg(long, required = true)]
+    /// As a Markdown page, for the documentation
+    #[arg(long)]
     markdown: bool,
 }
 
-pub(super) fn run(_: &Arguments) -> Result<Exit, Failure> {
-    output::line(console::keys_markdown().trim_end())?;
+pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let text = if arguments.markdown { console::keys_markdown() } else { console::keys_text() };
+    output::line(text.trim_end())?;
     Ok(Exit::Done)
 }

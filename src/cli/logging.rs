@@ -27,7 +27,7 @@ use crate::market::Clock;
 pub const FILE_PREFIX: &str = "nightdesk";
 
 /// The short names that speak in the log; everything else is a dependency and heard from `warn` on.
-const TARGETS: [&str; 9] = ["ib", "yahoo", "ingest", "store", "engine", "console", "cli", "sim", "nightdesk"];
+pub(super) const TARGETS: [&str; 9] = ["ib", "yahoo", "ingest", "store", "engine", "console", "cli", "sim", "nightdesk"];
 /// Dependencies whose names begin like one of ours.
 const DEPENDENCIES: [&str; 1] = ["ibapi"];
 
@@ -38,6 +38,8 @@ pub enum Screen {
     Console,
     /// Lines scroll: warnings and errors are shown on standard error.
     Plain,
+    /// A server in the foreground: its log is standard error.
+    Server,
 }
 
 /// Keeps logging alive; dropping it writes out what is buffered.
@@ -63,10 +65,19 @@ pub fn start(dir: &Path, settings: &LogSettings, clock: Arc<dyn Clock>, screen: 
         .build(dir)
         .map_err(|e| failed(&e))?;
     let (writer, guard) = tracing_appender::non_blocking(files);
-    let layer = DeskLayer { ring: Arc::clone(&ring), writer, clock, screen };
-    let subscriber = Registry::default().with(layer.with_filter(filter(level(&settings.level))));
-    tracing::subscriber::set_global_default(subscriber).map_err(|e| failed(&e))?;
+    let layer = DeskLayer { ring: Arc::clone(&ring), writer: Some(writer), clock, screen };
+    install(layer, settings).map_err(|e| failed(&e))?;
     Ok(Logging { ring, _guard: guard })
+}
+
+/// Starts logging to standard error alone, without any folder.
+pub fn on_stderr(settings: &LogSettings, clock: Arc<dyn Clock>) -> Result<(), Failure> {
+    let layer = DeskLayer { ring: Arc::new(LogRing::new(1)), writer: None, clock, screen: Screen::Server };
+    install(layer, settings).map_err(|e| Failure::new(format!("the log could not be started: {e}")))
+}
+
+fn install(layer: DeskLayer, settings: &LogSettings) -> Result<(), tracing::subscriber::SetGlobalDefaultError> {
+    tracing::subscriber::set_global_default(Registry::default().with(layer.with_filter(filter(level(&settings.level)))))
 }
 
 /// The level of a configured word; the configuration has checked the word.
@@ -96,7 +107,8 @@ fn filter(level: LogLevel) -> Targets {
 /// Writes events to the ring, the file and, where allowed, standard error.
 struct DeskLayer {
     ring: Arc<LogRing>,
-    writer: NonBlocking,
+    /// The file; a server in the foreground has none.
+    writer: Option<NonBlocking>,
     clock: Arc<dyn Clock>,
     screen: Screen,
 }
@@ -112,8 +124,8 @@ impl<S: Subscriber> Layer<S> for DeskLayer {
         let at_ms = self.clock.now_ms();
         let line = file_line(at_ms, level, source, &message);
         // A log that cannot be written must not stop what it reports on.
-        drop(self.writer.clone().write_all(line.as_bytes()));
-        if self.screen == Screen::Plain && level <= LogLevel::Warn {
+        drop(self.writer.clone().map(|mut w| w.write_all(line.as_bytes())));
+        if self.screen == Screen::Server || self.screen == Screen::Plain && level <= LogLevel::Warn {
             drop(writeln!(std::io::stderr().lock(), "{}: {message}", level.name().to_lowercase()));
         }
         self.ring.push(at_ms, level, source, message);
@@ -185,7 +197,7 @@ mod tests {
         let (writer, guard) = tracing_appender::non_blocking(std::fs::File::create(&path).unwrap());
         let ring = Arc::new(LogRing::new(10));
         let clock = ManualClock::at(1_700_000_000);
-        let layer = DeskLayer { ring: Arc::clone(&ring), writer, clock, screen: Screen::Console };
+        let layer = DeskLayer { ring: Arc::clone(&ring), writer: Some(writer), clock, screen: Screen::Console };
         let subscriber = Registry::default().with(layer.with_filter(filter(LogLevel::Info)));
         tracing::subscriber::with_default(subscriber, || {
             tracing::info!(target: "ib", bars = 390, symbol = %"AAPL", reason = "no data", "Bars received");

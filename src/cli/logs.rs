@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::logging::{FILE_PREFIX, level};
+use super::logging::{FILE_PREFIX, TARGETS, level};
 use super::{Context, Exit, Failure, output};
 use crate::engine::LogLevel;
 
@@ -27,8 +27,8 @@ pub struct Arguments {
     /// Least severe level shown
     #[arg(long, value_name = "LEVEL", default_value = "trace", value_parser = ["error", "warn", "info", "debug", "trace"])]
     level: String,
-    /// Only this source: ib, yahoo, ingest, store, engine, console, cli, sim
-    #[arg(long, value_name = "NAME")]
+    /// Only this source
+    #[arg(long, value_name = "NAME", value_parser = TARGETS)]
     source: Option<String>,
 }
 

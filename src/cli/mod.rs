@@ -19,6 +19,7 @@ pub mod logging;
 mod logs;
 pub mod output;
 mod rig;
+mod runs;
 mod sim;
 mod status;
 
@@ -55,6 +56,7 @@ enum Command {
     Import(import::Arguments),
     Export(export::Arguments),
     Issues(issues::Arguments),
+    Runs(runs::Arguments),
     Logs(logs::Arguments),
     Verify(care::VerifyArguments),
     Backup(care::BackupArguments),
@@ -73,6 +75,7 @@ impl Command {
             Self::Import(a) => import::run(&a, &Context::load(common)?),
             Self::Export(a) => export::run(&a, &Context::load(common)?),
             Self::Issues(a) => issues::run(&a, &Context::load(common)?),
+            Self::Runs(a) => runs::run(&a, &Context::load(common)?),
             Self::Logs(a) => logs::run(&a, &Context::load(common)?),
             Self::Verify(a) => care::verify(&a, &Context::load(common)?),
             Self::Backup(a) => care::backup(&a, &Context::load(common)?),
@@ -91,6 +94,7 @@ impl Command {
             Self::Doctor(a) => a.json,
             Self::Import(a) => a.json,
             Self::Issues(a) => a.json(),
+            Self::Runs(a) => a.json(),
             Self::Verify(a) => a.json,
             Self::Backup(a) => a.json,
             Self::Restore(a) => a.json,

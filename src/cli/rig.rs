@@ -6,7 +6,11 @@ use std::sync::Arc;
 use super::{Context, Failure};
 use crate::control::{Client, LocalClient};
 use crate::engine::{Engine, EngineOptions, LogRing};
+use crate::ingest::pipeline::Pipeline;
+use crate::market::{Instrument, Symbol};
 use crate::sim::demo::Demo;
+use crate::sources::hybrid::Hybrid;
+use crate::store::master::{ReadPool, StoreError, Writer};
 
 /// A runtime for an engine: two workers suffice, the heavy work has threads of its own.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
@@ -25,7 +29,7 @@ impl Rig {
         let mut settings = context.settings.clone();
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&context.data_dir)?;
         let demo = if context.demo {
-            let demo = Demo::start(&context.universe, &context.data_dir, Arc::clone(&context.clock))
+            let demo = Demo::start(&context.universe, context.replay.clone(), &context.data_dir, Arc::clone(&context.clock))
                 .await
                 .map_err(|e| Failure::new(format!("the simulators did not start: {e}")))?;
             demo.point(&mut settings);
@@ -59,4 +63,24 @@ impl Rig {
             demo.stop().await;
         }
     }
+}
+
+/// Brings a symbol's derived timeframes in line with its fetched ones, without asking any source: after an import, and
+/// after a finding that hid bars was settled.
+pub(super) async fn rederive(context: &Context, writer: &Writer, symbol: Symbol) -> Result<(), StoreError> {
+    let asset = context.asset(symbol);
+    let outside = || Instrument { symbol, asset, sector: String::new(), name: symbol.to_string() };
+    let clock = Arc::clone(&context.clock);
+    let hybrid = Hybrid::start(None, None, &context.settings.ingest, Arc::clone(&clock));
+    let pipeline = Arc::new(Pipeline {
+        writer: writer.clone(),
+        reads: ReadPool::new(&context.database()),
+        hybrid: Arc::clone(&hybrid),
+        settings: Arc::new(context.settings.clone()),
+        universe: Arc::new(context.universe.clone()),
+        clock,
+    });
+    let derived = pipeline.rederive(context.universe.get(symbol).cloned().unwrap_or_else(outside)).await;
+    hybrid.shutdown().await;
+    derived
 }

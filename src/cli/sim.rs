@@ -1,6 +1,7 @@
 //! `nightdesk sim`: the simulators, for practice and tests without an account or a network.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use strum::{EnumMessage, IntoEnumIterator};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Context, Exit, Failure, output};
+use super::{Context, Exit, Failure, logging, output};
 use crate::sim::ib::{Gateway, GatewayOptions};
 use crate::sim::yahoo::{Server, ServerOptions};
 use crate::sim::{Fault, FaultName, Faults, MarketFeed, Replay};
@@ -37,7 +38,7 @@ enum Which {
         /// Where to listen; 0 for any free port
         #[arg(long, value_name = "P", default_value_t = 8443)]
         port: u16,
-        /// Where to write its certificate authority [default: yahoo-sim-ca.pem in the data folder]
+        /// Where to write its certificate authority [default: a private temporary folder, for as long as it runs]
         #[arg(long, value_name = "FILE")]
         ca_out: Option<PathBuf>,
         #[command(flatten)]
@@ -98,7 +99,8 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
     if let Some(dir) = &market.replay {
         feed = feed.with_replay(Replay::load(dir).map_err(|e| Failure::new(e.to_string()))?);
     }
-    let logging = context.start_logging()?;
+    // A simulator is not at home in the data folder: it tells its log to whoever started it.
+    logging::on_stderr(&context.settings.log, Arc::clone(&context.clock))?;
     let feed = Arc::new(feed);
     let done = context.block_on(async {
         match &arguments.which {
@@ -106,7 +108,6 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
             Which::Yahoo { port, market, ca_out } => yahoo(*port, market, feed, ca_out.as_deref(), context).await,
         }
     })?;
-    drop(logging);
     done.map(|()| Exit::Done)
 }
 
@@ -141,7 +142,12 @@ async fn yahoo(port: u16, market: &Market, feed: Arc<MarketFeed>, ca_out: Option
     };
     let stop = Stop::listen()?;
     let server = Server::start(options).await.map_err(|e| Failure::new(e.to_string()))?;
-    let ca = ca_out.map_or_else(|| context.data_dir.join("yahoo-sim-ca.pem"), Path::to_owned);
+    let (ca, _folder) = if let Some(file) = ca_out {
+        (file.to_owned(), None)
+    } else {
+        let folder = PrivateFolder::create()?;
+        (folder.0.join("yahoo-sim-ca.pem"), Some(folder))
+    };
     let unwritable = |e| Failure::new(format!("{} cannot be written: {e}", ca.display())).next("name another file with --ca-out");
     server.write_ca(&ca).map_err(unwritable)?;
     let variables = [format!("NIGHTDESK__YAHOO__LOOPBACK={}", server.addr()), format!("NIGHTDESK__YAHOO__LOOPBACK_CA={}", ca.display())];
@@ -151,6 +157,32 @@ async fn yahoo(port: u16, market: &Market, feed: Arc<MarketFeed>, ca_out: Option
     server.shutdown();
     output::remark(format_args!("The simulated Yahoo has stopped after {}.", output::count(seen, "request", "requests")));
     Ok(())
+}
+
+/// A new folder that only this user can look into; it goes, with what is in it, when this is dropped.
+struct PrivateFolder(PathBuf);
+
+impl PrivateFolder {
+    fn create() -> std::io::Result<Self> {
+        let base = std::env::temp_dir();
+        let mut n = 0_u32;
+        loop {
+            let path = base.join(format!("nightdesk-sim-{}-{n}", std::process::id()));
+            match std::fs::DirBuilder::new().mode(0o700).create(&path) {
+                Ok(()) => return Ok(Self(path)),
+                // Perhaps another user's, who may read along: never taken over.
+                Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => n += 1,
+                Err(e) => return Err(e),
+            }
+        }
+    }
+}
+
+impl Drop for PrivateFolder {
+    fn drop(&mut self) {
+        // What stays behind after a failure is a public certificate of a server that is gone.
+        drop(std::fs::remove_dir_all(&self.0));
+    }
 }
 
 impl Market {

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use clap::Args;
 use serde_json::json;
 
-use super::output::{self, line, thousands};
-use super::{Context, Exit, Failure};
+use super::output::{self, line, second, thousands};
+use super::{Context, Exit, Failure, runs};
 use crate::engine::freshness::Expectation;
-use crate::engine::{CellState, DATABASE};
+use crate::engine::{CellState, DATABASE, IngestSpec};
 use crate::market::{Series, Timeframe};
 use crate::store::master::{Reader, RunRecord, SeriesState, StoreError};
 
@@ -31,6 +31,8 @@ const STATES: [(CellState, &str); 6] = [
 ];
 
 struct Status {
+    /// Whether the file was made on simulators, whatever the flags say.
+    demo: bool,
     rows: u64,
     per_timeframe: Vec<(Timeframe, HashMap<CellState, u32>)>,
     last_run: Option<RunRecord>,
@@ -77,6 +79,7 @@ fn read(context: &Context, path: &std::path::Path) -> Result<Status, StoreError>
         })
         .collect();
     Ok(Status {
+        demo: reader.is_demo()?,
         rows: states.values().map(|s| s.rows).sum(),
         per_timeframe,
         last_run: reader.runs(1)?.into_iter().next(),
@@ -97,11 +100,11 @@ fn print_json(context: &Context, status: &Status) -> Result<(), Failure> {
         STATES.iter().map(|(s, w)| ((*w).to_owned(), json!(total(status, *s)))).collect();
     output::json(&json!({
         "data_dir": context.data_dir,
-        "demo": context.demo,
+        "demo": status.demo,
         "bars": status.rows,
         "series": series,
         "timeframes": timeframes,
-        "last_run": status.last_run,
+        "last_run": status.last_run.as_ref().map(runs::json),
         "findings": { "hiding_data": status.issues.0, "open": status.issues.1 },
     }))
 }
@@ -110,7 +113,7 @@ fn print_text(context: &Context, status: &Status) -> Result<(), Failure> {
     let all = Timeframe::ALL.len() * context.universe.instruments.len();
     let parts: Vec<String> =
         STATES.iter().map(|(s, w)| (total(status, *s), w)).filter(|(n, _)| *n > 0).map(|(n, w)| format!("{n} {w}")).collect();
-    line(format_args!("{}{}", context.data_dir.display(), if context.demo { "  DEMO" } else { "" }))?;
+    line(format_args!("{}{}", context.data_dir.display(), if status.demo { "  DEMO" } else { "" }))?;
     line(format_args!("{all} series: {}; {} bars", parts.join(", "), thousands(status.rows)))?;
     for (timeframe, counts) in &status.per_timeframe {
         let row: Vec<String> = STATES.iter().filter_map(|(s, w)| counts.get(s).map(|n| format!("{n} {w}"))).collect();
@@ -118,9 +121,13 @@ fn print_text(context: &Context, status: &Status) -> Result<(), Failure> {
     }
     match &status.last_run {
         Some(run) => {
-            let at = chrono::DateTime::from_timestamp(run.started_at, 0).unwrap_or_default();
-            let state = serde_json::to_value(run.state).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
-            line(format_args!("last run {} {state}, started {}", run.id, at.format("%Y-%m-%d %H:%M:%S UTC")))?;
+            line(format_args!(
+                "last run {} {}, started {} UTC: {}",
+                run.id,
+                run.state,
+                second(run.started_at),
+                IngestSpec::words(&run.spec)
+            ))?;
         }
         None => line(format_args!("no run yet"))?,
     }

@@ -3,6 +3,7 @@
 //! [`super::check`] enforces them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
@@ -122,6 +123,16 @@ pub enum SourcePolicy {
     Ib,
     /// Yahoo only.
     Yahoo,
+}
+
+impl fmt::Display for SourcePolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Auto => "auto",
+            Self::Ib => "ib",
+            Self::Yahoo => "yahoo",
+        })
+    }
 }
 
 /// What is fetched and how far back.

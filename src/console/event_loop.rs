@@ -1,14 +1,16 @@
 //! The loop: wait, drain, update, start effects, draw if something changed. Input is drawn at once; data are gathered
 //! to one frame in 33 ms. Nothing here waits for the engine.
 
+use std::future::poll_fn;
 use std::io::{self, Stdout};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use crossterm::cursor::MoveTo;
 use crossterm::event::{Event, EventStream};
 use crossterm::queue;
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use tokio::sync::{mpsc, watch};
@@ -138,7 +140,7 @@ impl Console {
                 Some(Outcome::Resumed) => self.redraw_all()?,
                 None => {}
             }
-            self.drain(&mut messages);
+            self.drain(&mut messages).await;
             self.app.set_now(self.clock.now_ms());
             let mut effects = Vec::new();
             for message in messages.drain(..) {
@@ -228,9 +230,9 @@ impl Console {
     }
 
     /// Takes what is ready already: a paste, a turned wheel and key repeat become one frame.
-    fn drain(&mut self, messages: &mut Vec<Msg>) {
+    async fn drain(&mut self, messages: &mut Vec<Msg>) {
         for _ in 0..DRAIN {
-            let Some(Some(Ok(event))) = self.events.as_mut().and_then(|e| e.next().now_or_never()) else { break };
+            let Some(Ok(event)) = ready_event(&mut self.events).await else { break };
             self.input(event, messages);
         }
         while let Ok(message) = self.replies.try_recv() {
@@ -319,6 +321,17 @@ async fn next_event(events: &mut Option<EventStream>) -> Option<io::Result<Event
         Some(events) => events.next().await,
         None => std::future::pending().await,
     }
+}
+
+/// An event that has come already, without waiting for one. The stream keeps the waker of its last empty poll until the
+/// next event, so that waker must be the loop's own: with any other (`now_or_never`) the next key would wake nobody.
+async fn ready_event(events: &mut Option<EventStream>) -> Option<io::Result<Event>> {
+    let events = events.as_mut()?;
+    poll_fn(|cx| match events.poll_next_unpin(cx) {
+        Poll::Ready(event) => Poll::Ready(event),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }
 
 /// The background by the setting, else by asking the terminal, else by `COLORFGBG`, else dark; and whether the

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::action::{ACTIONS, Action, Context, Danger};
+use super::action::{ACTIONS, Action, Context, Danger, Spec};
 
 /// A key with its modifiers, as people write it: `X`, `ctrl-r`, `shift-tab`, `space`, `f1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -208,15 +208,33 @@ pub fn keys_markdown() -> String {
         let _ = write!(out, "\n## {}\n\n| Key | Action | What it does |\n|---|---|---|\n", context.title());
         for spec in ACTIONS.iter().filter(|s| s.context == context) {
             let keys: Vec<String> = spec.keys.iter().map(|k| format!("`{k}`")).collect();
-            let guard = match spec.danger {
-                Danger::None => "",
-                Danger::Confirm => " (asks first)",
-                Danger::TypeName => " (the run's number must be typed)",
-            };
-            let _ = writeln!(out, "| {} | {} | {}{guard} |", keys.join(" "), spec.name, spec.help);
+            let _ = writeln!(out, "| {} | {} | {}{} |", keys.join(" "), spec.name, spec.help, guard(spec.danger));
         }
     }
     out
+}
+
+/// The default keys as plain text, for a terminal.
+pub fn keys_text() -> String {
+    let mut out = String::new();
+    let keys = |spec: &Spec| spec.keys.join(" ");
+    let width = ACTIONS.iter().map(|s| keys(s).len()).max().unwrap_or_default();
+    let names = ACTIONS.iter().map(|s| s.name.len()).max().unwrap_or_default();
+    for context in Context::ALL {
+        let _ = writeln!(out, "{}{}", if out.is_empty() { "" } else { "\n" }, context.title());
+        for spec in ACTIONS.iter().filter(|s| s.context == context) {
+            let _ = writeln!(out, "  {:<width$}  {:<names$}  {}{}", keys(spec), spec.name, spec.help, guard(spec.danger));
+        }
+    }
+    out
+}
+
+fn guard(danger: Danger) -> &'static str {
+    match danger {
+        Danger::None => "",
+        Danger::Confirm => " (asks first)",
+        Danger::TypeName => " (the run's number must be typed)",
+    }
 }
 
 #[cfg(test)]

@@ -24,8 +24,9 @@ use std::sync::Arc;
 
 pub use action::{ACTIONS, Action, Context, Danger, Spec};
 pub use app::{App, AppError, Effect, Export, Msg, Slot};
+pub use fmt::thousands;
 pub use hit::{Drawn, Hit};
-pub use keymap::{Chord, Keymap, KeymapError, keys_markdown};
+pub use keymap::{Chord, Keymap, KeymapError, keys_markdown, keys_text};
 pub use theme::{Background, ColorChoice, ColorLevel, Role, Theme, ThemeError};
 pub use view::{Look, SMALLEST, view};
 pub use zone::ZoneError;

@@ -68,7 +68,7 @@ impl Active {
         let elapsed = now.saturating_sub(self.started);
         let p: &mut RunProgress = &mut self.view.progress;
         let over = elapsed.min(RATE_WINDOW).as_secs_f64().max(1.0);
-        p.bars_per_second = self.samples.iter().map(|(_, n)| *n as f64).sum::<f64>() / over;
+        p.bars_per_second = self.samples.iter().map(|(_, n)| n).sum::<u64>() as f64 / over;
         let warm = elapsed >= WARM_UP && p.requests_done >= WARM_UP_ANSWERS && p.series_done > 0;
         p.eta_s = warm.then(|| {
             // Series differ in size, requests hardly: whichever is further behind decides.

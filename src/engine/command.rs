@@ -1,5 +1,7 @@
 //! What an operator can ask the engine to do.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
@@ -53,6 +55,19 @@ pub enum Command {
     Refresh,
 }
 
+/// The command as the log tells it: `cancel run 3 now`.
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ingest { spec } => write!(f, "ingest {spec}"),
+            Self::Cancel { run_id, now } => write!(f, "cancel run {run_id}{}", if *now { " now" } else { "" }),
+            Self::Probe { source } => write!(f, "probe {source}"),
+            Self::ResolveIssue { id, resolution, note } => write!(f, "settle finding {id} as {resolution}: {note}"),
+            Self::Refresh => f.write_str("read the state again"),
+        }
+    }
+}
+
 /// The engine accepted a command. The result arrives in the snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ack {
@@ -82,4 +97,24 @@ pub enum Request {
     Command(Envelope, oneshot::Sender<Result<Ack, CommandError>>),
     /// Ask something.
     Query(Query, oneshot::Sender<Result<Reply, QueryError>>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_read_as_words() {
+        let settle = Command::ResolveIssue { id: 7, resolution: Resolution::Accepted, note: "seen on the tape".into() };
+        for (command, words) in [
+            (Command::Ingest { spec: IngestSpec::default() }, "ingest all symbols, all timeframes"),
+            (Command::Cancel { run_id: 3, now: false }, "cancel run 3"),
+            (Command::Cancel { run_id: 3, now: true }, "cancel run 3 now"),
+            (Command::Probe { source: SourceId::Ib }, "probe ib"),
+            (settle, "settle finding 7 as accepted: seen on the tape"),
+            (Command::Refresh, "read the state again"),
+        ] {
+            assert_eq!(command.to_string(), words);
+        }
+    }
 }

@@ -36,7 +36,7 @@ impl Owner {
 
     async fn execute(&mut self, envelope: Envelope) -> Result<Ack, CommandError> {
         let Envelope { id, actor, command } = envelope;
-        tracing::info!(target: "engine", actor, command = ?command, "Command");
+        tracing::info!(target: "engine", actor, command = command.to_string(), "Command");
         let (run_id, message) = match command {
             Command::Ingest { spec } => {
                 let run = self.start(spec).await?;
@@ -114,8 +114,12 @@ impl Owner {
     async fn resolve(&mut self, id: i64, resolution: Resolution, note: String) -> Result<String, CommandError> {
         let stored = self.pipeline.writer.resolve(id, resolution, note).await.map_err(|e| refused(&e))?;
         let series = stored.issue.series;
-        if stored.issue.severity.hides() {
-            self.pipeline.rederive(series.symbol).await.map_err(|e| refused(&e))?;
+        let hides = stored.issue.severity.hides();
+        if hides && self.active.is_some() {
+            // The run may be deriving the same bars just now, and who has read earlier must not write later.
+            self.rederive_due.insert(series.symbol);
+        } else if let (Some(instrument), true) = (self.universe.get(series.symbol).cloned(), hides) {
+            self.pipeline.rederive(instrument).await.map_err(|e| refused(&e))?;
             self.load_states().await.map_err(|e| refused(&e))?;
         }
         self.count_issues().await;
@@ -127,6 +131,10 @@ impl Owner {
         self.clear_overlay();
         let Some(Active { mut view, .. }) = self.active.take() else { return };
         let (state, summary, error) = match end {
+            // "Partial" promises that something was brought up to date.
+            RunEnd::Finished(s) if s.series_failed > 0 && s.series_ok + s.series_fresh == 0 => {
+                (RunState::Failed, s, Some("every series failed".to_owned()))
+            }
             RunEnd::Finished(s) if s.series_failed > 0 || !s.failures.is_empty() => (RunState::Partial, s, None),
             RunEnd::Finished(s) => (RunState::Succeeded, s, None),
             RunEnd::Cancelled(s) => (RunState::Cancelled, s, None),
@@ -136,7 +144,7 @@ impl Owner {
             }
         };
         tracing::info!(
-            target: "engine", run = view.id, ?state, bars = summary.bars, inserted = summary.inserted, revised = summary.revised,
+            target: "engine", run = view.id, %state, bars = summary.bars, inserted = summary.inserted, revised = summary.revised,
             derived = summary.derived, failed = summary.series_failed, seconds = summary.seconds, "Run ended"
         );
         let text = serde_json::to_string(&summary).ok();
@@ -147,6 +155,7 @@ impl Owner {
         if let Err(e) = self.pipeline.writer.checkpoint().await {
             tracing::warn!(target: "engine", error = %e, "Could not checkpoint");
         }
+        self.rederive_settled().await;
         view.state = state;
         view.ended_at = Some(self.clock.now());
         view.summary = Some(summary);
@@ -155,6 +164,16 @@ impl Owner {
             tracing::error!(target: "engine", error = %e, "Could not read the series states");
         }
         self.count_issues().await;
+    }
+
+    /// Derives anew what findings that were settled during the run have shown or hidden.
+    async fn rederive_settled(&mut self) {
+        for symbol in std::mem::take(&mut self.rederive_due) {
+            let Some(instrument) = self.universe.get(symbol).cloned() else { continue };
+            if let Err(e) = self.pipeline.rederive(instrument).await {
+                tracing::error!(target: "engine", %symbol, error = %e, "Could not derive the symbol anew after a finding was settled");
+            }
+        }
     }
 
     /// The primary source is back: fetch again what the fallback filled.

@@ -11,16 +11,18 @@ use crate::store::master::SeriesState;
 #[derive(Debug, Default)]
 pub struct Expectation {
     last: HashMap<(Calendar, Timeframe), i64>,
+    made: i64,
     until: i64,
 }
 
 impl Expectation {
-    /// Refreshes the expectation if `now` has moved past what it was made for.
+    /// Refreshes the expectation if `now` has moved past what it was made for, or back before it.
     pub fn update(&mut self, now: i64, settle_s: i64) {
-        if now < self.until && !self.last.is_empty() {
+        if (self.made..self.until).contains(&now) && !self.last.is_empty() {
             return;
         }
         self.last.clear();
+        self.made = now;
         self.until = i64::MAX;
         for calendar in [Calendar::Xnys, Calendar::Continuous] {
             let Some(settled) = calendar.last_closed(now - settle_s) else { continue };
@@ -59,7 +61,12 @@ impl Expectation {
         if last >= expected {
             return None;
         }
-        let next = calendar.expected(timeframe, last + 1, expected + timeframe.seconds() + DAY).into_iter().next();
+        // Only the first is wanted, and a series may be years behind: hundreds of thousands of minutes.
+        let next = if timeframe.is_intraday() {
+            calendar.sessions(last + 1, expected + DAY).flat_map(|s| s.bar_opens(timeframe)).find(|&t| t > last)
+        } else {
+            calendar.expected(timeframe, last + 1, last + 70 * DAY).into_iter().next()
+        };
         calendar.bar_close(timeframe, next.unwrap_or(expected))
     }
 }

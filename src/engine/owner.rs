@@ -1,6 +1,6 @@
 //! The one owner of the engine's state: takes commands and events in, publishes snapshots. Nobody else mutates it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::{Ack, Alert, CellState, HostStats, LogRing, Market, Request, RunView,
 use crate::config::Settings;
 use crate::ingest::Event;
 use crate::ingest::pipeline::{Pipeline, RunEnd};
-use crate::market::{Clock, Series, Timeframe, Universe};
+use crate::market::{Clock, Series, Symbol, Timeframe, Universe};
 use crate::store::master::{SeriesState, StoreError};
 
 /// Fastest publication while things happen.
@@ -48,6 +48,8 @@ pub(super) struct Owner {
     pub(super) stats: HostStats,
     pub(super) issues: (u64, u64),
     pub(super) seq: u64,
+    /// Symbols with findings settled during the active run, to be derived anew when it ends.
+    pub(super) rederive_due: BTreeSet<Symbol>,
     pub(super) stale_market: bool,
     pub(super) seconds: u64,
 }

@@ -125,6 +125,7 @@ impl Engine {
             stats: HostStats::default(),
             issues: (0, 0),
             seq: 0,
+            rederive_due: std::collections::BTreeSet::new(),
             stale_market: true,
             seconds: 0,
         };

@@ -61,10 +61,11 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// The horizon moved back to the start of its bucket, so that the first bar is whole.
+    /// The horizon moved back to the start of its bucket, or of its session, so that the first bar, and the first one
+    /// derived from it, is whole.
     fn first_stamp(&self) -> i64 {
         if self.timeframe.is_intraday() {
-            self.horizon
+            self.calendar.session_at(self.horizon).map_or(self.horizon, |s| s.open)
         } else {
             let date = crate::market::ts_to_date(self.horizon);
             crate::market::date_to_ts(crate::market::calendar::bucket_date(self.timeframe, date))
@@ -82,10 +83,13 @@ impl Rules {
     }
 
     fn is_explained(&self, stamp: i64, empty: &[EmptySpan]) -> bool {
-        empty.iter().any(|e| {
-            let patience = i64::from(self.reask_days) * DAY * i64::from(e.times.max(1));
-            e.start <= stamp && stamp < e.end && self.now - e.asked_at < patience
-        })
+        empty.iter().any(|e| self.explains(e, stamp))
+    }
+
+    /// Whether the bar of `stamp` was asked for as part of `e`, recently enough not to be asked for again.
+    fn explains(&self, e: &EmptySpan, stamp: i64) -> bool {
+        let patience = i64::from(self.reask_days) * DAY * i64::from(e.times.max(1));
+        e.start <= stamp && stamp < e.end && self.now - e.asked_at < patience
     }
 }
 
@@ -146,17 +150,23 @@ fn overlap_start(start: i64, known: &Known) -> i64 {
     known.stamps.get(before.saturating_sub(2)).copied().filter(|&t| t < start).unwrap_or(start)
 }
 
+/// Adds the spans that the fallback filled, less the bars at their ends that the primary recently said it lacks: those
+/// are asked of it as rarely as any hole, or every run would ask in vain.
 fn add_recoveries(rules: &Rules, known: &Known, spans: &mut Vec<Want>) {
     let first = rules.first_stamp();
-    let refused = |start: i64, end: i64| {
-        known.empty.iter().any(|e| e.source == SourceId::Ib && e.start <= start && e.end >= end && rules.is_explained(start, &known.empty))
+    let lacked = |t: i64| known.empty.iter().any(|e| e.source == SourceId::Ib && rules.explains(e, t));
+    let within = |from: i64, to: i64| {
+        let at = |t: i64| known.stamps.partition_point(|&s| s < t);
+        &known.stamps[at(from)..at(to).max(at(from))]
     };
     for &(from, to) in &known.fallback {
-        let (start, end) = (from.max(first), to);
-        let covered = spans.iter().any(|w| w.window.start < end && start < w.window.end);
-        if start < end && !covered && !refused(start, end) {
-            let bars = known.stamps.iter().filter(|&&t| t >= start && t < end).count() as u32;
-            spans.push(Want { window: Window { start, end }, reason: Reason::Recover, bars });
+        let stamps = within(from.max(first), to);
+        let had = |&t: &i64| !lacked(t);
+        let (Some(start), Some(last)) = (stamps.iter().position(had), stamps.iter().rposition(had)) else { continue };
+        let end = if last + 1 == stamps.len() { to } else { rules.close_of(stamps[last]) };
+        let window = Window { start: stamps[start], end };
+        if !spans.iter().any(|w| w.window.start < window.end && window.start < w.window.end) {
+            spans.push(Want { window, reason: Reason::Recover, bars: (last + 1 - start) as u32 });
         }
     }
     spans.sort_by_key(|w| w.window.start);

@@ -8,10 +8,12 @@ use super::derive;
 use super::missing::{Known, Rules, Want, wanted};
 use super::{IngestSpec, PlanSummary};
 use crate::config::{IngestSettings, SourcePolicy};
-use crate::market::calendar::bucket_date;
-use crate::market::{Calendar, DAY, Instrument, Series, SourceId, Timeframe, Universe, date_to_ts, ts_to_date};
+use crate::market::{AssetClass, DAY, Instrument, Series, SourceId, Symbol, Timeframe, Universe};
 use crate::sources::{Facet, Source, Window};
-use crate::store::master::{Reader, RunState, SeriesState, StoreError};
+use crate::store::master::{Reader, RunRecord, RunState, SeriesState, StoreError};
+
+/// Runs looked through for one that left work behind; older ones have long been made up for.
+const RUNS_LOOKED_AT: usize = 64;
 
 /// The work of one run.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -72,16 +74,10 @@ impl PlanInput<'_> {
         self.spec.source.unwrap_or(self.settings.source)
     }
 
-    /// First instant of history wanted, moved back so that the first derived bars are whole too: to the open of its
-    /// session, or to the Monday on or before the first of its month.
-    fn horizon(&self, calendar: Calendar, timeframe: Timeframe) -> i64 {
+    fn horizon(&self, timeframe: Timeframe) -> i64 {
         let configured = self.settings.history.get(&timeframe).copied();
-        let start = self.now - self.spec.lookback.or(configured).map_or(30 * DAY, crate::config::Lookback::seconds);
-        if timeframe.is_intraday() {
-            return calendar.session_at(start).map_or(start, |s| s.open);
-        }
-        let month = bucket_date(Timeframe::Mo1, ts_to_date(start));
-        date_to_ts(bucket_date(Timeframe::W1, month))
+        let lookback = self.spec.lookback.or(configured).map_or(30 * DAY, crate::config::Lookback::seconds);
+        self.now - lookback
     }
 
     fn instruments(&self) -> Vec<&Instrument> {
@@ -110,7 +106,7 @@ impl PlanInput<'_> {
 pub fn plan(input: &PlanInput<'_>, reader: &Reader) -> Result<Plan, StoreError> {
     let (native, derive) = input.timeframes();
     let states = reader.series_states()?;
-    let unclean = reader.runs(2)?.iter().find(|r| r.state != RunState::Running).is_some_and(|r| !ended_cleanly(r.state));
+    let runs = reader.runs(RUNS_LOOKED_AT)?;
     let mut out = Plan::default();
     for symbol in &input.spec.symbols {
         if input.universe.get(*symbol).is_none() {
@@ -118,11 +114,12 @@ pub fn plan(input: &PlanInput<'_>, reader: &Reader) -> Result<Plan, StoreError> 
         }
     }
     for instrument in input.instruments() {
-        let mut fetch = Vec::new();
+        let (mut fetch, mut rests) = (Vec::new(), false);
         for &timeframe in &native {
             let series = Series { symbol: instrument.symbol, timeframe };
             if let Some(note) = parked(series, &states, reader, input.now)? {
                 out.notes.push(note);
+                rests = true;
                 continue;
             }
             let wants = wants_of(input, instrument, timeframe, reader)?;
@@ -132,8 +129,9 @@ pub fn plan(input: &PlanInput<'_>, reader: &Reader) -> Result<Plan, StoreError> 
                 fetch.push((timeframe, wants));
             }
         }
-        let facets = due_facets(input, instrument, reader)?;
-        let rederive = unclean || derived_lag(instrument, &derive, &states);
+        // A symbol that nobody knows has no splits either.
+        let facets = if rests { Vec::new() } else { due_facets(input, instrument, reader)? };
+        let rederive = left_unclean(&runs, instrument.symbol) || derived_lag(instrument, &derive, &states);
         let symbol = SymbolPlan { instrument: instrument.clone(), fetch, derive: derive.clone(), rederive, facets };
         let touched = symbol.series().count() as u32;
         out.fresh += (derive.len() as u32).saturating_sub(touched.saturating_sub(symbol.fetch.len() as u32));
@@ -144,20 +142,45 @@ pub fn plan(input: &PlanInput<'_>, reader: &Reader) -> Result<Plan, StoreError> 
     Ok(out)
 }
 
-const fn ended_cleanly(state: RunState) -> bool {
-    matches!(state, RunState::Succeeded | RunState::Partial)
+/// Whether native bars of a symbol may have changed without their derived ones: among the runs since the last one that
+/// covered all of the symbol and ended by itself is one that did not. A clean run of other symbols, or of some
+/// timeframes, or an import, settles nothing.
+fn left_unclean(runs: &[RunRecord], symbol: Symbol) -> bool {
+    for run in runs.iter().filter(|r| r.state != RunState::Running) {
+        let json: serde_json::Value = serde_json::from_str(&run.spec).unwrap_or_default();
+        let clean = matches!(run.state, RunState::Succeeded | RunState::Partial);
+        // An import names its one symbol, and derives nothing but its own timeframe's dependants.
+        let imported = json.get("import").is_some();
+        let spec: IngestSpec = serde_json::from_value(json.clone()).unwrap_or_default();
+        let touched = match json.get("symbol").filter(|_| imported) {
+            Some(one) => one == symbol.as_str(),
+            None => spec.symbols.is_empty() || spec.symbols.contains(&symbol),
+        };
+        if touched && !clean {
+            return true;
+        }
+        if touched && !imported && spec.timeframes.is_empty() {
+            return false;
+        }
+    }
+    false
 }
 
 fn wants_of(input: &PlanInput<'_>, instrument: &Instrument, timeframe: Timeframe, reader: &Reader) -> Result<Vec<Want>, StoreError> {
     let series = Series { symbol: instrument.symbol, timeframe };
-    let calendar = instrument.calendar();
-    let horizon = input.horizon(calendar, timeframe);
+    let state = reader.series_state(series)?;
+    let last_final = state.as_ref().and_then(|s| s.last_final_ts);
+    // After an absence longer than the history, the top-up begins where the series ends, or a hole would stay for good.
+    // What a user imported may be of any age and obliges to nothing.
+    let resumed = last_final.filter(|_| input.spec.lookback.is_none() && state.is_some_and(|s| s.source != Some(SourceId::File)));
+    let horizon = input.horizon(timeframe).min(resumed.unwrap_or(i64::MAX));
     let recover = input.primary_up && input.policy() == SourcePolicy::Auto;
-    let rules = Rules { calendar, timeframe, horizon, now: input.now, reask_days: input.settings.reask_empty_days, recover };
+    let rules =
+        Rules { calendar: instrument.calendar(), timeframe, horizon, now: input.now, reask_days: input.settings.reask_empty_days, recover };
     // Weekly stamps begin up to six days before the horizon, monthly ones thirty.
     let known = Known {
         stamps: reader.stamps(series, (horizon - 31 * DAY, input.now + DAY))?,
-        last_final: reader.series_state(series)?.and_then(|s| s.last_final_ts),
+        last_final,
         empty: reader.empty_spans(series)?,
         fallback: if recover { reader.fallback_spans(series)? } else { Vec::new() },
     };
@@ -178,12 +201,16 @@ fn parked(series: Series, states: &[SeriesState], reader: &Reader, now: i64) -> 
 }
 
 fn due_facets(input: &PlanInput<'_>, instrument: &Instrument, reader: &Reader) -> Result<Vec<Facet>, StoreError> {
-    if !input.spec.timeframes.is_empty() && !input.spec.refresh_facets {
-        return Ok(Vec::new());
-    }
+    // A run of a few timeframes leaves the descriptions alone, but prices without their splits and dividends cannot be
+    // adjusted.
+    let wanted: &[Facet] = if input.spec.timeframes.is_empty() || input.spec.refresh_facets {
+        &[Facet::Actions, Facet::Fundamentals, Facet::Metadata]
+    } else {
+        &[Facet::Actions]
+    };
     let limit = i64::from(input.settings.fundamentals_every_hours) * 3600;
     let mut due = Vec::new();
-    for facet in [Facet::Actions, Facet::Fundamentals, Facet::Metadata] {
+    for &facet in wanted {
         // Names and addresses change rarely; a week is fresh enough.
         let patience = if facet == Facet::Metadata { 7 * DAY } else { limit };
         let read = reader.facet_age(instrument.symbol, facet)?;
@@ -202,10 +229,11 @@ fn derived_lag(instrument: &Instrument, derive: &[(Timeframe, Timeframe)], state
 }
 
 /// The plan's figures, with requests counted on the sources that would be asked now. `choose` gives the preferred
-/// source of a series, or `None` when none serves it; `pace` the answer time and the rate a source manages.
+/// source of a series, `answers` that of a facet, or `None` when none serves it; `pace` the answer time and the rate a source manages.
 pub fn summarize(
     plan: &Plan,
     choose: impl Fn(&Instrument, Timeframe) -> Option<std::sync::Arc<dyn Source>>,
+    answers: impl Fn(Facet, AssetClass) -> Option<SourceId>,
     now: i64,
     pace: impl Fn(SourceId) -> Pace,
 ) -> PlanSummary {
@@ -229,9 +257,8 @@ pub fn summarize(
                 }
             }
         }
-        let facets = symbol.facets.len() as u32;
-        if facets > 0 {
-            *requests.entry(SourceId::Yahoo).or_default() += facets;
+        for source in symbol.facets.iter().filter_map(|&facet| answers(facet, symbol.instrument.asset)) {
+            *requests.entry(source).or_default() += 1;
         }
     }
     out.seconds = requests.iter().map(|(&s, &n)| pace(s).seconds(n)).fold(0.0, f64::max).ceil() as u32;
@@ -254,5 +281,36 @@ impl Pace {
     fn seconds(self, requests: u32) -> f64 {
         let n = f64::from(requests);
         (n / self.per_second.max(0.01)).max(n * self.answer / self.in_flight.max(1.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(state: RunState, spec: &str) -> RunRecord {
+        RunRecord { id: 1, started_at: 0, ended_at: None, state, spec: spec.to_owned(), summary: None, error: None }
+    }
+
+    #[test]
+    fn what_a_cut_off_run_left_is_not_forgotten_for_a_later_run_of_other_series() {
+        use RunState::{Cancelled, Failed, Lost, Partial, Running, Succeeded};
+        let aapl = Symbol::new("AAPL").unwrap();
+        let (all, msft, aapl_days) = ("{}", r#"{"symbols":["MSFT"]}"#, r#"{"symbols":["AAPL"],"timeframes":["1d"]}"#);
+        let import = |symbol: &str| format!(r#"{{"import":"candles","symbol":"{symbol}"}}"#);
+        let (own, other) = (import("AAPL"), import("KO"));
+        for (newest_first, unclean) in [
+            (vec![], false),
+            (vec![run(Running, all), run(Cancelled, all)], true),
+            (vec![run(Succeeded, msft), run(Lost, all)], true),
+            (vec![run(Succeeded, aapl_days), run(Failed, all)], true),
+            (vec![run(Succeeded, &own), run(Cancelled, all)], true),
+            (vec![run(Failed, &own), run(Succeeded, all)], true),
+            (vec![run(Failed, &other), run(Succeeded, all)], false),
+            (vec![run(Cancelled, msft), run(Partial, all)], false),
+            (vec![run(Succeeded, r#"{"symbols":["AAPL"]}"#), run(Cancelled, all)], false),
+        ] {
+            assert_eq!(left_unclean(&newest_first, aapl), unclean, "{newest_first:?}");
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! What is asked of an ingest run, what it plans and what came of it.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Lookback, SourcePolicy};
@@ -20,6 +22,50 @@ pub struct IngestSpec {
     pub source: Option<SourcePolicy>,
     /// Also read splits, dividends, fundamentals and metadata, even if they are recent.
     pub refresh_facets: bool,
+}
+
+impl IngestSpec {
+    /// The words of what a run's record says it was asked for, an ingest or an import, as JSON; other text is returned
+    /// as it stands.
+    pub fn words(json: &str) -> String {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Asked {
+            Import { import: String, symbol: Symbol, file: String },
+            Ingest(IngestSpec),
+        }
+        match serde_json::from_str(json) {
+            Ok(Asked::Import { import, symbol, file }) => format!("import {import} of {symbol} from {file}"),
+            Ok(Asked::Ingest(spec)) => spec.to_string(),
+            Err(_) => json.to_owned(),
+        }
+    }
+}
+
+/// `all symbols, 3 timeframes, back 30d, source ib`: what a run was asked for, for people.
+impl fmt::Display for IngestSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.symbols.as_slice() {
+            [] => f.write_str("all symbols")?,
+            [one] => write!(f, "{one}")?,
+            many => write!(f, "{} symbols", many.len())?,
+        }
+        match self.timeframes.as_slice() {
+            [] => f.write_str(", all timeframes")?,
+            [one] => write!(f, ", {one}")?,
+            many => write!(f, ", {} timeframes", many.len())?,
+        }
+        if let Some(lookback) = self.lookback {
+            write!(f, ", back {lookback}")?;
+        }
+        if let Some(source) = self.source {
+            write!(f, ", source {source}")?;
+        }
+        if self.refresh_facets {
+            f.write_str(", refresh")?;
+        }
+        Ok(())
+    }
 }
 
 /// What an ingest would do, or is about to.
@@ -74,6 +120,13 @@ pub struct RunSummary {
     pub failures: Vec<String>,
 }
 
+impl RunSummary {
+    /// The summary that a run's record keeps as JSON; `None` while it has none.
+    pub fn stored(json: Option<&str>) -> Option<Self> {
+        serde_json::from_str(json?).ok()
+    }
+}
+
 /// What a run tells its owner while it works.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
@@ -106,4 +159,29 @@ pub enum Event {
     },
     /// What the run does now, in a few words.
     Phase(&'static str),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spec_reads_as_words() {
+        let spec = IngestSpec::default();
+        assert_eq!(spec.to_string(), "all symbols, all timeframes");
+        let spec = IngestSpec {
+            symbols: vec![Symbol::new("AAPL").unwrap()],
+            timeframes: vec![Timeframe::M1, Timeframe::D1],
+            lookback: Some(Lookback::days(30)),
+            source: Some(SourcePolicy::Ib),
+            refresh_facets: true,
+        };
+        let words = "AAPL, 2 timeframes, back 1mo, source ib, refresh";
+        assert_eq!(spec.to_string(), words);
+        assert_eq!(IngestSpec::words(&serde_json::to_string(&spec).unwrap()), words);
+        let import = r#"{"import":"splits","file":"wiki.csv","symbol":"AAPL","raw":false}"#;
+        assert_eq!(IngestSpec::words(import), "import splits of AAPL from wiki.csv");
+        assert_eq!(IngestSpec::words("{}"), "all symbols, all timeframes");
+        assert_eq!(IngestSpec::words("nonsense"), "nonsense");
+    }
 }

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::MarketFeed;
 use super::ib::{Gateway, GatewayOptions};
 use super::yahoo::{Server, ServerError, ServerOptions};
+use super::{MarketFeed, Replay};
 use crate::config::Settings;
 use crate::market::{Clock, Universe};
 
@@ -37,9 +37,10 @@ pub struct Demo {
 }
 
 impl Demo {
-    /// Starts both on free loopback ports; the certificate goes into `data_dir`.
-    pub async fn start(universe: &Universe, data_dir: &Path, clock: Arc<dyn Clock>) -> Result<Self, DemoError> {
-        Self::start_with(MarketFeed::new(universe.clone(), SEED), data_dir, clock).await
+    /// Starts both on free loopback ports, with recordings in place of generated prices where there are any; the
+    /// certificate goes into `data_dir`.
+    pub async fn start(universe: &Universe, replay: Replay, data_dir: &Path, clock: Arc<dyn Clock>) -> Result<Self, DemoError> {
+        Self::start_with(MarketFeed::new(universe.clone(), SEED).with_replay(replay), data_dir, clock).await
     }
 
     /// Starts both on a feed of the caller's: a replay, or a market that lacks symbols.

@@ -225,11 +225,6 @@ impl Faults {
         self.lock().clear();
     }
 
-    /// Clears those of one name.
-    pub fn clear_named(&self, name: FaultName) {
-        self.lock().retain(|f| f.name != name);
-    }
-
     /// Whether `name` strikes here and now; a counted fault loses one.
     pub fn strike(&self, name: FaultName, symbol: Option<Symbol>) -> bool {
         let mut list = self.lock();

@@ -19,7 +19,8 @@ use tokio::sync::watch;
 pub use outcome::{Fault, Outcome};
 pub use status::{BreakerState, FarmState, LinkState, SourceStatus};
 
-use crate::market::{Actions, AssetClass, Bars, Instrument, SourceId, Symbol, Timeframe};
+use crate::market::calendar::bucket_date;
+use crate::market::{Actions, AssetClass, Bars, Calendar, Instrument, Session, SourceId, Symbol, Timeframe, date_to_ts};
 
 /// A half-open span of time, UTC seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -28,6 +29,18 @@ pub struct Window {
     pub start: i64,
     /// First instant not wanted.
     pub end: i64,
+}
+
+impl Window {
+    /// Two windows in place of one that proved too long, cut at a session boundary near the middle (or at the start of
+    /// a week or month of those bars); `None` where the window holds a single session or bar.
+    pub(crate) fn halves(self, calendar: Calendar, timeframe: Timeframe) -> Option<[Self; 2]> {
+        let sessions: Vec<Session> = calendar.sessions(self.start, self.end).collect();
+        let middle = sessions.get(sessions.len() / 2)?;
+        let cut = if timeframe.is_intraday() { middle.open } else { date_to_ts(bucket_date(timeframe, middle.date)) };
+        let inside = sessions.len() > 1 && self.start < cut && cut < self.end;
+        inside.then_some([Self { end: cut, ..self }, Self { start: cut, ..self }])
+    }
 }
 
 /// One request for bars: a window that fits one wire request of the source it is meant for.
@@ -182,4 +195,58 @@ pub struct ContractId {
     pub symbol: Symbol,
     /// IB's `conId`.
     pub con_id: i32,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::market::DAY;
+
+    /// Monday 2024-02-26, midnight UTC.
+    const MONDAY: i64 = 1_708_905_600;
+
+    #[test]
+    fn a_week_of_minutes_is_halved_down_to_single_sessions() {
+        let mut todo = vec![Window { start: MONDAY, end: MONDAY + 7 * DAY }];
+        let mut whole = Vec::new();
+        while let Some(w) = todo.pop() {
+            match w.halves(Calendar::Xnys, Timeframe::M1) {
+                Some(two) => todo.extend(two),
+                None => whole.push(w),
+            }
+        }
+        whole.sort_by_key(|w| w.start);
+        assert_eq!(whole.len(), 5);
+        assert!(whole.windows(2).all(|w| w[0].end == w[1].start));
+        assert!(whole.iter().all(|w| Calendar::Xnys.sessions(w.start, w.end).count() == 1));
+    }
+
+    #[test]
+    fn weeks_and_months_are_cut_at_their_own_starts() {
+        let year = Window { start: MONDAY, end: MONDAY + 365 * DAY };
+        let cut = |t| year.halves(Calendar::Xnys, t).map(|h| crate::market::ts_to_date(h[1].start).to_string());
+        assert_eq!(cut(Timeframe::W1).as_deref(), Some("2024-08-19"));
+        assert_eq!(cut(Timeframe::Mo1).as_deref(), Some("2024-08-01"));
+        let week = Window { start: MONDAY, end: MONDAY + 7 * DAY };
+        assert_eq!(week.halves(Calendar::Xnys, Timeframe::W1), None, "one bar");
+    }
+
+    proptest! {
+        #[test]
+        fn halves_tile_the_window_and_share_its_sessions(
+            start in MONDAY..MONDAY + 300 * DAY, days in 0i64..400, crypto: bool, t in proptest::sample::select(Timeframe::ALL.to_vec())
+        ) {
+            let calendar = if crypto { Calendar::Continuous } else { Calendar::Xnys };
+            let w = Window { start, end: start + days * DAY + 1 };
+            if let Some([a, b]) = w.halves(calendar, t) {
+                prop_assert!(a.start == w.start && a.end == b.start && b.end == w.end && a.start < a.end && b.start < b.end);
+                if t.is_intraday() {
+                    let n = |w: Window| calendar.sessions(w.start, w.end).count();
+                    prop_assert_eq!(n(a) + n(b), n(w));
+                }
+            }
+        }
+    }
 }

@@ -11,17 +11,19 @@ pub struct Fault {
     pub code: Option<i32>,
     /// How long the source asked us to wait.
     pub retry_after: Option<Duration>,
+    /// Whether the request may have asked for too much: no answer came in time, and a shorter window may get one.
+    pub overlong: bool,
 }
 
 impl Fault {
     /// A fault without a code.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), code: None, retry_after: None }
+        Self { message: message.into(), ..Self::default() }
     }
 
     /// A fault with the source's code.
     pub fn coded(code: i32, message: impl Into<String>) -> Self {
-        Self { message: message.into(), code: Some(code), retry_after: None }
+        Self { message: message.into(), code: Some(code), ..Self::default() }
     }
 }
 

@@ -71,3 +71,61 @@ async fn what_ib_says_it_does_not_have_comes_from_nobody_twice() {
     let again = desk.ingest(spec).await.summary.unwrap();
     assert_eq!((again.inserted, again.revised), (0, 0), "{again:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ib_that_comes_back_mid_run_is_made_use_of_by_that_run() {
+    let symbols = ["AAPL", "KO", "MSFT", "JNJ", "XOM", "CAT", "NEE", "PLD", "PG", "JPM", "VZ", "LIN"];
+    let mut desk = Desk::start(&symbols, quick_settings()).await;
+    desk.ib_fault("close-after-accept");
+    let run = desk.begin(IngestSpec::default()).await;
+    let breaker = |s: &nightdesk::engine::Snapshot| s.sources.iter().find(|s| s.source == SourceId::Ib).map(|s| s.breaker);
+    desk.wait_for(|s| breaker(s).filter(|b| matches!(b, BreakerState::Open { .. }))).await;
+    desk.wait_for(|s| s.active.as_ref().filter(|r| r.progress.bars > 0).map(|_| ())).await;
+    desk.demo.gateway().clear_faults();
+    desk.send(Command::Probe { source: SourceId::Ib }).await.unwrap();
+    desk.wait_for(|s| breaker(s).filter(|b| *b == BreakerState::Closed)).await;
+    assert!(desk.engine.state.borrow().active.is_some(), "the run is still at work when IB is back");
+    let ended = desk.ended(run).await;
+    assert_eq!(ended.state, RunState::Succeeded, "{:?}", ended.summary);
+    for timeframe in [Timeframe::M1, Timeframe::M30, Timeframe::D1] {
+        for symbol in symbols {
+            let all = desk.reader().provenance(series(symbol, timeframe)).unwrap();
+            assert_eq!(all.first().map(|p| p.0), Some(SourceId::Ib), "{symbol} {timeframe} {all:?}");
+            assert_eq!(all.len(), 1, "{symbol} {timeframe} {all:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn history_that_only_a_resting_ib_can_serve_is_asked_for_when_it_is_back() {
+    let mut settings = quick_settings();
+    settings.ingest.history.insert(Timeframe::M30, nightdesk::config::Lookback::days(90));
+    let mut desk = Desk::start(&["AAPL"], settings).await;
+    desk.ib_fault("close-after-accept");
+    let spec = IngestSpec { timeframes: vec![Timeframe::D1], ..IngestSpec::default() };
+    desk.ingest(spec).await;
+    let half_hours = IngestSpec { timeframes: vec![Timeframe::M30], ..IngestSpec::default() };
+    desk.ingest(half_hours.clone()).await;
+    let first = |d: &Desk| d.reader().series_state(series("AAPL", Timeframe::M30)).unwrap().and_then(|s| s.first_ts).unwrap();
+    assert!(first(&desk) > SUNDAY - 60 * DAY, "Yahoo serves sixty days");
+    desk.demo.gateway().clear_faults();
+    desk.send(Command::Probe { source: SourceId::Ib }).await.unwrap();
+    desk.ended(3).await;
+    assert!(first(&desk) < SUNDAY - 85 * DAY, "IB serves the rest the same night");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ib_may_not_serve_is_not_fetched_from_yahoo_every_night() {
+    let mut desk = Desk::start(&["AAPL"], quick_settings()).await;
+    desk.ib_fault("no-permission:AAPL");
+    let spec = IngestSpec { timeframes: vec![Timeframe::D1], ..IngestSpec::default() };
+    let run = desk.ingest(spec.clone()).await;
+    assert_eq!((run.state, sources(&desk, Timeframe::D1)), (RunState::Succeeded, vec![SourceId::Yahoo]));
+    // A new process has forgotten the refusal; the database has not.
+    let mut desk = desk.reopen().await;
+    for requests in [vec![(SourceId::Ib, 1)], vec![]] {
+        let again = desk.ingest(spec.clone()).await;
+        assert_eq!(again.state, RunState::Succeeded, "{:?}", again.summary);
+        assert_eq!(again.summary.unwrap().requests, requests);
+    }
+}

@@ -5,14 +5,14 @@ use std::time::Duration;
 use nightdesk::config::{Lookback, SourcePolicy};
 use nightdesk::engine::{Command, CommandError, DATABASE, IngestSpec, Query, Reply, RunView};
 use nightdesk::ingest::pipeline::{Pipeline, RunEnd, Stop};
-use nightdesk::market::{ManualClock, SourceId, Timeframe};
+use nightdesk::market::{Candle, ManualClock, SourceId, Timeframe};
 use nightdesk::sim::demo::Demo;
 use nightdesk::sources::Source;
 use nightdesk::sources::hybrid::Hybrid;
 use nightdesk::sources::yahoo::YahooSource;
-use nightdesk::store::master::{ReadPool, RunState, StoreError, Writer, WriterOptions, verify};
+use nightdesk::store::master::{CandleBatch, ReadPool, RunState, StoreError, Writer, WriterOptions, verify};
 
-use crate::support::{Build, Contents, Desk, SUNDAY, daily, quick_settings, universe};
+use crate::support::{Build, Contents, Desk, SUNDAY, daily, quick_settings, series, universe};
 
 const SYMBOLS: [&str; 4] = ["AAPL", "MSFT", "KO", "BTC-USD"];
 
@@ -166,7 +166,8 @@ async fn run(pipeline: &std::sync::Arc<Pipeline>) -> RunEnd {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_ends_the_run_with_its_reason_and_the_next_one_completes_it() {
     let dir = tempfile::tempdir().unwrap();
-    let demo = Demo::start(&universe(&["AAPL", "MSFT"]), dir.path(), ManualClock::at(SUNDAY)).await.unwrap();
+    let demo =
+        Demo::start(&universe(&["AAPL", "MSFT"]), nightdesk::sim::Replay::default(), dir.path(), ManualClock::at(SUNDAY)).await.unwrap();
     let full = pipeline(&demo, dir.path(), Some(1));
     let end = run(&full).await;
     let RunEnd::Failed(summary, StoreError::DiskFull) = &end else { panic!("{end:?}") };
@@ -183,4 +184,27 @@ async fn a_full_disk_ends_the_run_with_its_reason_and_the_next_one_completes_it(
     let again = run(&roomy).await;
     assert!(matches!(&again, RunEnd::Finished(s) if s.inserted + s.derived == 0), "{again:?}");
     assert!(summary.requests.iter().all(|r| r.0 == SourceId::Yahoo));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_left_half_on_the_old_share_basis_is_fetched_again() {
+    let mut desk = Desk::start(&["AAPL", "KO"], quick_settings()).await;
+    desk.ingest(IngestSpec::default()).await;
+    let whole = desk.contents();
+    let daily = series("AAPL", Timeframe::D1);
+    let bars = desk.reader().bars(daily, (i64::MIN, i64::MAX), true).unwrap();
+    let dir = desk.stop().await;
+    // What a process leaves that is killed between the top-up after a 4-for-1 split and the re-fetch it calls for.
+    let options = WriterOptions { cache_mib: 8, demo: true, clock: ManualClock::at(SUNDAY) };
+    let writer = Writer::open(&dir.path().join(DATABASE), options).unwrap();
+    let before_split = |c: &Candle| Candle { open: c.open * 4.0, high: c.high * 4.0, low: c.low * 4.0, close: c.close * 4.0, ..*c };
+    let batch = |bars: Vec<Candle>| CandleBatch { series: daily, source: SourceId::Ib, run_id: 1, bars, replace: None };
+    writer.candles(CandleBatch { replace: Some((i64::MIN, i64::MAX)), ..batch(bars.iter().map(before_split).collect()) }).await.unwrap();
+    writer.candles(batch(bars[bars.len() - 2..].to_vec())).await.unwrap();
+    writer.close().await.unwrap();
+    let mut desk = Desk::build(&["AAPL", "KO"], Build { dir: Some(dir), ..Build::default() }).await;
+    let run = desk.ingest(IngestSpec::default()).await;
+    assert_eq!(run.state, RunState::Succeeded, "{:?}", run.summary);
+    assert!(desk.contents() == whole, "every bar is back on one basis, derived ones too");
+    assert_eq!(desk.ingest(IngestSpec::default()).await.summary.unwrap().requests, vec![]);
 }

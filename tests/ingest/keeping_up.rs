@@ -121,12 +121,17 @@ async fn every_derived_series_is_the_aggregate_of_its_base() {
     desk.clock.jump_to(SUNDAY);
     desk.ingest(IngestSpec::default()).await;
     let reader = desk.reader();
-    let mut compared = 0;
+    let (mut compared, mut cut) = (0, 0);
     for instrument in &desk.universe.instruments {
         for (target, base) in order(&desk.settings.ingest.native) {
             let name = instrument.symbol.as_str();
             let all = |t| reader.bars(series(name, t), (i64::MIN, i64::MAX), false).unwrap();
-            let want = aggregate(instrument.calendar(), target, base, &all(base), SUNDAY);
+            let mut want = aggregate(instrument.calendar(), target, base, &all(base), SUNDAY);
+            // The history begins within a month: what there is of it is no month.
+            if base == Timeframe::D1 && !instrument.calendar().expected(base, want[0].ts, all(base)[0].ts).is_empty() {
+                want.remove(0);
+                cut += 1;
+            }
             let got = all(target);
             assert_eq!(got.len(), want.len(), "{name} {target} from {base}");
             assert!(got.iter().zip(&want).all(|(a, b)| a.same_content(b)), "{name} {target} from {base}");
@@ -135,7 +140,7 @@ async fn every_derived_series_is_the_aggregate_of_its_base() {
             compared += got.len();
         }
     }
-    assert!(compared > 5_000, "{compared}");
+    assert!(compared > 5_000 && cut >= 2, "{compared} {cut}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

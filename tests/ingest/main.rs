@@ -5,6 +5,7 @@
 mod support;
 
 mod clock;
+mod facets;
 mod fallback;
 mod faults;
 mod first_fill;

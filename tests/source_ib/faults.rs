@@ -18,8 +18,10 @@ async fn a_gateway_that_refuses_is_reported_at_once() {
     let addr = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let source = desk.at(addr, |t| t.backoff_first = Duration::from_secs(5));
     let message = fails(&source, "AAPL", "transient").await;
-    assert!(message.contains("refused"), "{message}");
-    until(&*source, is_down).await;
+    let advice = "connection refused: start IB Gateway, or correct ib.host and ib.port";
+    assert!(message.contains(advice), "{message}");
+    let status = until(&*source, is_down).await;
+    assert!(matches!(&status.link, LinkState::Down { cause, .. } if cause == advice), "{:?}", status.link);
     let began = Instant::now();
     fails(&source, "AAPL", "transient").await;
     assert!(began.elapsed() < Duration::from_millis(100), "while it backs off nobody waits");

@@ -11,7 +11,7 @@ use nightdesk::sim::{Fault, FaultName};
 use nightdesk::sources::hybrid::{FetchEnd, FetchRequest, Hybrid, HybridTuning, Part};
 use nightdesk::sources::ib::IbSource;
 use nightdesk::sources::yahoo::YahooSource;
-use nightdesk::sources::{BreakerState, LinkState, Outcome, Source, Window};
+use nightdesk::sources::{BreakerState, Facet, LinkState, Outcome, Source, Window};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -43,15 +43,18 @@ impl Pair {
         Self { ib, yahoo, folder }
     }
 
-    fn yahoo(&self) -> Arc<dyn Source> {
-        let settings = YahooSettings {
+    fn yahoo_settings(&self) -> YahooSettings {
+        YahooSettings {
             requests_per_second: 1000,
             timeout_s: 5,
             loopback: Some(self.yahoo.addr().to_string()),
             loopback_ca: Some(self.folder.path().join("ca.pem")),
             ..YahooSettings::default()
-        };
-        YahooSource::new(&settings, self.ib.clock.clone()).unwrap()
+        }
+    }
+
+    fn yahoo(&self) -> Arc<dyn Source> {
+        YahooSource::new(&self.yahoo_settings(), self.ib.clock.clone()).unwrap()
     }
 
     fn hybrid(&self, ib: Arc<IbSource>, tuning: HybridTuning) -> Arc<Hybrid> {
@@ -262,6 +265,62 @@ async fn a_cancelled_fetch_ends_with_its_request_and_a_dropped_one_withdraws_it(
 }
 
 #[tokio::test]
+async fn a_window_without_an_answer_is_asked_for_in_halves() {
+    let pair = Pair::open().await;
+    let source = pair.ib.tuned(|t| t.request = Duration::from_millis(300));
+    let alone = Hybrid::start_tuned(Some(source), None, tuning(), pair.ib.clock.clone());
+    fetch(&alone, &want("AAPL", Timeframe::D1, NOW - DAY, NOW)).await;
+    pair.ib.gateway.inject(Fault::new(FaultName::Hang).times(2));
+    // Monday to Monday: one window.
+    let today = NOW - NOW % DAY;
+    let want = want("AAPL", Timeframe::M1, today - 9 * DAY, today - 2 * DAY);
+    let (parts, end) = fetch(&alone, &want).await;
+    assert_eq!(end, DONE);
+    let sessions = |p: &Part| Calendar::Xnys.sessions(p.window.start, p.window.end).count();
+    let tried: Vec<(&str, usize)> = parts.iter().map(|p| (p.outcome.kind(), sessions(p))).collect();
+    assert_eq!(tried, [("transient", 5), ("transient", 2), ("data", 1), ("data", 1), ("data", 3)]);
+    let stamps: Vec<i64> = candles(&parts).iter().map(|c| c.ts).collect();
+    assert_eq!(stamps, Calendar::Xnys.expected(Timeframe::M1, want.span.start, want.span.end));
+}
+
+#[tokio::test]
+async fn nobody_waits_out_a_long_cool_down() {
+    let pair = Pair::open().await;
+    let cooling = YahooSettings { cooldown_s: 1_800, ..pair.yahoo_settings() };
+    let yahoo = || YahooSource::new(&cooling, pair.ib.clock.clone()).unwrap();
+    pair.yahoo.inject(Fault::new(FaultName::TooMany).times(2));
+    let began = tokio::time::Instant::now();
+    let alone = Hybrid::start_tuned(None, Some(yahoo()), HybridTuning::from(&IngestSettings::default()), pair.ib.clock.clone());
+    let daily = want("AAPL", Timeframe::D1, NOW - 30 * DAY, NOW);
+    let (parts, end) = fetch(&alone, &daily).await;
+    assert_eq!(asked(&parts), [(SourceId::Yahoo, "pacing")]);
+    let message = end.failed.unwrap().message;
+    assert!(message.contains("next 1800 s") && message.contains("waits no longer than 60 s"), "{message}");
+    assert_eq!(end.remaining, Some(daily.span), "the next run asks for it");
+
+    // Of hours, Yahoo is asked first; IB has none. Of days, IB is first and does not notice.
+    let both = Hybrid::start_tuned(Some(pair.ib.source()), Some(yahoo()), tuning(), pair.ib.clock.clone());
+    let (_, end) = fetch(&both, &want("AAPL", Timeframe::H1, NOW - 30 * DAY, NOW)).await;
+    assert!(end.failed.is_some());
+    assert_eq!(asked(&fetch(&both, &daily).await.0), [(SourceId::Ib, "data")]);
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn short_cool_downs_are_waited_for_until_the_patience_is_used_up() {
+    let pair = Pair::open().await;
+    let cooling = YahooSettings { cooldown_s: 1, ..pair.yahoo_settings() };
+    let yahoo = YahooSource::new(&cooling, pair.ib.clock.clone()).unwrap();
+    let tuning = HybridTuning { tries: 9, patience: Duration::from_millis(1_500), ..tuning() };
+    let alone = Hybrid::start_tuned(None, Some(yahoo), tuning, pair.ib.clock.clone());
+    pair.yahoo.inject(Fault::new(FaultName::TooMany));
+    // The desk's clock stands still, so the cool-down does not end.
+    let (parts, end) = fetch(&alone, &want("AAPL", Timeframe::D1, NOW - 30 * DAY, NOW)).await;
+    assert_eq!(asked(&parts), [(SourceId::Yahoo, "pacing"); 2], "one second was waited for, a second one is too much");
+    assert!(end.failed.unwrap().message.contains("a run waits no longer"));
+}
+
+#[tokio::test]
 async fn one_source_alone_is_tried_again_through_a_restart() {
     let pair = Pair::open().await;
     let hybrid = Hybrid::start_tuned(
@@ -292,7 +351,10 @@ async fn facets_come_from_whom_has_them() {
     let Outcome::Data(m) = hybrid.metadata(&aapl, SourcePolicy::Auto).await.outcome else { panic!("no metadata") };
     assert!(m.ib_contract_id.is_some() && m.sector.is_some(), "{m:?}");
     let f = hybrid.fundamentals(&aapl, SourcePolicy::Ib).await;
-    assert_eq!((f.source, f.outcome.kind()), (None, "transient"), "IB has none");
+    assert_eq!((f.source, f.outcome), (None, Outcome::Empty("ib does not serve fundamentals".into())));
+    assert_eq!(hybrid.answers(Facet::Fundamentals, aapl.asset, SourcePolicy::Ib), None);
+    assert_eq!(hybrid.answers(Facet::Metadata, aapl.asset, SourcePolicy::Ib), Some(SourceId::Ib));
+    assert_eq!(hybrid.answers(Facet::Metadata, aapl.asset, SourcePolicy::Auto), Some(SourceId::Yahoo));
     hybrid.shutdown().await;
     pair.ib.gateway.journal().wait(|c| c.open_connections == 0).await;
 }

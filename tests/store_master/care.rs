@@ -21,15 +21,19 @@ async fn a_backup_made_beside_a_writer_restores_whole() {
     let second = backup(&desk.db(), &to, clock).unwrap();
     assert_eq!((second.rows, std::fs::read_dir(&to).unwrap().count()), (600, 2));
 
-    assert!(matches!(restore(&first.path, &desk.db()), Err(StoreError::Locked { .. })));
+    assert!(matches!(restore(&first.path, &desk.db(), clock), Err(StoreError::Locked { .. })));
     writer.candles(batch(minutes(700))).await.unwrap();
     writer.close().await.unwrap();
-    let done = restore(&to, &desk.db()).unwrap();
+    let done = restore(&to, &desk.db(), clock).unwrap();
     assert_eq!((done.from, done.rows), (second.path, 600));
     assert_eq!(all(&desk.reader()).len(), 600);
     // What was replaced is kept, with its log.
-    assert_eq!(verify(&done.kept.unwrap(), &mut |_, _| {}).unwrap().rows, 700);
-    restore(&first.path, &desk.db()).unwrap();
+    let kept = done.kept.unwrap();
+    assert_eq!(kept.file_name().unwrap().to_str().unwrap(), "market_data.db.before-restore-20240302T143100Z");
+    // Another restore, even within the same second, keeps both what it replaces and what was kept before.
+    let again = restore(&first.path, &desk.db(), clock).unwrap().kept.unwrap();
+    let rows = [&kept, &again].map(|path| verify(path, &mut |_, _| {}).unwrap().rows);
+    assert_eq!(rows, [700, 600]);
     let writer = desk.writer();
     assert_eq!(writer.candles(batch(minutes(600))).await.unwrap().inserted, 100);
 }
@@ -43,10 +47,14 @@ async fn a_damaged_backup_is_refused_and_nothing_is_replaced() {
     let made = backup(&desk.db(), &to, &*desk.clock).unwrap();
     writer.close().await.unwrap();
     rusqlite::Connection::open(&made.path).unwrap().execute_batch("UPDATE candle SET low = low / 2 WHERE ts % 7 = 0").unwrap();
-    let e = restore(&made.path, &desk.db()).unwrap_err();
+    let e = restore(&made.path, &desk.db(), &*desk.clock).unwrap_err();
     assert!(e.to_string().contains("AAPL 1m, 2024-03: a value differs"), "{e}");
     std::fs::write(&made.path, b"gone").unwrap();
-    assert!(restore(&made.path, &desk.db()).is_err());
+    assert!(matches!(restore(&made.path, &desk.db(), &*desk.clock), Err(StoreError::BadBackup { .. })));
+    for nothing in [desk.dir.path().join("nothing"), desk.dir.path().join("data")] {
+        let e = restore(&nothing, &desk.db(), &*desk.clock).unwrap_err();
+        assert!(matches!(e, StoreError::NoBackup(_)) && e.to_string().contains("nightdesk backup"), "{e}");
+    }
     assert_eq!(all(&desk.reader()).len(), 500);
     // No partial file is left behind.
     assert!(

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use chrono::NaiveDate;
-use nightdesk::market::{AssetClass, Instrument, SourceId, Symbol, Timeframe, Universe};
+use nightdesk::market::{Actions, AssetClass, Bars, Candle, Instrument, SourceId, Split, Symbol, Timeframe, Universe};
 use nightdesk::sources::{ContractId, Facet, Fundamentals, METRICS, Metadata};
-use nightdesk::store::master::{Attempt, EmptySpan, SeriesUpdate};
+use nightdesk::store::master::{Attempt, CandleBatch, EmptySpan, SeriesUpdate};
 
 use crate::{Desk, START, aapl, batch, minutes};
 
@@ -49,14 +49,32 @@ async fn metadata_is_never_erased_by_ignorance() {
     let writer = desk.writer();
     let full = Metadata { name: Some("Apple".into()), employees: Some(7), first_trade_date: Some(day(1)), ..Metadata::default() };
     writer.metadata(symbol("AAPL"), full.clone(), SourceId::Yahoo).await.unwrap();
-    let ib = Metadata { employees: Some(8), ib_contract_id: Some(265_598), ..Metadata::default() };
+    let zone = Some("US/Eastern".into());
+    let ib = Metadata { name: Some("APPLE INC".into()), time_zone: zone, ib_contract_id: Some(265_598), ..Metadata::default() };
     writer.metadata(symbol("AAPL"), ib, SourceId::Ib).await.unwrap();
     writer.contract(ContractId { symbol: symbol("AAPL"), con_id: 265_598 }).await.unwrap();
     let reader = desk.reader();
-    let want = Metadata { employees: Some(8), ib_contract_id: Some(265_598), ..full };
-    assert_eq!(reader.symbol_metadata(symbol("AAPL")).unwrap(), Some(want));
+    let want = Metadata { time_zone: Some("US/Eastern".into()), ib_contract_id: Some(265_598), ..full };
+    assert_eq!(reader.symbol_metadata(symbol("AAPL")).unwrap(), Some((want, SourceId::Yahoo)), "IB fills gaps only");
     assert_eq!(reader.contract(symbol("AAPL")).unwrap().unwrap().con_id, 265_598);
     assert_eq!(reader.search_symbols("appl", 5).unwrap()[0].symbol, symbol("AAPL"));
+}
+
+#[tokio::test]
+async fn yahoos_words_replace_those_of_ib_and_newer_ones_the_older() {
+    let desk = Desk::new();
+    let writer = desk.writer();
+    let named = |n: &str| Metadata { name: Some(n.into()), ..Metadata::default() };
+    let mut read = Vec::new();
+    for (name, source) in
+        [("KO INC", SourceId::Ib), ("COCA-COLA CO", SourceId::Ib), ("Coca-Cola", SourceId::Yahoo), ("Cola", SourceId::Yahoo)]
+    {
+        writer.metadata(symbol("KO"), named(name), source).await.unwrap();
+        let (m, from) = desk.reader().symbol_metadata(symbol("KO")).unwrap().unwrap();
+        read.push((m.name.unwrap_or_default(), from));
+    }
+    let want = [("KO INC", SourceId::Ib), ("COCA-COLA CO", SourceId::Ib), ("Coca-Cola", SourceId::Yahoo), ("Cola", SourceId::Yahoo)];
+    assert_eq!(read, want.map(|(n, s)| (n.to_owned(), s)));
 }
 
 #[tokio::test]
@@ -145,4 +163,36 @@ async fn series_state_remembers_success_through_failure() {
     assert_eq!((coverage.len(), coverage[0].active), (17, 0));
     writer.set_meta("k".into(), "v".into()).await.unwrap();
     assert!(reader.db_metadata().unwrap().contains(&("k".into(), "v".into())));
+}
+
+#[tokio::test]
+async fn an_obsolete_history_is_marked_until_all_of_it_is_replaced() {
+    let desk = Desk::new();
+    let writer = desk.writer();
+    let due = || desk.reader().rebase_due().unwrap();
+    let run = writer.begin_run("{}".into()).await.unwrap();
+    let of = |bars: Bars| CandleBatch { run_id: run, ..batch(bars) };
+    let half = |c: Candle| Candle { open: c.open / 2.0, high: c.high / 2.0, low: c.low / 2.0, close: c.close / 2.0, ..c };
+    let halved = |n: i64| minutes(n).into_iter().map(half);
+    writer.candles(of(minutes(6))).await.unwrap();
+    assert_eq!(due(), []);
+    // A vendor that serves an overlap at half the price has re-based all that lies before it, too.
+    writer.candles(of(halved(6).skip(4).collect())).await.unwrap();
+    assert_eq!(due(), [aapl()]);
+    let part = CandleBatch { replace: Some((START + 60, START + 360)), ..of(halved(6).skip(1).collect()) };
+    writer.candles(part).await.unwrap();
+    assert_eq!(due(), [aapl()], "the first bar is still on the old basis");
+    let whole = CandleBatch { replace: Some((START, START + 360)), ..of(halved(6).collect()) };
+    writer.candles(whole).await.unwrap();
+    assert_eq!(due(), []);
+
+    let split = |day_: u32| Actions { splits: vec![Split { ex_date: day(day_), numerator: 2.0, denominator: 1.0 }], dividends: vec![] };
+    let symbol = symbol("AAPL");
+    writer.actions(symbol, split(1), SourceId::Yahoo, run).await.unwrap();
+    assert_eq!(due(), [], "the bars are no older than the split");
+    desk.clock.advance(Duration::from_hours(9 * 24));
+    writer.actions(symbol, split(8), SourceId::File, run).await.unwrap();
+    assert_eq!(due(), [], "an imported split says nothing of the vendors");
+    writer.actions(symbol, split(9), SourceId::Yahoo, run).await.unwrap();
+    assert_eq!(due(), [aapl()]);
 }

@@ -92,3 +92,21 @@ async fn a_critical_finding_on_a_series_blocks_it() {
     writer.resolve(id, Resolution::Fixed, String::new()).await.unwrap();
     assert_eq!(seen(&desk), [0, 1, 2]);
 }
+
+#[tokio::test]
+async fn bars_and_the_findings_that_hide_them_are_written_together() {
+    let desk = Desk::new();
+    let writer = desk.writer();
+    let (window, bad) = ((START, START + 360), issue(9, Severity::Critical, 2, 3));
+    let (report, found) = writer.screened(batch(minutes(6)), vec![9], window, vec![bad.clone()]).await.unwrap();
+    assert_eq!((report.inserted, found.opened), (6, 1));
+    assert_eq!(seen(&desk), [0, 1, 4, 5]);
+    let mut broken = minutes(8);
+    broken[7].close = f64::NAN;
+    assert!(writer.screened(batch(broken), vec![9], window, vec![Issue { check: 5, ..bad }]).await.is_err());
+    assert_eq!(desk.reader().issue_counts().unwrap(), (1, 1), "no findings of bars that are not stored");
+    let mut again = minutes(6);
+    again[2].close += 1.0;
+    assert_eq!(writer.screened(batch(again), vec![9], window, vec![]).await.unwrap().1.fixed, 1);
+    assert_eq!(seen(&desk), [0, 1, 2, 3, 4, 5]);
+}

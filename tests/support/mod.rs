@@ -1,6 +1,4 @@
 //! A desk for tests: both simulators, an engine on a temporary folder, and ways to wait for states.
-#![allow(dead_code, reason = "each test binary uses its own part of this module")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "test support fails loudly")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -42,9 +40,9 @@ pub fn quick_settings() -> Settings {
     let mut s = Settings::default();
     s.ingest.history = [(Timeframe::M1, 5), (Timeframe::M30, 30), (Timeframe::D1, 400)].map(|(t, d)| (t, Lookback::days(d))).into();
     s.store.disk_floor_mib = 1;
-    s.ib.connect_timeout_s = 2;
-    s.ib.request_timeout_s = 2;
-    s.yahoo.timeout_s = 2;
+    s.ib.connect_timeout_s = 10;
+    s.ib.request_timeout_s = 10;
+    s.yahoo.timeout_s = 10;
     s
 }
 
@@ -100,7 +98,7 @@ impl Desk {
         let dir = dir.unwrap_or_else(|| tempfile::tempdir().unwrap());
         let demo = match feed {
             Some(feed) => Demo::start_with(feed, dir.path(), time.clone()).await.unwrap(),
-            None => Demo::start(&universe, dir.path(), time.clone()).await.unwrap(),
+            None => Demo::start(&universe, nightdesk::sim::Replay::default(), dir.path(), time.clone()).await.unwrap(),
         };
         demo.point(&mut settings);
         let engine = open(&settings, &universe, dir.path(), time.clone()).await;

@@ -24,7 +24,7 @@ pub use heat::{Heat, STATES, word};
 pub use logs::LogPane;
 pub use msg::{Effect, Export, Msg, Slot};
 pub use overlay::{Confirm, Entry, Gate, Overlay, Palette, Prompt, PromptFor};
-pub use pages::{Page, Pane, run_state, scope, severity, source_word, spec_words};
+pub use pages::{Page, Pane, run_state, scope, severity};
 pub use table::Table;
 pub use toast::{ToastLevel, Toasts};
 

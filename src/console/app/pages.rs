@@ -3,7 +3,7 @@
 use super::table::{Cell, Column, Row, Table};
 use crate::console::fmt;
 use crate::console::theme::Role;
-use crate::engine::{RunSummary, RunView};
+use crate::engine::{IngestSpec, RunSummary, RunView};
 use crate::market::SourceId;
 use crate::store::master::{RunRecord, RunState, Scope, Severity, StoredIssue};
 
@@ -122,17 +122,17 @@ pub fn scope(issue: &StoredIssue) -> String {
 
 /// A row of the run history from the snapshot.
 pub fn run_row(run: &RunView, now: i64) -> Row {
-    let spec = serde_json::to_string(&run.spec).unwrap_or_default();
-    build_run_row(run.id, run.state, run.started_at, run.ended_at, run.summary.as_ref(), &spec, now)
+    build_run_row(run.id, run.state, run.started_at, run.ended_at, run.summary.as_ref(), run.spec.to_string(), now)
 }
 
 /// A row of the run history from the database.
 pub fn record_row(record: &RunRecord, now: i64) -> Row {
-    let summary: Option<RunSummary> = record.summary.as_deref().and_then(|s| serde_json::from_str(s).ok());
-    build_run_row(record.id, record.state, record.started_at, record.ended_at, summary.as_ref(), &record.spec, now)
+    let summary = RunSummary::stored(record.summary.as_deref());
+    let asked = IngestSpec::words(&record.spec);
+    build_run_row(record.id, record.state, record.started_at, record.ended_at, summary.as_ref(), asked, now)
 }
 
-fn build_run_row(id: i64, state: RunState, started: i64, ended: Option<i64>, summary: Option<&RunSummary>, spec: &str, now: i64) -> Row {
+fn build_run_row(id: i64, state: RunState, started: i64, ended: Option<i64>, summary: Option<&RunSummary>, asked: String, now: i64) -> Row {
     let (glyph, word, role) = run_state(state);
     let took = ended.unwrap_or(now).saturating_sub(started);
     let number =
@@ -149,36 +149,8 @@ fn build_run_row(id: i64, state: RunState, started: i64, ended: Option<i64>, sum
             number(|s| u64::from(s.series_failed)),
             number(|s| s.bars),
             number(|s| s.inserted),
-            Cell::text(spec_words(spec)),
+            Cell::text(asked),
         ],
-    }
-}
-
-/// What a run was asked for, in a few words, from the spec's JSON.
-pub fn spec_words(spec: &str) -> String {
-    let Ok(spec) = serde_json::from_str::<crate::engine::IngestSpec>(spec) else { return spec.to_owned() };
-    let list = |n: usize, first: Option<String>, all: &str, many: &str| match (n, first) {
-        (0, _) | (_, None) => all.to_owned(),
-        (1, Some(one)) => one,
-        (n, Some(_)) => format!("{n} {many}"),
-    };
-    let mut words = vec![
-        list(spec.symbols.len(), spec.symbols.first().map(ToString::to_string), "all symbols", "symbols"),
-        list(spec.timeframes.len(), spec.timeframes.first().map(ToString::to_string), "all timeframes", "timeframes"),
-    ];
-    words.extend(spec.lookback.map(|l| format!("back {l}")));
-    words.extend(spec.source.map(|s| format!("source {}", source_word(Some(s)))));
-    words.join(", ")
-}
-
-/// The word of a source policy.
-pub const fn source_word(source: Option<crate::config::SourcePolicy>) -> &'static str {
-    use crate::config::SourcePolicy;
-    match source {
-        None => "as configured",
-        Some(SourcePolicy::Auto) => "auto",
-        Some(SourcePolicy::Ib) => "ib",
-        Some(SourcePolicy::Yahoo) => "yahoo",
     }
 }
 

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use super::canvas::{Canvas, Panel};
 use super::overlay::{boxed, edited};
 use super::spinner;
-use crate::console::app::{App, Field, PlanForm, source_word};
+use crate::console::app::{App, Field, PlanForm};
 use crate::console::fmt;
 use crate::console::theme::Role;
 use crate::engine::PlanSummary;
@@ -21,13 +21,14 @@ pub fn draw(c: &mut Canvas<'_>, app: &App, form: &PlanForm, area: Rect) {
     );
     let current = form.current.map_or_else(|| "all".into(), |s| format!("all; . takes {}", s.symbol));
     let timeframe = form.current.map_or_else(|| "all".into(), |s| format!("all; . takes {}", s.timeframe));
+    let source = form.source.map_or_else(|| "as configured".into(), |s| s.to_string());
     let facets = if form.facets { "read again now" } else { "when due" };
     for (field, y) in Field::ALL.into_iter().zip(inner.y..inner.bottom()) {
         let (name, input, fallback) = match field {
             Field::Symbols => ("symbols", Some(&form.symbols), current.as_str()),
             Field::Timeframes => ("timeframes", Some(&form.timeframes), timeframe.as_str()),
             Field::Lookback => ("look back", Some(&form.lookback), "as configured; such as 30d or 10y"),
-            Field::Source => ("source", None, source_word(form.source)),
+            Field::Source => ("source", None, source.as_str()),
             Field::Facets => ("fundamentals", None, facets),
         };
         let here = form.field == field;

@@ -145,3 +145,29 @@ proptest! {
         prop_assert!(wanted(&r, &known(after)).is_empty());
     }
 }
+
+#[test]
+fn bars_that_only_the_fallback_has_are_not_asked_of_the_primary_every_night() {
+    let now = at(2024, 3, 3, 12, 0);
+    let all = Calendar::Xnys.expected(Timeframe::D1, day(2024, 1, 1), now);
+    // As the store tells it: a span ends a bar's length after its last stamp, which is after the close.
+    let mut k = Known { fallback: vec![(day(2024, 2, 5), day(2024, 2, 10))], ..known(all) };
+    let r = Rules { recover: true, ..rules(Timeframe::D1, day(2024, 1, 1), now) };
+    let window = wanted(&r, &k)[0].window;
+    let lacking = confirmed_empty(r.calendar, r.timeframe, window, &[], now);
+    k.empty = lacking.iter().map(|&(from, to)| empty(from, to, now, 1, SourceId::Ib)).collect();
+    assert_eq!(wanted(&r, &k), [], "an empty answer settles the whole span");
+    let later = confirmed_empty(r.calendar, r.timeframe, window, &[day(2024, 2, 7)], now);
+    k.empty = later.iter().map(|&(from, to)| empty(from, to, now, 1, SourceId::Ib)).collect();
+    let wants = wanted(&r, &k);
+    assert_eq!(wants.iter().map(|w| w.window).collect::<Vec<_>>(), [Window { start: day(2024, 2, 7), end: at(2024, 2, 7, 21, 0) }]);
+    k.empty = vec![empty(day(2024, 2, 1), day(2024, 2, 20), now, 1, SourceId::Yahoo)];
+    assert_eq!(wanted(&r, &k)[0].bars, 5, "what the fallback lacks says nothing of the primary");
+}
+
+#[test]
+fn a_history_that_starts_within_a_session_starts_at_its_open() {
+    let now = at(2024, 3, 1, 17, 0);
+    let wants = wanted(&rules(Timeframe::M30, at(2024, 2, 28, 17, 0), now), &Known::default());
+    assert_eq!(wants[0].window.start, at(2024, 2, 28, 14, 30));
+}

@@ -4,18 +4,20 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::Job;
 use super::symbol::Change;
 use super::tally::Tally;
+use super::{Event, Job};
 use crate::ingest::derive::{aggregate, compare};
 use crate::ingest::missing::Reason;
 use crate::ingest::quality::{self, Stage, compare as between};
 use crate::market::{Bars, Candle, DAY, Instrument, Series, Timeframe};
 use crate::sources::Window;
-use crate::store::master::{Issue, Reader, StoreError, WriteReport};
+use crate::store::master::{CandleBatch, Issue, Reader, StoreError, WriteReport};
 
 /// Stored bars given to the screen as context.
 const CONTEXT_BARS: usize = 25;
+/// Checks of adjusted prices, which imports run on what only a file holds.
+const ADJUSTMENT: [u8; 2] = [18, 19];
 /// Sessions whose minutes are compared with the daily bar, newest first.
 const COMPARED_SESSIONS: i64 = 40;
 
@@ -51,21 +53,21 @@ impl Job {
         between::revisions(series, &report.revisions)
     }
 
-    /// Writes the screen's findings of an answered window, and settles earlier ones that changed bars no longer show.
-    pub(super) async fn record_screen(
+    /// Writes an answer with its screen's findings in one transaction, so that no reader, and no crash in between, ever
+    /// shows a bar that the screen has quarantined. Earlier findings that changed bars no longer show are settled.
+    pub(super) async fn write_screened(
         &self,
-        series: Series,
+        batch: CandleBatch,
         window: Window,
-        report: &WriteReport,
         found: Vec<Issue>,
         tally: &mut Tally,
-    ) -> Result<(), StoreError> {
-        if !found.is_empty() || report.revised + report.completed > 0 {
-            let checks = quality::checks_of(Stage::Screen);
-            let report = self.pipeline.writer.reconcile(series, checks, (window.start, window.end), found, Some(self.run_id)).await?;
-            tally.issues += report.opened;
-        }
-        Ok(())
+    ) -> Result<WriteReport, StoreError> {
+        let checks = quality::checks_of(Stage::Screen);
+        let (report, issues) = self.pipeline.writer.screened(batch, checks, (window.start, window.end), found).await?;
+        tally.wrote(&report);
+        tally.issues += issues.opened;
+        self.tell(Event::Wrote(report.inserted + report.revised + report.completed)).await;
+        Ok(report)
     }
 
     /// Writes findings.
@@ -102,9 +104,12 @@ impl Job {
             Ok(quality::review(&input))
         };
         let found = self.pipeline.reads.with(review).await?;
-        let checks = quality::checks_of(Stage::Review);
+        // Without the file that showed them, a run cannot disprove findings about adjustment; it may only add some.
+        let (adjustment, found): (Vec<Issue>, Vec<Issue>) = found.into_iter().partition(|i| ADJUSTMENT.contains(&i.check));
+        let checks = quality::checks_of(Stage::Review).into_iter().filter(|c| !ADJUSTMENT.contains(c)).collect();
         let report = self.pipeline.writer.reconcile(series, checks, (i64::MIN, i64::MAX), found, Some(self.run_id)).await?;
         tally.issues += report.opened;
+        self.record(adjustment, tally).await?;
         self.confirm_jumps(instrument, series, tally).await
     }
 

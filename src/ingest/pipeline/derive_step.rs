@@ -7,8 +7,8 @@ use super::tally::Tally;
 use super::{Event, Job};
 use crate::ingest::derive::{aggregate, bucket_span};
 use crate::ingest::planner::SymbolPlan;
-use crate::market::{Series, Timeframe};
-use crate::store::master::{CandleBatch, StoreError};
+use crate::market::{Bars, Calendar, Series, Timeframe};
+use crate::store::master::{CandleBatch, Reader, StoreError};
 
 impl Job {
     /// Derives every timeframe whose base changed, bases first, in whole buckets; a bucket that lost its inputs goes.
@@ -44,7 +44,11 @@ impl Job {
         let bars = self
             .pipeline
             .reads
-            .with(move |r| Ok(aggregate(calendar, series.timeframe, base, &r.bars(input, (start, end), false)?, now)))
+            .with(move |r| {
+                let mut bars = aggregate(calendar, series.timeframe, base, &r.bars(input, (start, end), false)?, now);
+                drop_unasked_beginning(r, calendar, input, &mut bars)?;
+                Ok(bars)
+            })
             .await?;
         let batch = CandleBatch { series, source: change.source, run_id: self.run_id, bars, replace: Some((start, end)) };
         let report = self.pipeline.writer.candles(batch).await?;
@@ -53,4 +57,20 @@ impl Job {
         self.tell(Event::Wrote(written)).await;
         Ok(start..end)
     }
+}
+
+/// Drops a first week or month whose beginning nobody was asked for, because the history wanted starts inside it: it
+/// would look like a whole one. Days that a source said it lacks (before a listing, say) do not count as missing.
+fn drop_unasked_beginning(r: &Reader, calendar: Calendar, base: Series, bars: &mut Bars) -> Result<(), StoreError> {
+    let state = r.series_state(base)?;
+    let (Some(bar), Some(first)) = (bars.first(), state.and_then(|s| s.first_ts)) else { return Ok(()) };
+    if base.timeframe != Timeframe::D1 || bar.ts >= first {
+        return Ok(());
+    }
+    let empty = r.empty_spans(base)?;
+    let asked = |&t: &i64| empty.iter().any(|e| e.start <= t && t < e.end);
+    if !calendar.expected(base.timeframe, bar.ts, first).iter().all(asked) {
+        bars.remove(0);
+    }
+    Ok(())
 }

@@ -3,72 +3,58 @@
 use std::sync::Arc;
 
 use super::tally::Tally;
-use super::{FACET_WORKERS, Job};
-use crate::ingest::missing::Reason;
+use super::{Event, FACET_WORKERS, Job};
 use crate::ingest::planner::SymbolPlan;
 use crate::ingest::quality::compare::{Listing, listing};
-use crate::market::{Series, Timeframe, date_to_ts, ts_to_date};
+use crate::market::{Series, Timeframe, ts_to_date};
 use crate::sources::hybrid::Answer;
-use crate::sources::{Facet, Outcome};
+use crate::sources::{Facet, Metadata, Outcome};
 use crate::store::master::StoreError;
 
 /// Before the first day of Yahoo's history; every stored action of a symbol is read each time, as vendors revise them.
 const EARLIEST_ACTION: i64 = -252_460_800; // 1962-01-01
 
 impl Job {
-    /// Reads the facets that are due. Also returns the symbols whose stored prices a new split has made obsolete.
-    pub(super) async fn read_all_facets(self: Arc<Self>, symbols: Vec<SymbolPlan>) -> (Tally, Vec<SymbolPlan>, Option<StoreError>) {
-        let split = Arc::new(std::sync::Mutex::new(Vec::new()));
-        let found = Arc::clone(&split);
-        let work = move |job: Arc<Self>, plan: SymbolPlan| {
-            let found = Arc::clone(&found);
-            async move {
-                let mut tally = Tally::default();
-                let ended = tokio::select! {
-                    ended = job.read_facets(&plan, &mut tally) => ended,
-                    () = job.stop.now.cancelled() => Ok(false),
-                };
-                if let Ok(true) = ended {
-                    found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(plan);
-                }
-                (tally, ended.err())
-            }
+    /// Reads the facets that are due. A new split marks the series that it makes obsolete, for [`Job::refetch_due`].
+    pub(super) async fn read_all_facets(self: Arc<Self>, symbols: Vec<SymbolPlan>) -> (Tally, Option<StoreError>) {
+        let work = move |job: Arc<Self>, plan: SymbolPlan| async move {
+            let mut tally = Tally::default();
+            let ended = tokio::select! {
+                ended = job.read_facets(&plan, &mut tally) => ended,
+                () = job.stop.now.cancelled() => Ok(()),
+            };
+            (tally, ended.err())
         };
-        let (tally, failed) = self.each(symbols, FACET_WORKERS, work).await;
-        let split = std::mem::take(&mut *split.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
-        (tally, split, failed)
+        self.each(symbols, FACET_WORKERS, work).await
     }
 
-    /// Returns whether a new split has an ex-date inside the stored history.
-    async fn read_facets(&self, plan: &SymbolPlan, tally: &mut Tally) -> Result<bool, StoreError> {
-        let mut obsolete = false;
+    async fn read_facets(&self, plan: &SymbolPlan, tally: &mut Tally) -> Result<(), StoreError> {
         for &facet in &plan.facets {
             if self.stopping() {
                 break;
             }
+            // What no source of the policy serves is neither work nor a failure.
+            if self.pipeline.hybrid.answers(facet, plan.instrument.asset, self.policy).is_none() {
+                continue;
+            }
             match facet {
-                Facet::Actions => obsolete = self.read_actions(plan, tally).await?,
+                Facet::Actions => self.read_actions(plan, tally).await?,
                 Facet::Fundamentals => self.read_fundamentals(plan, tally).await?,
                 Facet::Metadata => self.read_metadata(plan, tally).await?,
             }
+            self.tell(Event::Answered { bars: 0 }).await;
         }
-        Ok(obsolete)
+        Ok(())
     }
 
-    async fn read_actions(&self, plan: &SymbolPlan, tally: &mut Tally) -> Result<bool, StoreError> {
-        let symbol = plan.instrument.symbol;
+    async fn read_actions(&self, plan: &SymbolPlan, tally: &mut Tally) -> Result<(), StoreError> {
         let Answer { source, outcome } = self.pipeline.hybrid.actions(&plan.instrument, ts_to_date(EARLIEST_ACTION), self.policy).await;
-        let Some(actions) = facet_data(plan, "splits and dividends", source, outcome, tally) else { return Ok(false) };
-        let Some(source) = source else { return Ok(false) };
-        let report = self.pipeline.writer.actions(symbol, actions, source, self.run_id).await?;
-        tally.splits += report.new_splits.len() as u32;
-        tally.dividends += report.new_dividends.len() as u32;
-        let daily = Series { symbol, timeframe: Timeframe::D1 };
-        let state = self.pipeline.reads.with(move |r| r.series_state(daily)).await?;
-        let (first, now) = (state.and_then(|s| s.first_ts), self.pipeline.clock.now());
-        let attempted_before = !plan.fetch.iter().any(|(t, w)| *t == Timeframe::D1 && w.iter().any(|w| w.reason == Reason::FirstFill));
-        Ok(attempted_before
-            && report.new_splits.iter().any(|s| first.is_some_and(|f| f < date_to_ts(s.ex_date)) && date_to_ts(s.ex_date) <= now))
+        if let (Some(actions), Some(source)) = (facet_data(plan, "splits and dividends", source, outcome, tally), source) {
+            let report = self.pipeline.writer.actions(plan.instrument.symbol, actions, source, self.run_id).await?;
+            tally.splits += report.new_splits.len() as u32;
+            tally.dividends += report.new_dividends.len() as u32;
+        }
+        Ok(())
     }
 
     async fn read_fundamentals(&self, plan: &SymbolPlan, tally: &mut Tally) -> Result<(), StoreError> {
@@ -87,15 +73,22 @@ impl Job {
         let Answer { source, outcome } = self.pipeline.hybrid.metadata(&plan.instrument, self.policy).await;
         if let (Some(m), Some(source)) = (facet_data(plan, "metadata", source, outcome, tally), source) {
             let symbol = plan.instrument.symbol;
-            if let Some(old) = self.pipeline.reads.with(move |r| r.symbol_metadata(symbol)).await? {
+            if let Some((old, from)) = self.pipeline.reads.with(move |r| r.symbol_metadata(symbol)).await? {
                 let daily = Series { symbol, timeframe: Timeframe::D1 };
-                let (old, new) = (Listing { metadata: &old, tick: None }, Listing { metadata: &m, tick: None });
+                let comparable = if from == source { m.clone() } else { common_words(&m) };
+                let (old, new) = (Listing { metadata: &old, tick: None }, Listing { metadata: &comparable, tick: None });
                 self.record(listing(daily, old, new).into_iter().collect(), tally).await?;
             }
             self.pipeline.writer.metadata(plan.instrument.symbol, m, source).await?;
         }
         Ok(())
     }
+}
+
+/// What every source writes alike: the ISO code of the currency, and the contract id that IB alone gives. Names, types
+/// and dates are each vendor's own, and another vendor's are no change of the listing.
+fn common_words(m: &Metadata) -> Metadata {
+    Metadata { currency: m.currency.clone(), ib_contract_id: m.ib_contract_id, ..Metadata::default() }
 }
 
 /// The data of an answer; a failure is logged and counted.

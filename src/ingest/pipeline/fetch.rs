@@ -1,16 +1,18 @@
 //! One series: ask the sources for its spans and write each answer before asking for the next.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use tokio::sync::mpsc;
 
 use super::tally::Tally;
 use super::{Event, Job};
+use crate::config::SourcePolicy;
 use crate::ingest::missing::{Reason, Want, confirmed_empty};
-use crate::market::{Bars, Candle, Instrument, Series, SourceId, Timeframe};
+use crate::market::{Bars, Candle, Instrument, Series, SourceId, Timeframe, ts_to_date};
 use crate::sources::hybrid::{FetchEnd, FetchRequest, Part};
 use crate::sources::{Fetched, Outcome, Window};
-use crate::store::master::{Attempt, CandleBatch, EmptySpan, Revision, StoreError};
+use crate::store::master::{Attempt, CandleBatch, EmptySpan, StoreError};
 
 /// What fetching one series came to.
 #[derive(Debug, Default)]
@@ -48,48 +50,82 @@ impl Job {
             if self.stopping() {
                 break;
             }
-            let (tx, mut rx) = mpsc::channel(2);
-            let fetch = self.ask(instrument, timeframe, want.window, tx);
-            let take = async {
-                let mut taken = Ok(());
-                while let Some(part) = rx.recv().await {
-                    taken = self.take_part(instrument, series, want.reason, part, &mut end, tally).await;
-                    if taken.is_err() {
-                        // Ends the fetch as well, which would otherwise wait for room in the channel for ever.
-                        rx.close();
-                        break;
-                    }
-                }
-                taken
-            };
-            let (fetched, taken) = tokio::join!(fetch, take);
-            taken?;
-            for note in &fetched.notes {
-                tracing::info!(target: "ingest", %series, "{note}");
-            }
-            if let (Some(w), Some(source)) = (fetched.unreachable, end.source) {
-                // No source can serve it now; like any confirmed hole it is asked for again, less and less often.
-                let asked_at = self.pipeline.clock.now();
-                self.record_empty(vec![EmptySpan { series, source, start: w.start, end: w.end, asked_at, times: 1 }]).await?;
-            }
-            if let Some(fault) = fetched.failed {
-                end.error = Some(fault.message);
-            }
+            self.fetch_want(instrument, series, want, &mut end, tally).await?;
         }
         Ok(end)
     }
 
+    async fn fetch_want(
+        &self,
+        instrument: &Instrument,
+        series: Series,
+        want: &Want,
+        end: &mut SeriesEnd,
+        tally: &mut Tally,
+    ) -> Result<(), StoreError> {
+        let recovery = want.reason == Reason::Recover;
+        // The fallback's own bars are what a recovery replaces: asking it again would bring them once more.
+        let policy = if recovery { SourcePolicy::Ib } else { self.policy };
+        let (tx, mut rx) = mpsc::channel(2);
+        let fetch = self.ask(instrument, series.timeframe, want.window, policy, tx);
+        let mut refused = false;
+        let take = async {
+            let mut taken = Ok(());
+            while let Some(part) = rx.recv().await {
+                refused |= matches!(part.outcome, Outcome::NotEntitled(_) | Outcome::UnknownSymbol(_));
+                taken = self.take_part(instrument, series, want.reason, part, end, tally).await;
+                if taken.is_err() {
+                    // Ends the fetch as well, which would otherwise wait for room in the channel for ever.
+                    rx.close();
+                    break;
+                }
+            }
+            taken
+        };
+        let (fetched, taken) = tokio::join!(fetch, take);
+        taken?;
+        for note in &fetched.notes {
+            tracing::info!(target: "ingest", %series, "{note}");
+        }
+        let asked_at = self.pipeline.clock.now();
+        if let (Some(w), Some(source)) = (fetched.unreachable, end.source) {
+            // No source can serve it; like any confirmed hole it is asked for again, less and less often.
+            self.record_empty(vec![EmptySpan { series, source, start: w.start, end: w.end, asked_at, times: 1 }]).await?;
+        }
+        match fetched.failed {
+            Some(fault) if recovery => {
+                // The bars are there, only not from the source that is liked best.
+                tracing::info!(target: "ingest", %series, why = %fault.message, "The primary source does not replace what the fallback filled");
+                if refused {
+                    let Window { start, end } = want.window;
+                    self.record_empty(vec![EmptySpan { series, source: SourceId::Ib, start, end, asked_at, times: 1 }]).await?;
+                }
+            }
+            Some(fault) => end.error = Some(fault.message),
+            None => {}
+        }
+        Ok(())
+    }
+
     /// One fetch of the hybrid; the sender is dropped with its end, which ends the receiving side. To stop at once is
     /// to drop the fetch, which withdraws its request; what has arrived is still taken.
-    async fn ask(&self, instrument: &Instrument, timeframe: Timeframe, span: Window, parts: mpsc::Sender<Part>) -> FetchEnd {
-        let want = FetchRequest { instrument: instrument.clone(), timeframe, span, policy: self.policy };
+    async fn ask(
+        &self,
+        instrument: &Instrument,
+        timeframe: Timeframe,
+        span: Window,
+        policy: SourcePolicy,
+        parts: mpsc::Sender<Part>,
+    ) -> FetchEnd {
+        let want = FetchRequest { instrument: instrument.clone(), timeframe, span, policy };
         tokio::select! {
             end = self.pipeline.hybrid.fetch(&want, &parts, &self.stop.gently) => end,
             () = self.stop.now.cancelled() => FetchEnd { remaining: Some(span), cancelled: true, ..FetchEnd::default() },
         }
     }
 
-    /// Fetches a whole span anew and swaps it in with one transaction; nothing changes unless all of it arrives.
+    /// Fetches a whole span anew and swaps it in with one transaction; nothing changes unless all of it arrives, from
+    /// one source.
     pub(super) async fn replace_series(
         &self,
         instrument: &Instrument,
@@ -100,34 +136,37 @@ impl Job {
         let series = Series { symbol: instrument.symbol, timeframe };
         let mut end = SeriesEnd::default();
         let (tx, mut rx) = mpsc::channel(2);
-        let fetch = self.ask(instrument, timeframe, span, tx);
+        let fetch = self.ask(instrument, timeframe, span, self.policy, tx);
         let gather = async {
-            let (mut bars, mut attempts, mut source) = (Bars::new(), Vec::new(), None);
+            let (mut bars, mut attempts, mut sources) = (Bars::new(), Vec::new(), BTreeSet::new());
             while let Some(part) = rx.recv().await {
                 attempts.push(self.attempt(series, &part));
                 tally.request(part.source);
                 if let Outcome::Data(fetched) = part.outcome {
                     self.tell(Event::Answered { bars: fetched.bars.len() as u64 }).await;
-                    source = Some(part.source);
+                    sources.insert(part.source);
                     bars.extend(fetched.bars);
                 }
             }
-            (bars, attempts, source)
+            (bars, attempts, sources)
         };
-        let (fetched, (bars, attempts, source)) = tokio::join!(fetch, gather);
+        let (fetched, (bars, attempts, sources)) = tokio::join!(fetch, gather);
         self.pipeline.writer.attempts(attempts).await?;
-        let complete = fetched.failed.is_none() && fetched.remaining.is_none() && !self.stopping();
-        let (Some(source), true) = (source, complete) else {
-            end.error = Some(fetched.failed.map_or_else(|| "the re-fetch was interrupted".to_owned(), |f| f.message));
+        if fetched.cancelled || self.stopping() {
             return Ok(end);
+        }
+        let source = match whole(&fetched, &sources) {
+            Ok(source) => source,
+            Err(why) => {
+                end.error = Some(format!("the history could not be fetched again and stays as it is until the next run: {why}"));
+                return Ok(end);
+            }
         };
+        tally.bars += bars.len() as u64;
         let screened = self.screen(instrument, series, &[], bars);
         let replace = Some((span.start, span.end));
         let batch = CandleBatch { series, source, run_id: self.run_id, bars: screened.bars, replace };
-        let report = self.pipeline.writer.candles(batch).await?;
-        tally.wrote(&report);
-        self.tell(Event::Wrote(report.inserted + report.revised + report.completed)).await;
-        self.record(screened.issues, tally).await?;
+        self.write_screened(batch, span, screened.issues, tally).await?;
         end.source = Some(source);
         end.touch(span.start..span.end);
         Ok(end)
@@ -160,18 +199,16 @@ impl Job {
         let tail = screened.bars.len().saturating_sub(25);
         let before = screened.bars[tail..].to_vec();
         let batch = CandleBatch { series, source: part.source, run_id: self.run_id, bars: screened.bars, replace: None };
+        let written = self.write_screened(batch, part.window, screened.issues, tally);
         // The queue keeps this order: a record of an answer is never durable before its bars are.
-        let (report, recorded) = tokio::join!(self.pipeline.writer.candles(batch), self.pipeline.writer.attempts(vec![attempt]));
+        let (report, recorded) = tokio::join!(written, self.pipeline.writer.attempts(vec![attempt]));
         let report = report?;
         recorded?;
-        tally.wrote(&report);
-        self.tell(Event::Wrote(report.inserted + report.revised + report.completed)).await;
-        self.record_screen(series, part.window, &report, screened.issues, tally).await?;
         self.record(self.changed_bars(series, reason, &report), tally).await?;
         self.record_empty(empty).await?;
         end.before = before;
         end.source = Some(part.source);
-        end.rebased |= looks_rebased(&report.revisions);
+        end.rebased |= report.is_rebased();
         if let (Some((from, to)), true) = (span, report.inserted + report.revised + report.completed + report.deleted > 0) {
             end.touch(from..to);
         }
@@ -220,29 +257,35 @@ impl Job {
     }
 }
 
-/// Whether revisions share one factor away from 1: what a split, or its reversal, does to a vendor's history.
-fn looks_rebased(revisions: &[Revision]) -> bool {
-    let mut factors = revisions.iter().map(|r| r.new.close / r.old.close);
-    let Some(first) = factors.next() else { return false };
-    revisions.len() >= 2 && (first - 1.0).abs() > 0.05 && factors.all(|f| (f / first - 1.0).abs() < 1e-3)
+/// Whether an answer may replace a whole history, and whose it is.
+fn whole(fetched: &FetchEnd, sources: &BTreeSet<SourceId>) -> Result<SourceId, String> {
+    if let Some(fault) = &fetched.failed {
+        return Err(fault.message.clone());
+    }
+    if let Some(before) = fetched.unreachable.or(fetched.remaining) {
+        return Err(format!("no source that can be asked serves its bars before {}", ts_to_date(before.end)));
+    }
+    match sources.iter().copied().collect::<Vec<_>>()[..] {
+        [source] => Ok(source),
+        [] => Err("no source has bars of it".to_owned()),
+        _ => Err("two sources answered parts of it".to_owned()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::market::Candle;
-
-    fn revision(old: f64, new: f64) -> Revision {
-        let bar = |c| Candle { ts: 0, open: c, high: c, low: c, close: c, volume: 1.0, is_final: true };
-        Revision { old: bar(old), new: bar(new) }
-    }
+    use crate::sources::Fault;
 
     #[test]
-    fn a_common_factor_is_a_rebase_and_noise_is_not() {
-        assert!(looks_rebased(&[revision(400.0, 100.0), revision(404.0, 101.0)]));
-        assert!(!looks_rebased(&[revision(400.0, 400.1), revision(404.0, 404.1)]));
-        assert!(!looks_rebased(&[revision(400.0, 100.0), revision(404.0, 404.5)]));
-        assert!(!looks_rebased(&[revision(400.0, 100.0)]));
-        assert!(!looks_rebased(&[]));
+    fn a_history_is_replaced_only_by_a_whole_one_from_one_source() {
+        let (one, two) = (BTreeSet::from([SourceId::Ib]), BTreeSet::from([SourceId::Ib, SourceId::Yahoo]));
+        let span = Some(Window { start: 0, end: 86_400 });
+        assert_eq!(whole(&FetchEnd::default(), &one), Ok(SourceId::Ib));
+        assert!(whole(&FetchEnd::default(), &two).is_err(), "each bar has one source");
+        assert!(whole(&FetchEnd::default(), &BTreeSet::new()).is_err(), "nothing must not replace something");
+        assert!(whole(&FetchEnd { unreachable: span, ..FetchEnd::default() }, &one).is_err(), "older bars would be deleted");
+        assert!(whole(&FetchEnd { remaining: span, ..FetchEnd::default() }, &one).is_err());
+        assert!(whole(&FetchEnd { failed: Some(Fault::new("refused")), ..FetchEnd::default() }, &one).is_err());
     }
 }

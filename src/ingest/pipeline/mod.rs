@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::planner::{self, Pace, Plan, PlanInput, SymbolPlan};
 use super::{Event, IngestSpec, PlanSummary, RunSummary};
 use crate::config::{Settings, SourcePolicy};
-use crate::market::{Clock, SourceId, Symbol, Universe};
+use crate::market::{Clock, Instrument, SourceId, Universe};
 use crate::sources::hybrid::Hybrid;
 use crate::sources::{BreakerState, LinkState};
 use crate::store::master::{ReadPool, StoreError, Writer};
@@ -91,8 +91,9 @@ impl Pipeline {
             })
             .await?;
         tracing::debug!(target: "ingest", symbols = plan.symbols.len(), fresh = plan.fresh, ?policy, "Plan made");
-        let choose = |i: &crate::market::Instrument, t| self.hybrid.pick(i, t, policy).into_iter().next();
-        let summary = planner::summarize(&plan, choose, now, |s| self.pace(s));
+        let choose = |i: &Instrument, t| self.hybrid.pick(i, t, policy).into_iter().next();
+        let answers = |facet, asset| self.hybrid.answers(facet, asset, policy);
+        let summary = planner::summarize(&plan, choose, answers, now, |s| self.pace(s));
         Ok((plan, summary))
     }
 
@@ -123,8 +124,7 @@ impl Pipeline {
 
     /// Derives all series of a symbol from what its native series show now: after a finding was settled, bars that
     /// were hidden may count again, or the other way round. Asks no source.
-    pub async fn rederive(self: &Arc<Self>, symbol: Symbol) -> Result<(), StoreError> {
-        let Some(instrument) = self.universe.get(symbol).cloned() else { return Ok(()) };
+    pub async fn rederive(self: &Arc<Self>, instrument: Instrument) -> Result<(), StoreError> {
         let run_id = self.reads.with(|r| r.runs(1)).await?.first().map_or(0, |r| r.id);
         let (events, _) = mpsc::channel(1);
         let job = self.job(run_id, IngestSpec::default(), events, Stop::default());
@@ -186,24 +186,55 @@ impl Job {
     }
 
     async fn work(self: &Arc<Self>, plan: Plan, total: &mut Tally) -> Result<(), StoreError> {
-        self.tell(Event::Phase("fetching")).await;
-        let facets = Arc::clone(self).read_all_facets(plan.symbols.iter().filter(|s| !s.facets.is_empty()).cloned().collect());
-        let candles = Arc::clone(self).fetch_all(plan.symbols.into_iter().filter(|s| s.series().next().is_some()).collect());
-        // A stop of either strength ends both soon, so that the record counts all that was written.
-        let ((tally, failed), (facet_tally, split, failed_facets)) = tokio::join!(candles, facets);
-        total.add(tally);
-        total.add(facet_tally);
-        if let Some(e) = failed.or(failed_facets) {
-            return Err(e);
-        }
-        if !split.is_empty() && !self.stopping() {
-            self.tell(Event::Phase("re-fetching after a split")).await;
-            let (tally, failed) = Arc::clone(self).refetch_all(split).await;
-            total.add(tally);
-            failed.map_or(Ok(()), Err)?;
+        let recovered = self.pipeline.hybrid.recovered();
+        self.pass(plan, total).await?;
+        self.refetch_due(total).await?;
+        // The engine starts a run when the primary comes back, but not while this one is at work.
+        if recovered.has_changed().unwrap_or(false) && self.policy == SourcePolicy::Auto && !self.stopping() {
+            self.tell(Event::Phase("fetching again what the fallback filled")).await;
+            let (mut plan, _) = self.pipeline.plan(&self.spec).await?;
+            plan.symbols.iter_mut().for_each(|s| s.facets.clear());
+            self.pass(plan, total).await?;
         }
         self.tell(Event::Phase("settling")).await;
         self.cross_section(total).await
+    }
+
+    /// Candles and facets of a plan, beside each other. A stop of either strength ends both soon, so that the record
+    /// counts all that was written.
+    async fn pass(self: &Arc<Self>, plan: Plan, total: &mut Tally) -> Result<(), StoreError> {
+        self.tell(Event::Phase("fetching")).await;
+        let facets = Arc::clone(self).read_all_facets(plan.symbols.iter().filter(|s| !s.facets.is_empty()).cloned().collect());
+        let candles = Arc::clone(self).fetch_all(plan.symbols.into_iter().filter(|s| s.series().next().is_some()).collect());
+        let ((candles, failed), (facets, failed_facets)) = tokio::join!(candles, facets);
+        total.add(candles);
+        total.add(facets);
+        failed.or(failed_facets).map_or(Ok(()), Err)
+    }
+
+    /// Fetches again the histories that a split or a vendor has put on another share basis, in this run or an earlier one
+    /// that did not get to it.
+    async fn refetch_due(self: &Arc<Self>, total: &mut Tally) -> Result<(), StoreError> {
+        let due = self.pipeline.reads.with(crate::store::master::Reader::rebase_due).await?;
+        let native = &self.pipeline.settings.ingest.native;
+        let derive = super::derive::order(native);
+        let members = self.pipeline.universe.instruments.iter();
+        let plans: Vec<SymbolPlan> = members
+            .filter(|i| self.spec.symbols.is_empty() || self.spec.symbols.contains(&i.symbol))
+            .map(|i| {
+                let stale = due.iter().filter(|s| s.symbol == i.symbol && native.contains(&s.timeframe));
+                let fetch = stale.map(|s| (s.timeframe, Vec::new())).collect();
+                SymbolPlan { instrument: i.clone(), fetch, derive: derive.clone(), rederive: false, facets: Vec::new() }
+            })
+            .filter(|p| !p.fetch.is_empty())
+            .collect();
+        if plans.is_empty() || self.stopping() {
+            return Ok(());
+        }
+        self.tell(Event::Phase("re-fetching after a split")).await;
+        let (tally, failed) = Arc::clone(self).refetch_all(plans).await;
+        total.add(tally);
+        failed.map_or(Ok(()), Err)
     }
 
     async fn fetch_all(self: Arc<Self>, symbols: Vec<SymbolPlan>) -> (Tally, Option<StoreError>) {

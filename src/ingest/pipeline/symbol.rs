@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::fetch::SeriesEnd;
 use super::tally::Tally;
 use super::{Event, Job};
-use crate::ingest::missing::{Known, Rules, Want, missing_stamps};
+use crate::ingest::missing::{Known, Rules, missing_stamps};
 use crate::ingest::planner::SymbolPlan;
 use crate::market::{DAY, Instrument, Series, SourceId, Timeframe};
 use crate::sources::Window;
@@ -28,7 +28,7 @@ impl Job {
         (tally, ended.err())
     }
 
-    /// Fetches every stored native series of the symbol anew, after a split.
+    /// Fetches the whole stored history of the plan's series anew, after a split.
     pub(super) async fn refetch_symbol(self: &Arc<Self>, plan: &SymbolPlan) -> (Tally, Option<StoreError>) {
         let mut tally = Tally::default();
         let ended = self.replace_and_derive(plan, &mut tally).await;
@@ -49,7 +49,7 @@ impl Job {
                 tracing::warn!(target: "ingest", %series, "The vendor re-based the history, fetching it again");
                 end = self.replace_stored(instrument, *timeframe, tally).await?;
             }
-            self.end_series(instrument, series, wants, &mut end, &mut changes, tally).await?;
+            self.end_series(instrument, series, &mut end, &mut changes, tally).await?;
         }
         if plan.rederive {
             self.add_stored(plan, &mut changes).await?;
@@ -59,11 +59,15 @@ impl Job {
 
     async fn replace_and_derive(&self, plan: &SymbolPlan, tally: &mut Tally) -> Result<(), StoreError> {
         let mut changes = BTreeMap::new();
-        for &timeframe in &self.pipeline.settings.ingest.native {
+        for &(timeframe, _) in &plan.fetch {
             let series = Series { symbol: plan.instrument.symbol, timeframe };
             self.tell(Event::Working(series)).await;
             let mut end = self.replace_stored(&plan.instrument, timeframe, tally).await?;
-            self.end_series(&plan.instrument, series, &[], &mut end, &mut changes, tally).await?;
+            // What was swapped in already must reach the derived series even if the rest has to wait.
+            if self.stopping() && end.source.is_none() {
+                break;
+            }
+            self.end_series(&plan.instrument, series, &mut end, &mut changes, tally).await?;
         }
         self.review_and_derive(plan, changes, tally).await
     }
@@ -81,7 +85,6 @@ impl Job {
         &self,
         instrument: &Instrument,
         series: Series,
-        wants: &[Want],
         end: &mut SeriesEnd,
         changes: &mut BTreeMap<Timeframe, Change>,
         tally: &mut Tally,
@@ -89,8 +92,7 @@ impl Job {
         if let (Some(span), Some(source)) = (end.changed.clone(), end.source) {
             changes.insert(series.timeframe, Change { span, source });
         }
-        let from = wants.first().map_or(0, |w| w.window.start);
-        let gaps = self.count_gaps(instrument, series, from).await?;
+        let gaps = self.count_gaps(instrument, series).await?;
         self.record_end(series, end.error.take(), Some(gaps), None, tally).await
     }
 
@@ -118,17 +120,17 @@ impl Job {
     }
 
     /// Holes between the first and the last final bar that no source has explained.
-    async fn count_gaps(&self, instrument: &Instrument, series: Series, from: i64) -> Result<u64, StoreError> {
+    async fn count_gaps(&self, instrument: &Instrument, series: Series) -> Result<u64, StoreError> {
         let (calendar, now) = (instrument.calendar(), self.pipeline.clock.now());
         self.pipeline
             .reads
             .with(move |r| {
                 let Some(state) = r.series_state(series)? else { return Ok(0) };
                 let (Some(first), Some(last)) = (state.first_ts, state.last_final_ts) else { return Ok(0) };
-                let horizon = if from == 0 { first } else { first.min(from).max(first) };
-                let rules = Rules { calendar, timeframe: series.timeframe, horizon, now, reask_days: u32::from(u16::MAX), recover: false };
+                let rules =
+                    Rules { calendar, timeframe: series.timeframe, horizon: first, now, reask_days: u32::from(u16::MAX), recover: false };
                 let known = Known {
-                    stamps: r.stamps(series, (horizon, last + DAY))?,
+                    stamps: r.stamps(series, (first, last + DAY))?,
                     last_final: Some(last),
                     empty: r.empty_spans(series)?,
                     fallback: Vec::new(),

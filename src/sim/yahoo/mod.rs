@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 pub use journal::Entry;
 
 use crate::market::{Clock, Symbol};
-use crate::sim::{Fault, FaultName, Faults, MarketFeed};
+use crate::sim::{Fault, Faults, MarketFeed};
 use journal::Journal;
 use tls::Identities;
 
@@ -160,11 +160,6 @@ impl Server {
     /// Ends all faults.
     pub fn clear_faults(&self) {
         self.world.faults.clear();
-    }
-
-    /// Ends the faults of one name.
-    pub fn clear_fault(&self, name: FaultName) {
-        self.world.faults.clear_named(name);
     }
 
     /// Answers `path` (decoded, such as `/v8/finance/chart/AAPL`) with a recorded status and body from now on.

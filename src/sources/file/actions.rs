@@ -26,13 +26,19 @@ pub(super) fn splits(path: &Path, options: &Options) -> Result<(Vec<Split>, Note
     let pair = (table.column(path, &["numerator"])?, table.column(path, &["denominator"])?);
     let (rows, mut notes) = if let (Some(n), Some(d)) = pair {
         table.rows(path, options, &[date, n, d], |row| {
-            dated(row, date, options, positive(row, n)?.zip(positive(row, d)?).filter(|(n, d)| n != d))
+            let side = |column| positive(row, column)?.ok_or_else(|| row.bad(column, "is zero; both sides of a split are above zero"));
+            dated(row, date, options, Some((side(n)?, side(d)?)).filter(|(n, d)| n != d))
         })?
     } else {
         let ratio = table.require(path, &["ratio", "split", "splits", "stock_splits", "split_ratio"])?;
+        // A price file fills this column with zeros on the days without a split.
+        let filled = table.column(path, &["stock_splits"])? == Some(ratio);
         table.rows(path, options, &[date, ratio], |row| {
-            let pair = parse_ratio(&row.text(ratio)).ok_or_else(|| row.bad(ratio, "is not a ratio; write 4:1, 4/1 or 4"))?;
-            dated(row, date, options, Some(pair).filter(|(n, d)| *n > 0.0 && n != d))
+            let (n, d) = parse_ratio(&row.text(ratio)).ok_or_else(|| row.bad(ratio, "is not a ratio; write 4:1, 4/1 or 4"))?;
+            if n == 0.0 && !filled {
+                return Err(row.bad(ratio, "is zero; write 4:1, 4/1 or 4, and leave out days without a split"));
+            }
+            dated(row, date, options, Some((n, d)).filter(|(n, d)| *n > 0.0 && n != d))
         })?
     };
     let splits = unique(rows, &mut notes, |(a, b), (c, d)| a / b == c / d);
@@ -87,7 +93,7 @@ fn unique<T: Copy>(mut rows: Vec<Dated<T>>, notes: &mut Notes, same: impl Fn(T, 
     out
 }
 
-/// `4:1`, `4/1`, `4-for-1`, `4` or `0.125` as new shares for old shares; 0 and 1 mean none.
+/// `4:1`, `4/1`, `4-for-1`, `4` or `0.125` as new shares for old shares; 1 means none, and so does 0 in a price file.
 fn parse_ratio(text: &str) -> Option<(f64, f64)> {
     let text = text.to_lowercase().replace("-for-", ":").replace(" for ", ":");
     let number = |s: &str| s.trim().parse::<f64>().ok().filter(|v| v.is_finite() && *v >= 0.0);

@@ -1,5 +1,6 @@
 //! Candle files.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use super::table::{Row, Table, settle};
@@ -15,6 +16,8 @@ pub struct CandleFile {
     pub timeframe: Timeframe,
     /// Ascending, without duplicates.
     pub bars: Bars,
+    /// The file's own split- and dividend-adjusted closes, one a bar, when it has a whole column of them.
+    pub adjusted: Option<Vec<f64>>,
     /// What was noticed.
     pub notes: Notes,
 }
@@ -27,6 +30,7 @@ struct Raw {
     text: String,
     prices: [f64; 4],
     volume: f64,
+    adjusted: Option<f64>,
 }
 
 pub(super) fn read(path: &Path, options: &Options) -> Result<CandleFile, FileError> {
@@ -39,11 +43,12 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<CandleFile, FileErr
         table.require(path, &["close"])?,
     ];
     let volume = table.column(path, &["volume"])?;
-    let used: Vec<usize> = prices.into_iter().chain([time]).chain(volume).collect();
+    let adjusted = table.column(path, &["adj_close", "adjclose", "adj close"])?;
+    let used: Vec<usize> = prices.into_iter().chain([time]).chain(volume).chain(adjusted).collect();
     let mut time_name = String::new();
     let (raw, mut notes) = table.rows(path, options, &used, |row| {
         time_name = row.bad(time, "").column;
-        raw_row(row, time, prices, volume).map(Some)
+        raw_row(row, time, prices, [volume, adjusted]).map(Some)
     })?;
     if raw.is_empty() {
         return Err(FileError::Empty { path: path.to_owned() });
@@ -52,15 +57,16 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<CandleFile, FileErr
         Some(t) => t,
         None => infer(&raw, options).map_err(|reason| FileError::Spacing { path: path.to_owned(), reason })?,
     };
-    let bars = stamped(raw, timeframe, options, &time_name, &mut notes);
+    let (bars, adjusted) = stamped(raw, timeframe, options, &time_name, &mut notes);
     settle(path, options, &notes)?;
     if bars.is_empty() {
         return Err(FileError::Empty { path: path.to_owned() });
     }
-    Ok(CandleFile { timeframe, bars, notes })
+    let adjusted = bars.iter().map(|b| adjusted.get(&b.ts).copied()).collect();
+    Ok(CandleFile { timeframe, bars, adjusted, notes })
 }
 
-fn raw_row(row: &Row<'_>, time: usize, prices: [usize; 4], volume: Option<usize>) -> Result<Raw, BadRow> {
+fn raw_row(row: &Row<'_>, time: usize, prices: [usize; 4], [volume, adjusted]: [Option<usize>; 2]) -> Result<Raw, BadRow> {
     let text = row.text(time);
     let when = When::parse(&text).map_err(|reason| row.bad(time, reason))?;
     let mut values = [0.0; 4];
@@ -73,7 +79,9 @@ fn raw_row(row: &Row<'_>, time: usize, prices: [usize; 4], volume: Option<usize>
         Some((_, text)) if matches!(text.to_lowercase().as_str(), "" | "nan" | "null" | "none") => f64::NAN,
         Some((column, _)) => row.number(column)?,
     };
-    Ok(Raw { line: row.line, when, text, prices: values, volume })
+    // The adjusted close is only compared, never stored: one that cannot be read is none.
+    let adjusted = adjusted.and_then(|column| row.text(column).parse().ok()).filter(|a: &f64| a.is_finite() && *a > 0.0);
+    Ok(Raw { line: row.line, when, text, prices: values, volume, adjusted })
 }
 
 /// The timeframe whose spacing is the commonest between neighbouring rows.
@@ -101,12 +109,13 @@ fn infer(raw: &[Raw], options: &Options) -> Result<Timeframe, String> {
     intraday.ok_or_else(|| format!("they are mostly {commonest} seconds apart, which is no timeframe"))
 }
 
-/// Gives each row its stamp; sorts, and settles duplicates.
-fn stamped(raw: Vec<Raw>, timeframe: Timeframe, options: &Options, column: &str, notes: &mut Notes) -> Bars {
+/// Gives each row its stamp; sorts, and settles duplicates. Also the adjusted closes by stamp.
+fn stamped(raw: Vec<Raw>, timeframe: Timeframe, options: &Options, column: &str, notes: &mut Notes) -> (Bars, HashMap<i64, f64>) {
     let calendar = options.asset.calendar();
     let mut rows: Vec<(u64, String, Candle)> = Vec::with_capacity(raw.len());
     let (mut moved, mut previous) = (0, None);
-    for Raw { line, when, text, prices: [open, high, low, close], volume } in raw {
+    let mut adjusted_closes = HashMap::new();
+    for Raw { line, when, text, prices: [open, high, low, close], volume, adjusted } in raw {
         match when.stamp(timeframe, options, previous) {
             Ok(ts) => {
                 if !timeframe.is_intraday() && bucket_date(timeframe, when.date(options.zone)) != when.date(options.zone) {
@@ -114,6 +123,7 @@ fn stamped(raw: Vec<Raw>, timeframe: Timeframe, options: &Options, column: &str,
                 }
                 let is_final = calendar.bar_close(timeframe, ts).is_none_or(|close| close <= options.now);
                 rows.push((line, text, Candle { ts, open, high, low, close, volume, is_final }));
+                adjusted_closes.extend(adjusted.map(|a| (ts, a)));
                 previous = Some(ts);
             }
             Err(reason) => notes.bad.push(BadRow { line, column: column.to_owned(), value: text, reason }),
@@ -129,7 +139,7 @@ fn stamped(raw: Vec<Raw>, timeframe: Timeframe, options: &Options, column: &str,
         notes.remarks.push("the rows were not in order of time and have been sorted".into());
         rows.sort_by_key(|(_, _, c)| c.ts);
     }
-    unique(&rows, column, notes)
+    (unique(&rows, column, notes), adjusted_closes)
 }
 
 /// Identical twins count once. Rows that contradict each other are bad, all of them: nobody knows which is right.

@@ -21,10 +21,11 @@ fn candles(text: &str, options: &Options) -> Result<CandleFile, FileError> {
 
 #[test]
 fn columns_come_in_any_order_and_case_and_others_are_named() {
-    let text = "\u{feff}Volume;Close;Adj Close;LOW;High;Open;Date\n10;4;3.9;1;5;2;2013-03-01\n;5;4.9;2;6;3;2013-03-04\n";
+    let text = "\u{feff}Volume;Close;Adj Close;LOW;High;Open;Sector;Date\n10;4;3.9;1;5;2;x;2013-03-01\n;5;4.9;2;6;3;x;2013-03-04\n";
     let read = candles(text, &options(None)).unwrap();
     assert_eq!(read.timeframe, Timeframe::D1);
-    assert_eq!(read.notes.ignored_columns, ["Adj Close"]);
+    assert_eq!(read.notes.ignored_columns, ["Sector"]);
+    assert_eq!(read.adjusted, Some(vec![3.9, 4.9]));
     let (a, b) = (read.bars[0], read.bars[1]);
     assert_eq!((a.ts, a.open, a.high, a.low, a.close, a.volume), (15_765 * DAY, 2.0, 5.0, 1.0, 4.0, 10.0));
     assert!(b.volume.is_nan() && b.is_final);
@@ -151,6 +152,13 @@ fn splits_and_dividends_come_out_of_a_price_file_too() {
     assert_eq!((notes.rows, notes.ignored_columns), (3, vec!["Close".to_owned(), "Dividends".to_owned()]));
     let (dividends, _) = read_dividends(f.path(), &options(None)).unwrap();
     assert_eq!(dividends.iter().map(|d| d.amount).collect::<Vec<_>>(), [0.205]);
+    for (text, column) in [
+        ("date,ratio\n2014-06-09,7\n2020-08-31,0\n", "ratio"),
+        ("date,numerator,denominator\n2014-06-09,7,1\n2020-08-31,4,0\n", "denominator"),
+    ] {
+        let e = read_splits(file(text).path(), &options(None)).unwrap_err().to_string();
+        assert!(e.contains("line 3") && e.contains(column) && e.contains("is zero"), "{e}");
+    }
     let (pairs, _) = read_splits(file("date,numerator,denominator\n2014-06-09,7,1\n").path(), &options(None)).unwrap();
     assert_eq!(pairs[0].ratio(), 7.0);
     let bad = read_dividends(file("date,amount\n2020-01-02,-1\n2020-01-03,x\n").path(), &options(None)).unwrap_err().to_string();

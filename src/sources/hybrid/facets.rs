@@ -15,7 +15,7 @@ use crate::sources::{Facet, Fault, Fundamentals, Metadata, Outcome, Source};
 /// A facet and who gave it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer<T> {
-    /// Who answered last; `None` when no source could be asked.
+    /// Who answered last; `None` when no source was asked.
     pub source: Option<SourceId>,
     /// What.
     pub outcome: Outcome<T>,
@@ -36,7 +36,7 @@ impl Hybrid {
     /// exchange's time zone. `source` is the one that gave most. Cancel by dropping.
     pub async fn metadata(&self, instrument: &Instrument, policy: SourcePolicy) -> Answer<Metadata> {
         let mut all: Option<Answer<Metadata>> = None;
-        let mut failed = Answer { source: None, outcome: none_willing(instrument, Facet::Metadata) };
+        let mut failed = Answer { source: None, outcome: self.none_willing(instrument, Facet::Metadata, policy) };
         let slots = self.willing(instrument, Facet::Metadata, policy);
         for slot in slots.iter().rev() {
             let outcome = slot.source.metadata(instrument).await;
@@ -60,7 +60,7 @@ impl Hybrid {
         call: impl Fn(&'a dyn Source) -> BoxFuture<'a, Outcome<T>> + Send + Sync,
     ) -> Answer<T> {
         let slots = self.willing(instrument, facet, policy);
-        let mut last = Answer { source: None, outcome: none_willing(instrument, facet) };
+        let mut last = Answer { source: None, outcome: self.none_willing(instrument, facet, policy) };
         for (k, slot) in slots.iter().enumerate() {
             let mut tries = self.tries(instrument.symbol, Work::Facet, k + 1 < slots.len());
             loop {
@@ -81,15 +81,23 @@ impl Hybrid {
         let able = self.slots.iter().filter(|s| allowed(policy, s.id()) && s.source.answers(facet, instrument.asset));
         able.filter(|s| s.allows()).collect()
     }
-}
 
-fn none_willing<T>(instrument: &Instrument, facet: Facet) -> Outcome<T> {
-    let what = match facet {
-        Facet::Actions => "splits and dividends",
-        Facet::Fundamentals => "fundamentals",
-        Facet::Metadata => "metadata",
-    };
-    Outcome::Transient(Fault::new(format!("{}: no source that answers can be asked for {what} now", instrument.symbol)))
+    /// The outcome where [`Self::willing`] is empty: nothing to be had where no source serves the facet, a failure where
+    /// one does and its breaker is open.
+    fn none_willing<T>(&self, instrument: &Instrument, facet: Facet, policy: SourcePolicy) -> Outcome<T> {
+        let what = match facet {
+            Facet::Actions => "splits and dividends",
+            Facet::Fundamentals => "fundamentals",
+            Facet::Metadata => "metadata",
+        };
+        if let Some(id) = self.answers(facet, instrument.asset, policy) {
+            let text = format!("{}: {id} cannot be asked for {what} now: its breaker is open", instrument.symbol);
+            return Outcome::Transient(Fault::new(text));
+        }
+        let ids: Vec<String> = self.slots.iter().map(|s| s.id()).filter(|id| allowed(policy, *id)).map(|id| id.to_string()).collect();
+        let who = if ids.is_empty() { "no source that is switched on".to_owned() } else { ids.join(" and ") };
+        Outcome::Empty(format!("{who} does not serve {what}"))
+    }
 }
 
 /// Fills what is missing in `have`.

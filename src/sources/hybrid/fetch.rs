@@ -1,11 +1,13 @@
 //! One span of one series, from whichever source gives it, part by part.
 
+use std::collections::VecDeque;
+
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::slot::Slot;
-use super::{Hybrid, Next, Work};
+use super::{Hybrid, Next, Work, allowed};
 use crate::config::SourcePolicy;
 use crate::market::{Instrument, SourceId, Timeframe, ts_to_date};
 use crate::sources::{CandleRequest, Fault, Fetched, Outcome, Window};
@@ -87,6 +89,7 @@ impl Hybrid {
                     // Where an earlier source only failed, it may still give what this one cannot.
                     match end.failed {
                         Some(_) if cut.is_some() => end.remaining = cut,
+                        _ if cut.is_some_and(|c| self.is_within_reach(want, c)) => end.remaining = cut,
                         _ => (end.failed, end.unreachable) = (None, cut),
                     }
                     return end;
@@ -116,6 +119,14 @@ impl Hybrid {
         end
     }
 
+    /// Whether a source that only rests now (its breaker is open) could serve `span` later.
+    fn is_within_reach(&self, want: &FetchRequest, span: Window) -> bool {
+        self.slots.iter().filter(|s| allowed(want.policy, s.id()) && !s.allows()).any(|s| {
+            let wall = s.source.earliest(want.timeframe, self.clock.now());
+            s.source.serves(want.instrument.asset, want.timeframe) && wall.is_none_or(|w| w < span.end)
+        })
+    }
+
     /// Lets one source work through `left`, moving its start as windows are answered.
     async fn share(
         &self,
@@ -127,15 +138,18 @@ impl Hybrid {
         cancel: &CancellationToken,
     ) -> Share {
         let FetchRequest { instrument, timeframe, .. } = want;
-        for window in slot.source.windows(instrument.asset, *timeframe, *left) {
-            let request = CandleRequest { instrument: instrument.clone(), timeframe: *timeframe, window };
-            let mut tries = self.tries(instrument.symbol, Work::Bars, other_source);
+        let mut tries = self.tries(instrument.symbol, Work::Bars, other_source);
+        let mut todo = VecDeque::from(slot.source.windows(instrument.asset, *timeframe, *left));
+        while let Some(mut window) = todo.pop_front() {
+            tries.renew();
             loop {
                 if cancel.is_cancelled() {
                     return Share::Cancelled;
                 }
                 let (at, began) = (self.clock.now(), Instant::now());
+                let request = CandleRequest { instrument: instrument.clone(), timeframe: *timeframe, window };
                 let outcome = slot.source.candles(&request).await;
+                let overlong = outcome.fault().is_some_and(|f| f.overlong);
                 let next = self.judge(slot, &outcome, &mut tries);
                 if matches!(outcome, Outcome::NotEntitled(_)) {
                     self.refuse(slot.id(), instrument.symbol);
@@ -153,6 +167,10 @@ impl Hybrid {
                         tokio::select! {
                             () = cancel.cancelled() => return Share::Cancelled,
                             () = sleep(pause) => {}
+                        }
+                        if overlong && let Some([first, rest]) = window.halves(instrument.calendar(), *timeframe) {
+                            todo.push_front(rest);
+                            window = first;
                         }
                     }
                 }

@@ -38,7 +38,8 @@ pub struct HybridTuning {
     pub pause_first: Duration,
     /// Longest pause between tries.
     pub pause_most: Duration,
-    /// Longest wait that a source's own "come back later" is granted.
+    /// Longest wait that a source's own "come back later" is granted, over all windows of one fetch together: a run
+    /// fails a series rather than hang until a cool-down of half an hour ends.
     pub patience: Duration,
     /// Failures in a row that open a breaker.
     pub breaker_failures: u32,
@@ -52,7 +53,7 @@ impl From<&IngestSettings> for HybridTuning {
             tries: 3,
             pause_first: Duration::from_secs(2),
             pause_most: Duration::from_secs(30),
-            patience: Duration::from_mins(2),
+            patience: Duration::from_mins(1),
             breaker_failures: settings.breaker_failures,
             breaker_rest: Duration::from_secs(settings.breaker_probe_s.max(1)),
         }
@@ -136,9 +137,10 @@ impl Hybrid {
         }
     }
 
-    /// Whether a policy leaves any source that answers a facet, breakers aside.
-    pub fn answers(&self, facet: Facet, asset: AssetClass, policy: SourcePolicy) -> bool {
-        self.slots.iter().any(|s| allowed(policy, s.id()) && s.source.answers(facet, asset))
+    /// The source that a policy leaves for a facet, breakers aside; `None` where none answers it. Where several do it
+    /// is the one whose answer leads: see [`Self::metadata`].
+    pub fn answers(&self, facet: Facet, asset: AssetClass, policy: SourcePolicy) -> Option<SourceId> {
+        self.slots.iter().rev().find(|s| allowed(policy, s.id()) && s.source.answers(facet, asset)).map(|s| s.id())
     }
 
     /// Closes all sources politely.
@@ -178,7 +180,7 @@ impl Hybrid {
             })
             .collect();
         let reasons = if reasons.is_empty() { "every source is switched off or excluded".to_owned() } else { reasons.join("; ") };
-        Fault::new(format!("{} {timeframe}: no source can be asked now: {reasons}", instrument.symbol))
+        Fault::new(format!("no source can be asked now: {reasons}"))
     }
 
     fn is_refused(&self, id: SourceId, symbol: Symbol) -> bool {
@@ -215,15 +217,31 @@ impl Hybrid {
             slot.failed(other_source, &fault.message);
         }
         tries.used += 1;
-        let pause = fault.retry_after.unwrap_or_else(|| tries.backoff.pause());
-        let hopeless = tries.used >= self.tuning.tries || pause > self.tuning.patience;
-        if hopeless || (other_source && !slot.allows()) { Next::GiveUp(fault.clone()) } else { Next::Wait(pause) }
+        let pause = match fault.retry_after {
+            Some(asked) if asked > tries.patience => return Next::GiveUp(self.impatient(fault)),
+            Some(asked) => asked,
+            None => tries.backoff.pause(),
+        };
+        if tries.used >= self.tuning.tries || (other_source && !slot.allows()) {
+            return Next::GiveUp(fault.clone());
+        }
+        if fault.retry_after.is_some() {
+            tries.patience -= pause;
+        }
+        Next::Wait(pause)
+    }
+
+    /// The fault of a source that asks for more patience than a run has.
+    fn impatient(&self, fault: &Fault) -> Fault {
+        let most = self.tuning.patience.as_secs();
+        let message = format!("{}; a run waits no longer than {most} s: ask again with the next run", fault.message);
+        Fault { message, ..fault.clone() }
     }
 
     fn tries(&self, symbol: Symbol, work: Work, other_source: bool) -> Tries {
         let seed = self.clock.mono().as_nanos() as u64 ^ symbol.as_str().bytes().fold(0, |h, b| (h << 5) ^ (h >> 59) ^ u64::from(b));
         let backoff = Backoff::new(self.tuning.pause_first, self.tuning.pause_most, seed);
-        Tries { used: 0, backoff, work, other_source }
+        Tries { used: 0, backoff, patience: self.tuning.patience, work, other_source }
     }
 }
 
@@ -233,13 +251,23 @@ impl Drop for Hybrid {
     }
 }
 
-/// The tries of one request with one source.
+/// The tries with one source: of one request, or of one window of a fetch after another.
 struct Tries {
     used: u32,
     backoff: Backoff,
+    /// What is left of [`HybridTuning::patience`].
+    patience: Duration,
     work: Work,
     /// Whether another source could take over.
     other_source: bool,
+}
+
+impl Tries {
+    /// The next window has all its tries, but only the patience that the ones before have left.
+    fn renew(&mut self) {
+        self.used = 0;
+        self.backoff.reset();
+    }
 }
 
 /// What a try is for.

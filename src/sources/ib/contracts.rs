@@ -176,7 +176,8 @@ fn by_id(instrument: &Instrument, con_id: i32, venue: &str) -> Contract {
     Contract { contract_id: con_id, ..sample(instrument, venue) }
 }
 
-/// What contract details say of an instrument.
+/// What contract details say of an instrument. IB's stock type is left out: `quote_type` speaks Yahoo's vocabulary
+/// (`EQUITY`, not `COMMON`), and an answer may be merged from both.
 pub(super) fn metadata(details: &ContractDetails) -> Metadata {
     let text = |s: &str| Some(s.trim()).filter(|s| !s.is_empty()).map(str::to_owned);
     let primary = text(details.contract.primary_exchange.as_str()).or_else(|| text(details.contract.exchange.as_str()));
@@ -185,7 +186,6 @@ pub(super) fn metadata(details: &ContractDetails) -> Metadata {
         industry: text(&details.category).or_else(|| text(&details.industry)),
         exchange: primary,
         currency: text(details.contract.currency.as_str()),
-        quote_type: text(&details.stock_type),
         time_zone: text(&details.time_zone_id),
         ib_contract_id: Some(i64::from(details.contract.contract_id)),
         ..Metadata::default()

@@ -198,7 +198,7 @@ impl Meter {
             next.penalty_until = gauge.penalty.map(|p| now + p.as_secs_f64().ceil() as i64);
             next.history.clear();
             next.history.extend(&s.seconds);
-            next.requests_per_second = s.rate();
+            next.requests_per_second = gauge.admitted as f32;
             next.answered = s.answered;
             next.failed = s.failed;
             next.pacing_errors = s.pacing_errors;
@@ -234,15 +234,6 @@ impl State {
         self.newest = second;
     }
 
-    /// Requests a second, over the last whole second and the current one.
-    fn rate(&self) -> f32 {
-        let into = self.epoch.elapsed().subsec_millis() as f32 / 1_000.0;
-        let n = self.seconds.len();
-        let current = self.seconds.get(n - 1).copied().map_or(0.0, f32::from);
-        let last = self.seconds.get(n - 2).copied().map_or(0.0, f32::from);
-        current + last * (1.0 - into)
-    }
-
     fn link(&self) -> LinkState {
         match (&self.session, self.health.degraded()) {
             (LinkState::Up, Some(reason)) => LinkState::Degraded { reason },
@@ -260,7 +251,7 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use super::super::pacer::Limits;
+    use super::super::pacer::{Ask, Feedback, Limits};
     use super::*;
     use crate::market::ManualClock;
 
@@ -290,6 +281,28 @@ mod tests {
         assert_eq!(quiet.requests_per_second, 0.0);
         stop.cancel();
         task.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_rate_shown_reaches_the_limit_and_never_passes_it() {
+        let meter = meter();
+        let rx = meter.subscribe();
+        let mut most = 0.0_f32;
+        // Two and a half seconds' worth of requests, the first 40 of them in the middle of a second.
+        sleep(Duration::from_millis(700)).await;
+        for k in 0..100 {
+            meter.pacer.acquire(&Ask { burst: None, identity: None }).await.finish(Feedback::Answered);
+            if k >= 60 && k % 3 == 0 {
+                // A withdrawal is a message too, and no request.
+                drop(meter.pacer.acquire(&Ask { burst: None, identity: None }).await);
+            }
+            meter.publish_now();
+            most = most.max(rx.borrow().requests_per_second);
+        }
+        assert_eq!((most, rx.borrow().requests_per_second_limit), (40.0, 40.0));
+        sleep(Duration::from_secs(1)).await;
+        meter.publish_now();
+        assert_eq!(rx.borrow().requests_per_second, 0.0);
     }
 
     #[tokio::test(start_paused = true)]

@@ -160,6 +160,8 @@ impl IbSource {
                     adopted = true;
                 }
                 (_, Outcome::Pacing(f)) => return Some(Outcome::Pacing(Fault { retry_after: self.pacer.gauge().penalty, ..f })),
+                // Long requests are the slow ones: a shorter one may be answered.
+                (ibapi::Error::Timeout, Outcome::Transient(f)) => return Some(Outcome::Transient(Fault { overlong: true, ..f })),
                 (_, outcome) => return Some(outcome),
             }
         }

@@ -41,6 +41,8 @@ pub(super) struct Gauge {
     pub(super) in_flight: u32,
     pub(super) limit: u32,
     pub(super) penalty: Option<Duration>,
+    /// Messages admitted within the last second; never above the limit that the rule enforces.
+    pub(super) admitted: u32,
 }
 
 impl Pacer {

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use ibapi::Client;
 use ibapi::subscriptions::NoticeStream;
 use tokio::sync::{Notify, watch};
@@ -48,6 +49,9 @@ pub(super) struct Patience {
 const STABLE: Duration = Duration::from_secs(30);
 /// Pulses that may be missed before the session is dropped.
 const MISSES: u32 = 2;
+
+/// Nobody listens at the address.
+const REFUSED: &str = "connection refused: start IB Gateway, or correct ib.host and ib.port";
 
 #[derive(Clone)]
 enum Phase {
@@ -207,6 +211,7 @@ impl Session {
             Ok(Err(ibapi::Error::Io(e))) if hung_up(e.kind()) => {
                 Err(Refusal::Other(refusal_text(&ibapi::Error::ConnectionRejected(e.to_string()))))
             }
+            Ok(Err(ibapi::Error::Io(e))) if e.kind() == std::io::ErrorKind::ConnectionRefused => Err(Refusal::Other(REFUSED.into())),
             Ok(Err(e)) => Err(Refusal::Other(refusal_text(&e))),
             Err(_) => Err(Refusal::Other(format!(
                 "the gateway accepted the connection but did not answer within {} s; is its login complete?",
@@ -217,6 +222,8 @@ impl Session {
 
     /// Serves one session to its end and says why it ended.
     async fn serve(&self, client: Arc<Client>, mut notices: NoticeStream) -> String {
+        // When a session broke, many requests report it, and one report too many waits here for the next session.
+        let _ = self.broken.notified().now_or_never();
         self.meter.session(LinkState::Up);
         self.phase.send_replace(Phase::Up(client.clone()));
         let pulse = self.pulse(&client);
@@ -311,4 +318,41 @@ fn refusal_text(error: &ibapi::Error) -> String {
 const fn hung_up(kind: std::io::ErrorKind) -> bool {
     use std::io::ErrorKind;
     matches!(kind, ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::market::{ManualClock, Universe};
+    use crate::sim::MarketFeed;
+    use crate::sim::ib::{Gateway, GatewayOptions};
+    use crate::sources::ib::pacer::Limits;
+
+    #[tokio::test]
+    async fn a_break_that_two_requests_report_costs_one_session() {
+        let clock = ManualClock::at(1_795_032_020);
+        let feed = Arc::new(MarketFeed::new(Universe { instruments: Vec::new() }, 7));
+        let gateway = Gateway::start(GatewayOptions::new(feed, clock.clone())).await.unwrap();
+        let pacer = Arc::new(Pacer::new(Limits::default()));
+        let meter = Arc::new(Meter::new("gateway".into(), 40, pacer.clone(), clock.clone()));
+        let (pause, limit) = (Duration::from_millis(10), Duration::from_secs(5));
+        let patience =
+            Patience { connect: limit, watchdog: limit, pulse: limit, farewell: limit, backoff_first: pause, backoff_most: pause };
+        let address = Address { endpoint: gateway.addr().to_string(), client_id: 1, client_ids: 1 };
+        let session = Arc::new(Session::new(address, patience, meter, pacer, clock, CancellationToken::new()));
+        let supervisor = tokio::spawn({
+            let session = session.clone();
+            async move { session.supervise().await }
+        });
+        let first = session.client().await.unwrap();
+        session.report_broken(&first);
+        session.report_broken(&first);
+        let mut phases = session.phase.subscribe();
+        let second = |p: &Phase| matches!(p, Phase::Up(c) if !Arc::ptr_eq(c, &first));
+        assert!(phases.wait_for(second).await.is_ok());
+        assert!(timeout(pause * 10, phases.changed()).await.is_err(), "the second session stays");
+        session.stop.cancel();
+        supervisor.await.unwrap();
+        gateway.shutdown().await;
+    }
 }

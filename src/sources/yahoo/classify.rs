@@ -85,11 +85,20 @@ pub(super) fn transport(error: &reqwest::Error) -> Failure {
             "the TLS connection to Yahoo failed ({text}); something between here and Yahoo presents its own certificate, or the clock is wrong"
         ))
     } else if error.is_connect() {
-        Fault::new(format!("Yahoo cannot be reached ({text}); check the network and DNS"))
+        Fault::new(format!("Yahoo cannot be reached: {}; check the network and DNS", root(error)))
     } else {
         Fault::new(format!("the connection to Yahoo broke ({text})"))
     };
     Failure::Unreachable(fault)
+}
+
+/// The innermost cause, which is the one that tells: the outer ones repeat the address.
+fn root(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
 }
 
 /// The HTTP status with which the crate's message begins.
@@ -121,7 +130,7 @@ fn unexpected_status(code: u16) -> Failure {
 /// What Yahoo's own words mean. `status` is the HTTP status where it is known.
 fn api_error(status: Option<u16>, code: &str, description: &str) -> Failure {
     let says = if description.is_empty() { code } else { description };
-    let fault = |text: String| Fault { message: text, code: status.map(i32::from), retry_after: None };
+    let fault = |text: String| Fault { code: status.map(i32::from), ..Fault::new(text) };
     if code.contains("Too Many Requests") {
         return Failure::Throttled(None);
     }

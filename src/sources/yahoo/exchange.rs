@@ -115,7 +115,7 @@ fn blocked(mut fault: Fault) -> Refusal {
 /// The outcome while the shared cool-down lasts.
 fn cooling(left: Duration) -> Refusal {
     let message = format!("Yahoo answered 429 (too many requests); no request leaves for the next {} s", left.as_secs());
-    Outcome::Pacing(Fault { message, code: Some(429), retry_after: Some(left) })
+    Outcome::Pacing(Fault { retry_after: Some(left), ..Fault::coded(429, message) })
 }
 
 async fn typed(connector: &YahooConnector, symbol: &str, interval: &str, periods: Window) -> Result<Chart, Failure> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::pacer::Pacer;
 use crate::config::YahooSettings;
 use crate::market::{Clock, SourceId};
 use crate::sources::{LinkState, SourceStatus};
@@ -43,6 +44,7 @@ struct Counters {
 
 pub(super) struct Meter {
     clock: Arc<dyn Clock>,
+    pacer: Arc<Pacer>,
     status: watch::Sender<SourceStatus>,
     counters: Mutex<Counters>,
     ticking: AtomicBool,
@@ -55,12 +57,13 @@ pub(super) struct Exchange<'a> {
 }
 
 impl Meter {
-    pub(super) fn new(settings: &YahooSettings, endpoint: &str, clock: Arc<dyn Clock>) -> Arc<Self> {
+    pub(super) fn new(settings: &YahooSettings, endpoint: &str, pacer: Arc<Pacer>, clock: Arc<dyn Clock>) -> Arc<Self> {
         let mut first = SourceStatus::new(SourceId::Yahoo, endpoint);
         first.in_flight_limit = settings.concurrency.max(1);
         first.requests_per_second_limit = settings.requests_per_second.max(1) as f32;
         let counters = Counters { second: clock.mono().as_secs(), sent: VecDeque::from(vec![0; HISTORY]), ..Counters::default() };
-        Arc::new(Self { clock, status: watch::Sender::new(first), counters: Mutex::new(counters), ticking: AtomicBool::new(false) })
+        let (status, counters) = (watch::Sender::new(first), Mutex::new(counters));
+        Arc::new(Self { clock, pacer, status, counters, ticking: AtomicBool::new(false) })
     }
 
     pub(super) fn subscribe(&self) -> watch::Receiver<SourceStatus> {
@@ -110,7 +113,7 @@ impl Meter {
         self.status.send_modify(|s| {
             change(s);
             s.history = c.sent.iter().copied().collect();
-            s.requests_per_second = f32::from(*c.sent.back().unwrap_or(&0));
+            s.requests_per_second = self.pacer.per_second() as f32;
             s.penalty_until = c.cooling_until.filter(|&t| t > now);
             s.latency_ms = percentiles(&c.latencies);
             s.link = c.link(now);
@@ -214,7 +217,8 @@ mod tests {
     #[tokio::test]
     async fn the_status_follows_requests_and_trouble() {
         let clock = ManualClock::at(1_700_000_000);
-        let meter = Meter::new(&YahooSettings::default(), "test", clock.clone());
+        let settings = YahooSettings::default();
+        let meter = Meter::new(&settings, "test", Arc::new(Pacer::new(&settings, clock.clone())), clock.clone());
         let rx = meter.subscribe();
         assert_eq!(rx.borrow().link, LinkState::Idle);
         let exchange = meter.begin();

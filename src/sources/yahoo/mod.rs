@@ -50,7 +50,7 @@ pub struct YahooSource {
     raw: Raw,
     summaries: Summaries,
     wire: Wire,
-    pacer: Pacer,
+    pacer: Arc<Pacer>,
     meter: Arc<Meter>,
     closed: AtomicBool,
 }
@@ -60,12 +60,13 @@ impl YahooSource {
     /// name a simulator on this machine with its authority.
     pub fn new(settings: &YahooSettings, clock: Arc<dyn Clock>) -> Result<Arc<Self>, YahooSetupError> {
         let wire = Wire::new(settings)?;
+        let pacer = Arc::new(Pacer::new(settings, clock.clone()));
         Ok(Arc::new(Self {
             charts: wire.connector(),
             raw: Raw::new(wire.http.clone()),
             summaries: Summaries::new(wire.connector()),
-            pacer: Pacer::new(settings, clock.clone()),
-            meter: Meter::new(settings, &wire.endpoint, clock.clone()),
+            meter: Meter::new(settings, &wire.endpoint, pacer.clone(), clock.clone()),
+            pacer,
             closed: AtomicBool::new(false),
             wire,
             clock,

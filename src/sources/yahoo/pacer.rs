@@ -3,6 +3,7 @@
 //! A 429 stops every worker at once, and no request leaves before the cool-down ends; then a single request goes
 //! ahead, and only its success lets the others follow. Retrying earlier prolongs Yahoo's block.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use crate::market::Clock;
 
 /// The longest cool-down.
 const LONGEST: Duration = Duration::from_mins(30);
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Leave to send one request; dropped when the answer is in.
 pub(super) struct Permit<'a> {
@@ -39,6 +41,8 @@ struct State {
     next_cooldown: Duration,
     /// Earliest instant of the next request.
     next_slot: Instant,
+    /// Instants given out that may lie within the last second, oldest first, without their jitter.
+    given: VecDeque<Instant>,
     /// xorshift state of the jitter.
     noise: u64,
 }
@@ -49,10 +53,17 @@ impl Pacer {
         let noise = clock.now_ms().unsigned_abs() | 1;
         Self {
             slots: Semaphore::new(settings.concurrency.max(1) as usize),
-            spacing: Duration::from_secs(1) / settings.requests_per_second.max(1),
+            // Rounded up, so that no second holds one more.
+            spacing: Duration::from_nanos(1_000_000_000_u64.div_ceil(u64::from(settings.requests_per_second.max(1)))),
             first_cooldown,
             probe: Gate::new(()),
-            state: Mutex::new(State { cooling: None, next_cooldown: first_cooldown, next_slot: Instant::now(), noise }),
+            state: Mutex::new(State {
+                cooling: None,
+                next_cooldown: first_cooldown,
+                next_slot: Instant::now(),
+                given: VecDeque::new(),
+                noise,
+            }),
             clock,
         }
     }
@@ -104,7 +115,18 @@ impl Pacer {
         let jitter = self.spacing.mul_f64((s.noise % 1000) as f64 / 4000.0);
         let at = s.next_slot.max(Instant::now());
         s.next_slot = at + self.spacing;
+        s.given.push_back(at);
         at + jitter
+    }
+
+    /// Requests whose turn came within the last second: never more than the rate, since turns keep their spacing.
+    pub(super) fn per_second(&self) -> u32 {
+        let now = Instant::now();
+        let mut s = self.state();
+        while s.given.front().is_some_and(|at| *at + SECOND <= now) {
+            s.given.pop_front();
+        }
+        s.given.iter().filter(|at| **at <= now).count() as u32
     }
 
     /// Begins or extends the cool-down after a 429 and returns what is left of it. Answers to requests that were
@@ -156,6 +178,19 @@ mod tests {
         }
         let took = start.elapsed();
         assert!(took >= Duration::from_secs(2) && took < Duration::from_millis(2_300), "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_rate_reaches_the_limit_and_never_passes_it() {
+        let (p, _) = pacer(7, 8);
+        let mut most = 0;
+        for _ in 0..50 {
+            drop(p.admit().await.unwrap());
+            most = most.max(p.per_second());
+        }
+        assert_eq!(most, 7);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(p.per_second(), 0);
     }
 
     #[tokio::test]

@@ -18,7 +18,7 @@ use crate::market::Symbol;
 fn last_word(failure: Failure) -> Refusal {
     match failure {
         Failure::Throttled(retry_after) => {
-            Outcome::Pacing(Fault { message: "Yahoo answered 429 (too many requests)".into(), code: Some(429), retry_after })
+            Outcome::Pacing(Fault { retry_after, ..Fault::coded(429, "Yahoo answered 429 (too many requests)") })
         }
         Failure::Drift(fault) => Outcome::Schema(fault),
         Failure::Session(fault) | Failure::Unreachable(fault) => Outcome::Transient(fault),

@@ -128,7 +128,7 @@ fn without_peg(why: &str) -> String {
 
 fn resting(why: &str, left: Duration) -> Fault {
     let message = format!("{why}; the next try is in {} s, candles are not affected", left.as_secs());
-    Fault { message, code: None, retry_after: Some(left) }
+    Fault { retry_after: Some(left), ..Fault::new(message) }
 }
 
 async fn typed(connector: &mut YahooConnector, symbol: &str) -> Result<Summary, Failure> {

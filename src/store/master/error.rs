@@ -103,8 +103,11 @@ pub enum StoreError {
     #[error("there is no ingest run {0}")]
     NoRun(i64),
     /// The content contradicts itself or the schema.
-    #[error("the database is damaged: {0}; run `nightdesk verify`, then `nightdesk restore` the last good backup")]
+    #[error("the database is damaged: {0}; put the last good backup in its place: `nightdesk restore DIR`")]
     Corrupt(String),
+    /// There is nothing to restore.
+    #[error("there is no backup at {0}; name a file that `nightdesk backup` wrote, or the folder it is in")]
+    NoBackup(PathBuf),
     /// A backup did not pass its check.
     #[error("{path} is not a sound backup: {}; nothing was replaced", problems.join("; "))]
     BadBackup {

@@ -1,5 +1,7 @@
 //! The words that enumerations have in the tables, where they are not numbers.
 
+use std::fmt;
+
 use super::{Resolution, RunState};
 use crate::sources::Facet;
 
@@ -24,6 +26,12 @@ pub(super) const fn state_name(state: RunState) -> &'static str {
     }
 }
 
+impl fmt::Display for RunState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(state_name(*self))
+    }
+}
+
 /// The run state of a word.
 pub(super) fn state_of(name: &str) -> Option<RunState> {
     use RunState::{Cancelled, Failed, Lost, Partial, Running, Succeeded};
@@ -36,5 +44,11 @@ pub(super) const fn resolution_name(r: Resolution) -> &'static str {
         Resolution::Accepted => "accepted",
         Resolution::Fixed => "fixed",
         Resolution::Dismissed => "dismissed",
+    }
+}
+
+impl fmt::Display for Resolution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(resolution_name(*self))
     }
 }

@@ -37,6 +37,15 @@ pub struct WriteReport {
     pub revisions: Vec<Revision>,
 }
 
+impl WriteReport {
+    /// Whether the revisions share one factor away from 1: what a split, or its reversal, does to a vendor's history.
+    pub fn is_rebased(&self) -> bool {
+        let mut factors = self.revisions.iter().map(|r| r.new.close / r.old.close);
+        let Some(first) = factors.next() else { return false };
+        self.revisions.len() >= 2 && (first - 1.0).abs() > 0.05 && factors.all(|f| (f / first - 1.0).abs() < 1e-3)
+    }
+}
+
 /// A final bar that a source changed afterwards.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Revision {
@@ -279,4 +288,23 @@ pub struct SymbolRow {
     pub sector: Option<String>,
     /// Whether it is in the universe.
     pub active: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn revised(closes: &[(f64, f64)]) -> WriteReport {
+        let bar = |c| Candle { ts: 0, open: c, high: c, low: c, close: c, volume: 1.0, is_final: true };
+        WriteReport { revisions: closes.iter().map(|&(a, b)| Revision { old: bar(a), new: bar(b) }).collect(), ..WriteReport::default() }
+    }
+
+    #[test]
+    fn a_common_factor_is_a_rebase_and_noise_is_not() {
+        assert!(revised(&[(400.0, 100.0), (404.0, 101.0)]).is_rebased());
+        assert!(!revised(&[(400.0, 400.1), (404.0, 404.1)]).is_rebased());
+        assert!(!revised(&[(400.0, 100.0), (404.0, 404.5)]).is_rebased());
+        assert!(!revised(&[(400.0, 100.0)]).is_rebased());
+        assert!(!revised(&[]).is_rebased());
+    }
 }

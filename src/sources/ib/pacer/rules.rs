@@ -74,8 +74,8 @@ pub(super) enum Wait {
 #[derive(Debug)]
 pub(super) struct Rules {
     limits: Limits,
-    /// Instants of the messages of the last second.
-    messages: VecDeque<Instant>,
+    /// Instants of the messages of the last second, and whether a rule admitted them: a withdrawal cannot wait.
+    messages: VecDeque<(Instant, bool)>,
     bursts: HashMap<Burst, VecDeque<Instant>>,
     identical: HashMap<u64, Instant>,
     sweep_at: usize,
@@ -122,7 +122,7 @@ impl Rules {
             return Err(Wait::Until(at));
         }
         self.in_flight += 1;
-        self.count_message(now);
+        self.messages.push_back((now, true));
         if let Some(b) = ask.burst {
             self.bursts.entry(b).or_default().push_back(now);
         }
@@ -138,21 +138,21 @@ impl Rules {
         if let Some(at) = self.message_ready(now).filter(|at| *at > now) {
             return Err(at);
         }
-        self.count_message(now);
+        self.messages.push_back((now, true));
         Ok(())
     }
 
     /// Counts a message that cannot wait (a withdrawal).
     pub(super) fn count_message(&mut self, now: Instant) {
-        self.messages.push_back(now);
+        self.messages.push_back((now, false));
     }
 
     fn message_ready(&mut self, now: Instant) -> Option<Instant> {
-        while self.messages.front().is_some_and(|t| *t + SECOND <= now) {
+        while self.messages.front().is_some_and(|(t, _)| *t + SECOND <= now) {
             self.messages.pop_front();
         }
         let over = self.messages.len().checked_sub(self.limits.messages_per_second as usize)?;
-        self.messages.get(over).map(|t| *t + SECOND)
+        self.messages.get(over).map(|(t, _)| *t + SECOND)
     }
 
     fn burst_ready(&mut self, now: Instant, burst: Burst) -> Option<Instant> {
@@ -216,6 +216,7 @@ impl Rules {
 
     pub(super) fn gauge(&self, now: Instant) -> Gauge {
         let penalty = self.penalty.map(|(until, _)| until.saturating_duration_since(now)).filter(|d| !d.is_zero());
-        Gauge { in_flight: self.in_flight, limit: self.limit, penalty }
+        let admitted = self.messages.iter().filter(|(t, admitted)| *admitted && *t + SECOND > now).count() as u32;
+        Gauge { in_flight: self.in_flight, limit: self.limit, penalty, admitted }
     }
 }

@@ -164,5 +164,5 @@ async fn pings_pass_full_slots_but_not_the_message_rate() {
 async fn error_100_closes_the_gate() {
     let pacer = Pacer::new(Limits::default());
     pacer.strike();
-    assert_eq!(pacer.gauge(), Gauge { in_flight: 0, limit: 3, penalty: Some(Duration::from_secs(30)) });
+    assert_eq!(pacer.gauge(), Gauge { in_flight: 0, limit: 3, penalty: Some(Duration::from_secs(30)), admitted: 0 });
 }

@@ -1,5 +1,6 @@
 //! Whole, verified copies of the database, and putting one back.
 
+use std::fmt::Display;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,8 @@ use crate::store::master::{StoreError, open};
 
 const PREFIX: &str = "market_data-";
 const SUFFIX: &str = ".db";
+/// The files of a database, by what follows its name.
+const PARTS: [&str; 3] = ["", "-wal", "-shm"];
 
 /// A finished backup.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +34,11 @@ pub struct RestoreReport {
     pub kept: Option<PathBuf>,
     /// Bars restored.
     pub rows: u64,
+}
+
+/// UTC, in names that sort by time.
+fn stamp(clock: &dyn Clock) -> impl Display {
+    clock.utc().format("%Y%m%dT%H%M%SZ")
 }
 
 /// A file that is removed unless it was finished.
@@ -79,7 +87,7 @@ impl Drop for Partial {
 /// alone. The writer may go on meanwhile.
 pub fn backup(path: &Path, dir: &Path, clock: &dyn Clock) -> Result<BackupReport, StoreError> {
     private_dir(dir)?;
-    let name = format!("{PREFIX}{}{SUFFIX}", clock.utc().format("%Y%m%dT%H%M%SZ"));
+    let name = format!("{PREFIX}{}{SUFFIX}", stamp(clock));
     let partial = Partial::copy(path, dir.join(format!(".{name}.partial")))?;
     let rows = partial.checked()?;
     let to = dir.join(name);
@@ -90,23 +98,26 @@ pub fn backup(path: &Path, dir: &Path, clock: &dyn Clock) -> Result<BackupReport
 }
 
 /// Puts a backup in place of the database `target`: `from` is a file, or a folder whose newest backup is taken. It is
-/// verified first. Refused while a process holds the data folder; what was there is kept as `*.before-restore`.
-pub fn restore(from: &Path, target: &Path) -> Result<RestoreReport, StoreError> {
+/// verified first. Refused while a process holds the data folder; what was there is kept as
+/// `*.before-restore-YYYYMMDDTHHMMSSZ`, beside what earlier restores kept.
+pub fn restore(from: &Path, target: &Path, clock: &dyn Clock) -> Result<RestoreReport, StoreError> {
     let from = if from.is_dir() { newest(from)? } else { from.to_owned() };
+    if !from.exists() {
+        return Err(StoreError::NoBackup(from));
+    }
     let _lock = FolderLock::take(target)?;
-    let partial = Partial::copy(&from, beside(target, ".restoring"))?;
-    let rows = partial.checked().map_err(|e| match e {
+    let bad = |e| match e {
         StoreError::BadBackup { problems, .. } => StoreError::BadBackup { path: from.clone(), problems },
+        StoreError::Corrupt(problem) => StoreError::BadBackup { path: from.clone(), problems: vec![problem] },
         e => e,
-    })?;
-    let kept = beside(target, ".before-restore");
+    };
+    let partial = Partial::copy(&from, beside(target, ".restoring")).map_err(bad)?;
+    let rows = partial.checked().map_err(bad)?;
+    let kept = unused(beside(target, &format!(".before-restore-{}", stamp(clock))));
     let had = target.exists();
     // The log belongs to the file by its name, so the three move together.
-    for part in ["", "-wal", "-shm"] {
+    for part in PARTS {
         let (old, new) = (beside(target, part), beside(&kept, part));
-        if new.exists() {
-            fs::remove_file(&new).map_err(StoreError::io("cannot remove", &new))?;
-        }
         if old.exists() {
             fs::rename(&old, &new).map_err(StoreError::io("cannot move the old database to", &new))?;
         }
@@ -114,6 +125,14 @@ pub fn restore(from: &Path, target: &Path) -> Result<RestoreReport, StoreError> 
     partial.finish(target)?;
     tracing::info!(target: "store", from = %from.display(), rows, "Backup restored");
     Ok(RestoreReport { from, kept: had.then_some(kept), rows })
+}
+
+/// `path`, or a longer name when a restore within the same second took it: nothing that is kept is ever replaced.
+fn unused(mut path: PathBuf) -> PathBuf {
+    while PARTS.iter().any(|part| beside(&path, part).exists()) {
+        path = beside(&path, "-again");
+    }
+    path
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -129,5 +148,5 @@ fn newest(dir: &Path) -> Result<PathBuf, StoreError> {
         .filter_map(|entry| entry.ok().map(|e| e.path()))
         .filter(|p| p.file_name().and_then(|n| n.to_str()).is_some_and(|n| n.starts_with(PREFIX) && n.ends_with(SUFFIX)))
         .max()
-        .ok_or_else(|| StoreError::Missing(dir.join(format!("{PREFIX}*{SUFFIX}"))))
+        .ok_or_else(|| StoreError::NoBackup(dir.join(format!("{PREFIX}*{SUFFIX}"))))
 }

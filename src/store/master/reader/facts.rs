@@ -60,14 +60,14 @@ impl Reader {
         })
     }
 
-    /// What is known of a symbol beyond prices.
-    pub fn symbol_metadata(&self, symbol: Symbol) -> Result<Option<Metadata>, StoreError> {
+    /// What is known of a symbol beyond prices, and whose words it is in.
+    pub fn symbol_metadata(&self, symbol: Symbol) -> Result<Option<(Metadata, SourceId)>, StoreError> {
         let Some(id) = self.symbol_id(symbol)? else { return Ok(None) };
         let sql = "SELECT name, sector, industry, country, city, website, summary, employees, exchange, currency, quote_type,
-                          first_trade_date, time_zone, ib_contract_id
+                          first_trade_date, time_zone, ib_contract_id, source_id
                    FROM symbol_metadata WHERE symbol_id = ?1";
         self.one(sql, [id], |r| {
-            Ok(Metadata {
+            let metadata = Metadata {
                 name: r.get(0)?,
                 sector: r.get(1)?,
                 industry: r.get(2)?,
@@ -82,7 +82,8 @@ impl Reader {
                 first_trade_date: r.get::<_, Option<String>>(11)?.map(|_| rows::date(r, 11)).transpose()?,
                 time_zone: r.get(12)?,
                 ib_contract_id: r.get(13)?,
-            })
+            };
+            Ok((metadata, rows::source(r, 14)?))
         })
     }
 

@@ -38,6 +38,12 @@ impl Reader {
         &self.conn
     }
 
+    /// Whether the database was made on simulators.
+    pub fn is_demo(&self) -> Result<bool, StoreError> {
+        let demo: Option<String> = self.one("SELECT value FROM db_metadata WHERE key = 'demo'", [], |r| r.get(0))?;
+        Ok(demo.is_some_and(|v| v == "1"))
+    }
+
     fn symbol_id(&self, symbol: Symbol) -> Result<Option<i64>, StoreError> {
         let mut statement = self.conn.prepare_cached("SELECT symbol_id FROM symbol WHERE symbol = ?1")?;
         Ok(statement.query_row([symbol.as_str()], |r| r.get(0)).optional()?)

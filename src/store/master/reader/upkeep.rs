@@ -1,12 +1,29 @@
 //! Reads for those who keep the database fresh: the planner, the aggregator, the checks, the series page.
 
-use rusqlite::params;
+use rusqlite::{Row, params};
 
 use super::Reader;
 use super::quality::spans;
 use crate::market::{Bars, Candle, Series, SourceId, Symbol};
 use crate::sources::{ContractId, Facet};
 use crate::store::master::{Attempt, EmptySpan, RunRecord, RunState, StoreError, facet_name, rows, state_of};
+
+const RUN_COLUMNS: &str = "run_id, started_at, ended_at, state, spec, summary, error";
+
+/// A row of [`RUN_COLUMNS`].
+fn run(r: &Row<'_>) -> rusqlite::Result<RunRecord> {
+    let state: String = r.get(3)?;
+    Ok(RunRecord {
+        id: r.get(0)?,
+        started_at: r.get(1)?,
+        ended_at: r.get(2)?,
+        // The CHECK of the table admits the known words only.
+        state: state_of(&state).unwrap_or(RunState::Lost),
+        spec: r.get(4)?,
+        summary: r.get(5)?,
+        error: r.get(6)?,
+    })
+}
 
 impl Reader {
     /// Stamps of the stored bars in `[start, end)`, hidden and forming ones included, ascending.
@@ -66,20 +83,13 @@ impl Reader {
 
     /// The last ingest runs, newest first.
     pub fn runs(&self, limit: usize) -> Result<Vec<RunRecord>, StoreError> {
-        let sql = "SELECT run_id, started_at, ended_at, state, spec, summary, error FROM ingest_runs ORDER BY run_id DESC LIMIT ?1";
-        self.list(sql, [limit as i64], |r| {
-            let state: String = r.get(3)?;
-            Ok(RunRecord {
-                id: r.get(0)?,
-                started_at: r.get(1)?,
-                ended_at: r.get(2)?,
-                // The CHECK of the table admits the known words only.
-                state: state_of(&state).unwrap_or(RunState::Lost),
-                spec: r.get(4)?,
-                summary: r.get(5)?,
-                error: r.get(6)?,
-            })
-        })
+        self.list(&format!("SELECT {RUN_COLUMNS} FROM ingest_runs ORDER BY run_id DESC LIMIT ?1"), [limit as i64], run)
+    }
+
+    /// One ingest run.
+    pub fn run(&self, id: i64) -> Result<RunRecord, StoreError> {
+        let found = self.one(&format!("SELECT {RUN_COLUMNS} FROM ingest_runs WHERE run_id = ?1"), [id], run)?;
+        found.ok_or(StoreError::NoRun(id))
     }
 
     /// Bars by source, most preferred source first.
@@ -112,6 +122,12 @@ impl Reader {
     pub fn contract(&self, symbol: Symbol) -> Result<Option<ContractId>, StoreError> {
         let sql = "SELECT con_id FROM ib_contract JOIN symbol USING (symbol_id) WHERE symbol = ?1";
         self.one(sql, [symbol.as_str()], |r| Ok(ContractId { symbol, con_id: r.get(0)? }))
+    }
+
+    /// Fetched series whose stored history is on another share basis than the source's, and has to be fetched again.
+    pub fn rebase_due(&self) -> Result<Vec<Series>, StoreError> {
+        let sql = "SELECT symbol, timeframe_id FROM series_state JOIN symbol USING (symbol_id) WHERE rebase_due = 1 ORDER BY symbol_id";
+        self.list(sql, [], |r| Ok(Series { symbol: rows::symbol(r, 0)?, timeframe: rows::timeframe(r, 1)? }))
     }
 
     /// When a facet of a symbol was last read from a source, UTC seconds.

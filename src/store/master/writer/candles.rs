@@ -101,12 +101,19 @@ pub(super) fn write(l: &mut Ledger, b: &CandleBatch) -> Result<WriteReport, Stor
         let stored = stored_rows(&l.conn, key.symbol_id, key.timeframe, start, end)?;
         compare(&mut change, b, stored, fresh);
     }
+    let swapped = b.replace.is_some_and(|(s, e)| head.first.is_some_and(|f| s <= f) && head.last.is_some_and(|last| last < e));
+    if swapped {
+        l.set_rebase_due(key, false)?;
+    }
     if change.is_empty() {
         return Ok(change.report);
     }
     store(l, key, b, &change)?;
     let head = if append { appended(head, b) } else { measured(l, key, head.rows + change.rows)? };
     l.set_head(key, head)?;
+    if !swapped && b.source != SourceId::File && change.report.is_rebased() {
+        l.set_rebase_due(key, true)?;
+    }
     if change.report.revised > 0 {
         tracing::info!(target: "store", series = %b.series, source = %b.source, bars = change.report.revised, "Source revised final bars");
     }

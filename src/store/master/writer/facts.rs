@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use rusqlite::{OptionalExtension, ToSql, params};
 
 use super::ledger::Ledger;
-use crate::market::{Actions, SourceId, Symbol};
+use crate::market::{Actions, SourceId, Symbol, date_to_ts};
 use crate::sources::{ContractId, Facet, Fundamentals, METRICS, Metadata};
 use crate::store::master::{ActionsReport, StoreError, facet_name};
 
@@ -18,6 +18,37 @@ static UPSERT_FUNDAMENTALS: LazyLock<String> = LazyLock::new(|| {
          ON CONFLICT DO UPDATE SET source_id = excluded.source_id, notes = excluded.notes, {}",
         slots.join(", "),
         sets.join(", ")
+    )
+});
+
+/// The columns of `symbol_metadata` that hold a source's words; the contract id is IB's alone.
+const WORDS: [&str; 13] = [
+    "name",
+    "sector",
+    "industry",
+    "country",
+    "city",
+    "website",
+    "summary",
+    "employees",
+    "exchange",
+    "currency",
+    "quote_type",
+    "first_trade_date",
+    "time_zone",
+];
+
+static UPSERT_METADATA: LazyLock<String> = LazyLock::new(|| {
+    let yahoo = SourceId::Yahoo.id();
+    let outranked = format!("symbol_metadata.source_id = {yahoo} AND excluded.source_id <> {yahoo}");
+    let word = |w: &&str| format!("{w} = CASE WHEN {outranked} THEN coalesce({w}, excluded.{w}) ELSE coalesce(excluded.{w}, {w}) END");
+    format!(
+        "INSERT INTO symbol_metadata (symbol_id, {}, ib_contract_id, source_id, updated_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+         ON CONFLICT DO UPDATE SET {}, ib_contract_id = coalesce(excluded.ib_contract_id, ib_contract_id),
+             source_id = CASE WHEN {outranked} THEN source_id ELSE excluded.source_id END, updated_at = excluded.updated_at",
+        WORDS.join(", "),
+        WORDS.iter().map(word).collect::<Vec<_>>().join(", ")
     )
 });
 
@@ -54,8 +85,28 @@ pub(super) fn actions(l: &mut Ledger, symbol: Symbol, a: &Actions, source: Sourc
             }
         }
     }
+    if source != SourceId::File {
+        report.new_splits.iter().try_for_each(|s| rebase(l, id, date_to_ts(s.ex_date)))?;
+    }
     read(l, id, Facet::Actions, source)?;
     Ok(report)
+}
+
+/// Marks the fetched series whose bars were stored before a split took effect: they are on the old share basis. The
+/// run that brought the oldest bar tells; two days allow for vendors that adjust late.
+fn rebase(l: &Ledger, symbol_id: i64, ex_date: i64) -> Result<(), StoreError> {
+    if ex_date > l.now() {
+        return Ok(());
+    }
+    l.conn
+        .prepare_cached(
+            "UPDATE series_state SET rebase_due = 1
+             WHERE symbol_id = ?1 AND derived_from IS NULL AND first_ts < ?2 AND source_id <> ?3
+               AND (SELECT r.started_at FROM candle c JOIN ingest_runs r ON r.run_id = c.ingest_id
+                    WHERE c.symbol_id = ?1 AND c.timeframe_id = series_state.timeframe_id AND c.ts = series_state.first_ts) < ?2 + 2 * 86400",
+        )?
+        .execute([symbol_id, ex_date, SourceId::File.id()])?;
+    Ok(())
 }
 
 /// Stores one day's fundamentals.
@@ -69,45 +120,29 @@ pub(super) fn fundamentals(l: &mut Ledger, symbol: Symbol, f: &Fundamentals, sou
     read(l, id, Facet::Fundamentals, source)
 }
 
-/// Stores metadata; a `None` keeps what is there.
+/// Stores metadata; a `None` keeps what is there. Sources describe a company in vocabularies of their own, so what
+/// Yahoo has said is kept, and the row stays Yahoo's, when another source answers: that one only fills gaps.
 pub(super) fn metadata(l: &mut Ledger, symbol: Symbol, m: &Metadata, source: SourceId) -> Result<(), StoreError> {
     let id = l.symbol_id(symbol)?;
-    l.conn
-        .prepare_cached(
-            "INSERT INTO symbol_metadata (symbol_id, name, sector, industry, country, city, website, summary, employees, exchange,
-                 currency, quote_type, first_trade_date, time_zone, ib_contract_id, source_id, updated_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
-             ON CONFLICT DO UPDATE SET
-                 name = coalesce(excluded.name, name), sector = coalesce(excluded.sector, sector),
-                 industry = coalesce(excluded.industry, industry), country = coalesce(excluded.country, country),
-                 city = coalesce(excluded.city, city), website = coalesce(excluded.website, website),
-                 summary = coalesce(excluded.summary, summary), employees = coalesce(excluded.employees, employees),
-                 exchange = coalesce(excluded.exchange, exchange), currency = coalesce(excluded.currency, currency),
-                 quote_type = coalesce(excluded.quote_type, quote_type),
-                 first_trade_date = coalesce(excluded.first_trade_date, first_trade_date),
-                 time_zone = coalesce(excluded.time_zone, time_zone),
-                 ib_contract_id = coalesce(excluded.ib_contract_id, ib_contract_id),
-                 source_id = excluded.source_id, updated_at = excluded.updated_at",
-        )?
-        .execute(params![
-            id,
-            m.name,
-            m.sector,
-            m.industry,
-            m.country,
-            m.city,
-            m.website,
-            m.summary,
-            m.employees,
-            m.exchange,
-            m.currency,
-            m.quote_type,
-            m.first_trade_date.map(|d| d.to_string()),
-            m.time_zone,
-            m.ib_contract_id,
-            source.id(),
-            l.now()
-        ])?;
+    l.conn.prepare_cached(&UPSERT_METADATA)?.execute(params![
+        id,
+        m.name,
+        m.sector,
+        m.industry,
+        m.country,
+        m.city,
+        m.website,
+        m.summary,
+        m.employees,
+        m.exchange,
+        m.currency,
+        m.quote_type,
+        m.first_trade_date.map(|d| d.to_string()),
+        m.time_zone,
+        m.ib_contract_id,
+        source.id(),
+        l.now()
+    ])?;
     read(l, id, Facet::Metadata, source)
 }
 

@@ -155,6 +155,17 @@ impl Ledger {
         Ok(())
     }
 
+    /// Marks a fetched series whose stored history is on another share basis than the source's, or clears the mark.
+    pub fn set_rebase_due(&self, key: Key, due: bool) -> Result<(), StoreError> {
+        self.conn
+            .prepare_cached(
+                "UPDATE series_state SET rebase_due = ?3
+                 WHERE symbol_id = ?1 AND timeframe_id = ?2 AND derived_from IS NULL AND rebase_due <> ?3",
+            )?
+            .execute(params![key.symbol_id, key.timeframe.id(), due])?;
+        Ok(())
+    }
+
     /// Sets a key of `db_metadata`.
     pub fn set_meta(&self, key: &str, value: &str) -> Result<(), StoreError> {
         self.conn

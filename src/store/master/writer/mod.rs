@@ -13,7 +13,6 @@ mod universe;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -25,7 +24,7 @@ use super::{
 use crate::market::{Actions, Clock, Series, SourceId, Symbol, Universe};
 use crate::sources::{ContractId, Fundamentals, Metadata};
 use ledger::Ledger;
-use thread::{Job, Message, Pulse};
+use thread::{Job, Message};
 
 /// Commands that may wait before senders are made to wait too.
 const QUEUE: usize = 256;
@@ -45,7 +44,6 @@ pub struct WriterOptions {
 #[derive(Clone, Debug)]
 pub struct Writer {
     queue: mpsc::Sender<Message>,
-    pulse: Arc<Pulse>,
 }
 
 impl Writer {
@@ -63,15 +61,13 @@ impl Writer {
 
     fn start(path: &Path, o: WriterOptions, max_mib: Option<u32>) -> Result<Self, StoreError> {
         let (lock, conn) = open::read_write(path, &o, max_mib)?;
-        let pulse = Arc::new(Pulse::new(Arc::clone(&o.clock)));
         let ledger = Ledger::new(conn, o.clock)?;
         let (queue, commands) = mpsc::channel(QUEUE);
-        let shared = Arc::clone(&pulse);
         std::thread::Builder::new()
             .name("nightdesk-writer".to_owned())
-            .spawn(move || thread::run(ledger, lock, commands, &shared))
+            .spawn(move || thread::run(ledger, lock, commands))
             .map_err(StoreError::io("cannot start the writer thread for", path))?;
-        Ok(Self { queue, pulse })
+        Ok(Self { queue })
     }
 
     async fn submit<T, F>(&self, rows: usize, work: F) -> Result<T, StoreError>
@@ -92,6 +88,28 @@ impl Writer {
     /// the bar back. Otherwise the final bar stays.
     pub async fn candles(&self, b: CandleBatch) -> Result<WriteReport, StoreError> {
         self.submit(b.bars.len(), move |l| candles::write(l, &b)).await
+    }
+
+    /// As [`Writer::candles`] and then [`Writer::reconcile`] over the batch's series, in one transaction: bars are never
+    /// stored without the findings that hide them. Nothing is reconciled where nothing was found and no stored bar
+    /// changed.
+    pub async fn screened(
+        &self,
+        b: CandleBatch,
+        checks: Vec<u8>,
+        window: (i64, i64),
+        found: Vec<Issue>,
+    ) -> Result<(WriteReport, IssueReport), StoreError> {
+        self.submit(b.bars.len() + found.len(), move |l| {
+            let report = candles::write(l, &b)?;
+            let issues = if found.is_empty() && report.revised + report.completed + report.deleted == 0 {
+                IssueReport::default()
+            } else {
+                issues::reconcile(l, b.series, &checks, window, &found, Some(b.run_id))?
+            };
+            Ok((report, issues))
+        })
+        .await
     }
 
     /// Stores splits and dividends and says which are new or changed.
@@ -186,17 +204,6 @@ impl Writer {
         let (ack, done) = oneshot::channel();
         self.queue.send(Message::Checkpoint(ack)).await.map_err(|_| StoreError::WriterGone)?;
         done.await.unwrap_or(Err(StoreError::WriterGone))
-    }
-
-    /// Commands waiting.
-    pub fn queue_depth(&self) -> usize {
-        self.queue.max_capacity() - self.queue.capacity()
-    }
-
-    /// How long the thread has been at its current piece of work; zero when it waits for one, [`Duration::MAX`] when
-    /// it has stopped.
-    pub fn heartbeat_age(&self) -> Duration {
-        if self.queue.is_closed() { Duration::MAX } else { self.pulse.age() }
     }
 
     /// Finishes what is queued, checkpoints, closes the file and frees the folder. Other handles then get

@@ -4,14 +4,9 @@
 //! is on disk: an acknowledgement means durable. A command that fails is rolled back alone. When SQLite had to roll
 //! the whole transaction back (disk full), the commands run again one by one, so that each gets its own answer.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
-
 use tokio::sync::{mpsc, oneshot};
 
 use super::ledger::Ledger;
-use crate::market::Clock;
 use crate::store::master::{StoreError, lock::FolderLock};
 
 /// At most this many commands, or about this many rows, share a transaction: large enough that the disk flush is
@@ -72,45 +67,10 @@ impl<T: Send, F: FnMut(&mut Ledger) -> Result<T, StoreError> + Send> Task for Jo
     }
 }
 
-/// When the thread took up its current work.
-pub(super) struct Pulse {
-    clock: Arc<dyn Clock>,
-    // Milliseconds of the monotonic clock plus one; 0 while the thread waits.
-    since: AtomicU64,
-}
-
-impl std::fmt::Debug for Pulse {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pulse").field("since", &self.since).finish_non_exhaustive()
-    }
-}
-
-impl Pulse {
-    pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, since: AtomicU64::new(0) }
-    }
-
-    pub fn age(&self) -> Duration {
-        match self.since.load(Ordering::Relaxed) {
-            0 => Duration::ZERO,
-            t => self.clock.mono().saturating_sub(Duration::from_millis(t - 1)),
-        }
-    }
-
-    fn begin(&self) {
-        self.since.store(self.clock.mono().as_millis() as u64 + 1, Ordering::Relaxed);
-    }
-
-    fn rest(&self) {
-        self.since.store(0, Ordering::Relaxed);
-    }
-}
-
 /// The body of the thread; returns when told to close, or when the last handle is gone.
-pub(super) fn run(mut ledger: Ledger, lock: FolderLock, mut commands: mpsc::Receiver<Message>, pulse: &Pulse) {
+pub(super) fn run(mut ledger: Ledger, lock: FolderLock, mut commands: mpsc::Receiver<Message>) {
     let mut next = commands.blocking_recv();
     let closing = loop {
-        pulse.begin();
         match next.take() {
             None => break None,
             Some(Message::Close(ack)) => break Some(ack),
@@ -124,7 +84,6 @@ pub(super) fn run(mut ledger: Ledger, lock: FolderLock, mut commands: mpsc::Rece
             }
         }
         if next.is_none() {
-            pulse.rest();
             next = commands.blocking_recv();
         }
     };
@@ -229,18 +188,5 @@ mod tests {
         assert!(send.try_send(Message::Close(oneshot::channel().0)).is_ok());
         let (group, rest) = gather(work(1), &mut queue);
         assert!(group.len() == 3 && matches!(rest, Some(Message::Close(_))));
-    }
-
-    #[test]
-    fn the_pulse_counts_only_while_there_is_work() {
-        let clock = crate::market::ManualClock::at(0);
-        let pulse = Pulse::new(clock.clone());
-        clock.advance(Duration::from_secs(5));
-        assert_eq!(pulse.age(), Duration::ZERO);
-        pulse.begin();
-        clock.advance(Duration::from_secs(2));
-        assert_eq!(pulse.age(), Duration::from_secs(2));
-        pulse.rest();
-        assert_eq!(pulse.age(), Duration::ZERO);
     }
 }
