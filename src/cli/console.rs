@@ -51,16 +51,48 @@ pub fn run(context: &Context) -> Result<Exit, Failure> {
         idle_file: std::env::var_os(IDLE_FILE).map(Into::into),
     };
     // The console has a thread and a runtime of its own, so that a busy engine cannot delay a key.
-    let drawn = std::thread::Builder::new().name("nightdesk-console".to_owned()).spawn(move || console::run(options))?.join();
+    let (done, drawn) = oneshot::channel();
+    let draw = move || drop(done.send(console::run(options)));
+    let thread = std::thread::Builder::new().name("nightdesk-console".to_owned()).spawn(draw)?;
+    let ended = runtime.block_on(end_of(drawn));
     runtime.block_on(rig.stop());
     drop(logging);
-    match drawn {
-        Ok(Ok(_)) => Ok(Exit::Done),
-        Ok(Err(e)) => Err(Failure::new(format!("the console ended: {e}"))),
-        Err(_) => {
+    match ended? {
+        End::Drawn(Ok(_)) | End::Stuck => Ok(Exit::Done),
+        End::Drawn(Err(e)) => Err(Failure::new(format!("the console ended: {e}"))),
+        End::Dropped => {
+            drop(thread.join());
             Err(Failure::new("the console ended unexpectedly; the engine was stopped cleanly").next("look into the log: nightdesk logs"))
         }
     }
+}
+
+/// How the console's thread ended.
+enum End {
+    /// It returned.
+    Drawn(Result<console::Exit, ConsoleError>),
+    /// It panicked.
+    Dropped,
+    /// Its terminal is gone and it did not notice.
+    Stuck,
+}
+
+/// Waits for the console. The terminal library never returns from reading a terminal that was closed, so a hang-up
+/// that the console does not answer in time is answered here.
+async fn end_of(mut drawn: oneshot::Receiver<Result<console::Exit, ConsoleError>>) -> Result<End, Failure> {
+    let (mut hangup, mut terminate) = (signal(SignalKind::hangup())?, signal(SignalKind::terminate())?);
+    tokio::select! {
+        result = &mut drawn => return Ok(result.map_or(End::Dropped, End::Drawn)),
+        _ = hangup.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(match tokio::time::timeout(GRACE, drawn).await {
+        Ok(result) => result.map_or(End::Dropped, End::Drawn),
+        Err(_) => {
+            tracing::warn!(target: "console", "The terminal is gone, leaving without it");
+            End::Stuck
+        }
+    })
 }
 
 /// A demo that starts with nothing begins to fetch by itself; later ones wait to be asked.

@@ -28,6 +28,16 @@ async fn a_new_file_has_our_mark_and_private_permissions() {
 }
 
 #[tokio::test]
+async fn a_file_whose_birth_was_cut_short_is_completed() {
+    let desk = Desk::new();
+    desk.writer().close().await.unwrap();
+    desk.foreign().execute("DELETE FROM db_metadata WHERE key <> 'created_at'", []).unwrap();
+    desk.writer().close().await.unwrap();
+    let keys: Vec<String> = desk.reader().db_metadata().unwrap().into_iter().map(|(key, _)| key).collect();
+    assert_eq!(keys, ["created_at", "created_by", "demo"]);
+}
+
+#[tokio::test]
 async fn the_tables_say_what_the_program_says() {
     let desk = Desk::new();
     let _writer = desk.writer();

@@ -60,10 +60,13 @@ fn claim(conn: &Connection, path: &Path, o: &WriterOptions) -> Result<(), StoreE
         return if demo == o.demo { Ok(()) } else { Err(StoreError::Demo { path: path.to_owned(), demo }) };
     }
     let now = o.clock.now();
-    let mut insert = conn.prepare("INSERT INTO db_metadata (key, value, updated_at) VALUES (?1, ?2, ?3)")?;
-    insert.execute(params!["created_at", now.to_string(), now])?;
-    insert.execute(params!["created_by", concat!("nightdesk ", env!("CARGO_PKG_VERSION")), now])?;
-    insert.execute(params!["demo", if o.demo { "1" } else { "0" }, now])?;
+    // One statement, and so one transaction: a process killed here leaves all of it or nothing. Files from before
+    // this was so may hold a part.
+    conn.execute(
+        "INSERT INTO db_metadata (key, value, updated_at)
+         VALUES ('created_at', ?1, ?1), ('created_by', ?2, ?1), ('demo', ?3, ?1) ON CONFLICT DO NOTHING",
+        params![now.to_string(), concat!("nightdesk ", env!("CARGO_PKG_VERSION")), if o.demo { "1" } else { "0" }],
+    )?;
     Ok(())
 }
 

@@ -72,7 +72,11 @@ impl Tally {
 /// tables. `progress` hears of bars done and of all bars. Works beside a living writer: each series is read in a
 /// snapshot of its own.
 pub fn verify(path: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<VerifyReport, StoreError> {
-    let (conn, _) = open::plain_read_only(path)?;
+    let (conn, version) = open::plain_read_only(path)?;
+    if version == 0 {
+        // A process was killed between making the file and its first transaction.
+        return Err(StoreError::Missing(path.to_owned()));
+    }
     let mut report = VerifyReport::default();
     pages(&conn, &mut report)?;
     if !report.is_sound() {
