@@ -86,13 +86,11 @@ async fn end_of(mut drawn: oneshot::Receiver<Result<console::Exit, ConsoleError>
         _ = hangup.recv() => {}
         _ = terminate.recv() => {}
     }
-    Ok(match tokio::time::timeout(GRACE, drawn).await {
-        Ok(result) => result.map_or(End::Dropped, End::Drawn),
-        Err(_) => {
-            tracing::warn!(target: "console", "The terminal is gone, leaving without it");
-            End::Stuck
-        }
-    })
+    if let Ok(result) = tokio::time::timeout(GRACE, drawn).await {
+        return Ok(result.map_or(End::Dropped, End::Drawn));
+    }
+    tracing::warn!(target: "console", "The terminal is gone, leaving without it");
+    Ok(End::Stuck)
 }
 
 /// A demo that starts with nothing begins to fetch by itself; later ones wait to be asked.
