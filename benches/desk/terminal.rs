@@ -88,6 +88,11 @@ impl Terminal {
         None
     }
 
+    /// What came since the last key, with its control codes spelled out.
+    pub fn seen(&self) -> String {
+        String::from_utf8_lossy(&self.tail).escape_debug().collect()
+    }
+
     /// Leaves the console as a user would, and waits for its end.
     pub fn quit(mut self) {
         self.press(b"\x1b");

@@ -3,16 +3,22 @@
 
 use std::io::IsTerminal;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 
 use super::logging::{self, Screen};
 use super::rig::{self, Rig};
 use super::{Color, Context, Exit, Failure, ingest, status};
-use crate::console::{self, ColorChoice, ConsoleOptions};
+use crate::console::{self, ColorChoice, ConsoleError, ConsoleOptions};
 use crate::control::Client;
 use crate::engine::{Command, Envelope, IngestSpec, LogRing};
 
 /// Records kept for the Logs pane.
 const LOG_RECORDS: usize = 20_000;
+/// How long the console may take to answer a hang-up.
+const GRACE: Duration = Duration::from_secs(2);
 /// End-to-end tests read here when the console is idle.
 const IDLE_FILE: &str = "NIGHTDESK_IDLE_FILE";
 
@@ -45,16 +51,46 @@ pub fn run(context: &Context) -> Result<Exit, Failure> {
         idle_file: std::env::var_os(IDLE_FILE).map(Into::into),
     };
     // The console has a thread and a runtime of its own, so that a busy engine cannot delay a key.
-    let drawn = std::thread::Builder::new().name("nightdesk-console".to_owned()).spawn(move || console::run(options))?.join();
+    let (done, drawn) = oneshot::channel();
+    let draw = move || drop(done.send(console::run(options)));
+    let thread = std::thread::Builder::new().name("nightdesk-console".to_owned()).spawn(draw)?;
+    let ended = runtime.block_on(end_of(drawn));
     runtime.block_on(rig.stop());
     drop(logging);
-    match drawn {
-        Ok(Ok(_)) => Ok(Exit::Done),
-        Ok(Err(e)) => Err(Failure::new(format!("the console ended: {e}"))),
-        Err(_) => {
+    match ended? {
+        End::Drawn(Ok(_)) | End::Stuck => Ok(Exit::Done),
+        End::Drawn(Err(e)) => Err(Failure::new(format!("the console ended: {e}"))),
+        End::Dropped => {
+            drop(thread.join());
             Err(Failure::new("the console ended unexpectedly; the engine was stopped cleanly").next("look into the log: nightdesk logs"))
         }
     }
+}
+
+/// How the console's thread ended.
+enum End {
+    /// It returned.
+    Drawn(Result<console::Exit, ConsoleError>),
+    /// It panicked.
+    Dropped,
+    /// Its terminal is gone and it did not notice.
+    Stuck,
+}
+
+/// Waits for the console. The terminal library never returns from reading a terminal that was closed, so a hang-up
+/// that the console does not answer in time is answered here.
+async fn end_of(mut drawn: oneshot::Receiver<Result<console::Exit, ConsoleError>>) -> Result<End, Failure> {
+    let (mut hangup, mut terminate) = (signal(SignalKind::hangup())?, signal(SignalKind::terminate())?);
+    tokio::select! {
+        result = &mut drawn => return Ok(result.map_or(End::Dropped, End::Drawn)),
+        _ = hangup.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    if let Ok(result) = tokio::time::timeout(GRACE, drawn).await {
+        return Ok(result.map_or(End::Dropped, End::Drawn));
+    }
+    tracing::warn!(target: "console", "The terminal is gone, leaving without it");
+    Ok(End::Stuck)
 }
 
 /// A demo that starts with nothing begins to fetch by itself; later ones wait to be asked.
