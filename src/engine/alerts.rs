@@ -1,9 +1,10 @@
 //! The NEEDS YOU line: what an operator should know without asking, worst first, one line a cause.
 
-use super::{Alert, AlertLevel, CellState, HostStats, Market, RunView};
+use super::{Alert, AlertLevel, CellState, HostStats, JobView, Market, RunView};
 use crate::market::{Series, Timeframe};
 use crate::sources::{BreakerState, LinkState, SourceStatus};
 use crate::store::master::RunState;
+use crate::store::scheduler::{Job, JobState};
 
 /// What the alerts are made from.
 pub struct Inputs<'a> {
@@ -13,6 +14,14 @@ pub struct Inputs<'a> {
     pub sources: &'a [SourceStatus],
     /// The last ended run.
     pub last_run: Option<&'a RunView>,
+    /// The jobs.
+    pub jobs: &'a [JobView],
+    /// The deadline of a job that has passed without a success, UTC seconds.
+    pub late: &'a dyn Fn(Job) -> Option<i64>,
+    /// Why no tick leads to a run although the scheduler is on.
+    pub held: Option<String>,
+    /// Runs that `scheduler.db` could not take.
+    pub unrecorded: usize,
     /// The machine.
     pub host: &'a HostStats,
     /// Findings that hide data.
@@ -26,7 +35,9 @@ pub fn compute(inputs: &Inputs<'_>, before: &[Alert]) -> Vec<Alert> {
     let mut out = Vec::new();
     disk(inputs, &mut out);
     sources(inputs, &mut out);
-    last_run(inputs, &mut out);
+    schedule(inputs, &mut out);
+    inputs.jobs.iter().for_each(|view| job(inputs, view, &mut out));
+    last_ingest(inputs, &mut out);
     cells(inputs, &mut out);
     for alert in &mut out {
         if let Some(old) = before.iter().find(|b| b.key == alert.key) {
@@ -63,15 +74,44 @@ fn sources(i: &Inputs<'_>, out: &mut Vec<Alert>) {
     }
 }
 
-fn last_run(i: &Inputs<'_>, out: &mut Vec<Alert>) {
+fn schedule(i: &Inputs<'_>, out: &mut Vec<Alert>) {
+    if let Some(held) = &i.held {
+        push(out, i.now, "scheduler", AlertLevel::Bad, format!("no job runs by itself: {held}"), None);
+    }
+    if i.unrecorded > 0 {
+        let text = format!("{} runs cannot be recorded: free some space, see the log", i.unrecorded);
+        push(out, i.now, "scheduler.db", AlertLevel::Bad, text, None);
+    }
+}
+
+fn job(i: &Inputs<'_>, view: &JobView, out: &mut Vec<Alert>) {
+    let job = view.job;
+    if let Some(pause) = &view.paused {
+        let level = if pause.by == "schedule" { AlertLevel::Bad } else { AlertLevel::Warn };
+        let text = format!("{job} is paused by {}: {}; schedule resume {job}", pause.by, pause.reason);
+        push(out, i.now, &format!("paused:{job}"), level, text, None);
+    }
+    if let Some(due) = (i.late)(job) {
+        let minutes = (i.now - due).max(0) / 60;
+        let text = format!("{job} is late: no success since its tick, due {minutes} min ago");
+        push(out, i.now, &format!("late:{job}"), AlertLevel::Bad, text, None);
+    }
+    // While another attempt is on its way, nobody is needed.
+    let Some(run) = view.last.as_ref().filter(|r| r.state.bad() && view.active.is_none()) else { return };
+    let level = if run.state == JobState::Lost { AlertLevel::Warn } else { AlertLevel::Bad };
+    let text = format!("{job} run {} {}: {}", run.id, run.state, run.error.as_deref().unwrap_or("no reason given"));
+    push(out, i.now, &format!("run:{}", run.id), level, text, None);
+}
+
+/// Ingests that went through with failures, and those that only the master database knows.
+fn last_ingest(i: &Inputs<'_>, out: &mut Vec<Alert>) {
     let Some(run) = i.last_run else { return };
     let key = format!("run:{}", run.id);
     let failed = run.summary.as_ref().map_or(0, |s| s.series_failed);
+    if out.iter().any(|a| a.key == key) {
+        return;
+    }
     match run.state {
-        RunState::Failed => {
-            let why = run.summary.as_ref().and_then(|s| s.failures.first().cloned()).unwrap_or_default();
-            push(out, i.now, &key, AlertLevel::Bad, format!("run {} failed: {why}", run.id), None);
-        }
         RunState::Lost => push(out, i.now, &key, AlertLevel::Warn, format!("run {} was cut off; i runs it again", run.id), None),
         RunState::Partial if failed > 0 => {
             push(out, i.now, &key, AlertLevel::Warn, format!("run {}: {failed} series failed; i tries again", run.id), None);
@@ -112,7 +152,7 @@ mod tests {
     use crate::market::SourceId;
 
     fn inputs<'a>(market: &'a Market, sources: &'a [SourceStatus], host: &'a HostStats, now: i64) -> Inputs<'a> {
-        Inputs { market, sources, last_run: None, host, quarantined: 0, now }
+        Inputs { market, sources, last_run: None, jobs: &[], late: &|_| None, held: None, unrecorded: 0, host, quarantined: 0, now }
     }
 
     #[test]

@@ -13,8 +13,8 @@ use chrono::NaiveDate;
 
 use super::history::History;
 use super::{JobEnd, JobLine};
-use crate::config::{JobSettings, Overlap, ScheduleSettings};
-use crate::store::scheduler::{Job, JobRun, JobState, Pause, Trigger};
+use crate::config::{JobSettings, ScheduleSettings};
+use crate::store::scheduler::{Job, JobRun, Pause, Trigger};
 
 /// A moment on both clocks: `wall` is UTC seconds for the records, `mono` measures what must not jump with it.
 #[derive(Clone, Copy, Debug)]
@@ -137,15 +137,15 @@ pub(in crate::engine) struct Board {
     pub(super) rules: ScheduleSettings,
     /// Which jobs have a body.
     pub(super) able: [bool; Job::ALL.len()],
-    boot_id: String,
+    pub(super) boot_id: String,
     pub(super) active: BTreeMap<i64, Entry>,
     pub(super) history: History,
     pub(super) paused: [Option<Pause>; Job::ALL.len()],
     /// The next tick's session of each job that has one; what needs the job waits for it.
     pub(super) due: [Option<NaiveDate>; Job::ALL.len()],
     pub(super) deadlines: [Option<Deadline>; Job::ALL.len()],
-    failures: [u32; Job::ALL.len()],
-    stopping: bool,
+    pub(super) failures: [u32; Job::ALL.len()],
+    pub(super) stopping: bool,
     pub(super) out: Vec<Effect>,
 }
 
@@ -169,8 +169,12 @@ impl Board {
         board
     }
 
-    /// What is to be done since the last call.
-    pub fn effects(&mut self) -> Vec<Effect> {
+    /// What is to be done next. Called, and carried out, until nothing comes any more. Time passes on the board only
+    /// when all is done: a run whose retry has not got its number yet would look as if it had failed for good.
+    pub fn effects(&mut self, now: Now) -> Vec<Effect> {
+        if self.out.is_empty() {
+            self.pass(now);
+        }
         std::mem::take(&mut self.out)
     }
 
@@ -196,7 +200,7 @@ impl Board {
         self.paused[job.index()].take().is_some()
     }
 
-    fn set_deadline(&mut self, job: Job, tick: i64) {
+    pub(super) fn set_deadline(&mut self, job: Job, tick: i64) {
         let minutes = self.rule(job).deadline_minutes;
         self.deadlines[job.index()] = (minutes > 0).then(|| Deadline { until: tick + i64::from(minutes) * 60, late: false });
     }

@@ -128,7 +128,7 @@ impl Board {
         self.out.push(Effect::Queue(Box::new(run)));
     }
 
-    fn count_failure(&mut self, job: Job, now: Now) {
+    pub(super) fn count_failure(&mut self, job: Job, now: Now) {
         let in_row = &mut self.failures[job.index()];
         *in_row += 1;
         let in_row = *in_row;

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::NaiveDate;
+
 use super::board::{Board, Effect, Entry, Now, Order, Phase, Tick, Why};
 use super::endings::STOPPED;
 use crate::config::Overlap;
@@ -117,7 +119,7 @@ impl Board {
         Ok(())
     }
 
-    fn blank(&self, order: Order, now: Now) -> JobRun {
+    pub(super) fn blank(&self, order: Order, now: Now) -> JobRun {
         let Order { job, trigger, actor, session, params } = order;
         JobRun {
             id: 0,

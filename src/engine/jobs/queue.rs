@@ -16,8 +16,8 @@ enum Need {
 }
 
 impl Board {
-    /// Brings the board up to `now`. Cheap; called after everything that happens, and once a second.
-    pub fn pass(&mut self, now: Now) {
+    /// Brings the board up to `now`.
+    pub(super) fn pass(&mut self, now: Now) {
         self.push_stopping(now);
         self.begin_ready(now);
         self.watch_deadlines(now);
@@ -153,8 +153,7 @@ impl Board {
         }
     }
 
-    /// When something changes by the mere passing of time, at the earliest; `None` when nothing is under way.
-    #[cfg(test)]
+    /// Whether nothing waits and nothing works.
     pub fn is_idle(&self) -> bool {
         self.active.is_empty()
     }
