@@ -11,6 +11,7 @@ pub mod engine;
 pub mod export;
 pub mod ingest;
 pub mod market;
+pub mod schedule;
 pub mod sim;
 pub mod sources;
 pub mod store;

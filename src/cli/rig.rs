@@ -44,6 +44,9 @@ impl Rig {
             demo: context.demo,
             clock: Arc::clone(&context.clock),
             logs,
+            schedule: false,
+            daemon: false,
+            bodies: Vec::new(),
         };
         let engine = Engine::start(options).await.map_err(|e| Failure::new(format!("the engine did not start: {e}")))?;
         Ok(Self { engine, demo })

@@ -19,7 +19,9 @@ pub struct Inputs<'a> {
     /// The deadline of a job that has passed without a success, UTC seconds.
     pub late: &'a dyn Fn(Job) -> Option<i64>,
     /// Why no tick leads to a run although the scheduler is on.
-    pub held: Option<String>,
+    pub held: Option<&'a str>,
+    /// What is wrong with the file that keeps the scheduler's state.
+    pub trouble: Option<&'a str>,
     /// Runs that `scheduler.db` could not take.
     pub unrecorded: usize,
     /// The machine.
@@ -75,8 +77,11 @@ fn sources(i: &Inputs<'_>, out: &mut Vec<Alert>) {
 }
 
 fn schedule(i: &Inputs<'_>, out: &mut Vec<Alert>) {
-    if let Some(held) = &i.held {
+    if let Some(held) = i.held {
         push(out, i.now, "scheduler", AlertLevel::Bad, format!("no job runs by itself: {held}"), None);
+    }
+    if let Some(trouble) = i.trouble {
+        push(out, i.now, "scheduler_state", AlertLevel::Bad, trouble.to_owned(), None);
     }
     if i.unrecorded > 0 {
         let text = format!("{} runs cannot be recorded: free some space, see the log", i.unrecorded);
@@ -152,7 +157,7 @@ mod tests {
     use crate::market::SourceId;
 
     fn inputs<'a>(market: &'a Market, sources: &'a [SourceStatus], host: &'a HostStats, now: i64) -> Inputs<'a> {
-        Inputs { market, sources, last_run: None, jobs: &[], late: &|_| None, held: None, unrecorded: 0, host, quarantined: 0, now }
+        Inputs { market, sources, last_run: None, jobs: &[], late: &|_| None, held: None, trouble: None, unrecorded: 0, host, quarantined: 0, now }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::owner::Owner;
+use super::timetable::words;
 use super::{JobDetail, JobView};
 use crate::store::scheduler::{Job, JobRun};
 
@@ -36,7 +37,7 @@ impl Owner {
             missing,
             cron: rule.cron.clone(),
             zone: self.settings.schedule.zone_of(job).to_owned(),
-            words: self.words(job),
+            words: words(&self.settings.schedule, job),
             paused: board.paused(job).cloned(),
             next: next.map(|n| n.0),
             next_session: next.and_then(|n| n.1),

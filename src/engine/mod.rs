@@ -2,30 +2,40 @@
 //!
 //! It knows no terminal and no HTTP. `control` wraps it in a client; `console` and `cli` see only that client.
 
+mod acks;
 mod active;
 mod alerts;
+mod boot;
 mod command;
 mod contracts;
 mod details;
 mod dispatch;
+mod dispatcher;
 pub mod freshness;
 mod host;
+mod ingest_body;
+mod job_views;
 mod jobs;
 mod logs;
+mod nights;
 mod owner;
 mod pulse;
 mod query;
 mod snapshot;
 mod start;
+mod timetable;
 
+pub use boot::SCHEDULER_DATABASE;
 pub use command::{Ack, Command, CommandError, Envelope, Request};
 pub use jobs::{JobBody, JobEnd, JobLine, JobReport, JobStop};
 pub use logs::{LogFilter, LogLevel, LogRecord, LogRing};
 pub use pulse::{Pulse, Silent};
-pub use query::{CoverageCell, CoverageState, JobDetail, PlannedTick, Query, QueryError, Reply, RunDetail, SeriesDetail};
+pub use query::{CoverageCell, CoverageState, JobDetail, Query, QueryError, Reply, RunDetail, SeriesDetail};
 pub use snapshot::{
     Alert, AlertLevel, CellState, HostStats, JobView, Market, ProcessView, RunProgress, RunView, SchedulerView, SeriesCell, Snapshot,
 };
 pub use start::{DATABASE, Engine, EngineError, EngineOptions};
+pub use timetable::STATE as SCHEDULER_STATE;
 
 pub use crate::ingest::{IngestSpec, PlanSummary, RunSummary};
+pub use crate::schedule::PlannedTick;

@@ -48,7 +48,8 @@ impl Owner {
             Effect::Tell(line) => self.jobs.tell(line),
             Effect::Pause { job, pause } => {
                 tracing::error!(target: "engine", %job, reason = pause.reason, "The job pauses");
-                self.keep_pause(job, Some(pause)).await;
+                // Refusals are in the log; the pause holds all the same.
+                let _ = self.keep_pause(job, Some(pause)).await;
             }
             Effect::Failures { job, in_row } => {
                 if let Err(e) = self.jobs.db.set_failures(job, in_row).await {

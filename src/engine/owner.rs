@@ -14,10 +14,12 @@ use super::dispatcher::Dispatcher;
 use super::freshness::Expectation;
 use super::host::Host;
 use super::jobs::BodyEnd;
-use super::{Alert, HostStats, JobLine, JobView, LogRing, Market, ProcessView, Request, RunView, Snapshot};
+use super::timetable::Timetable;
+use super::{Alert, HostStats, JobLine, JobView, LogRing, Market, ProcessView, Request, RunView, SchedulerView, Snapshot};
 use crate::config::Settings;
 use crate::ingest::Event;
 use crate::ingest::pipeline::Pipeline;
+use crate::schedule;
 use crate::market::{Clock, Series, Symbol, Timeframe, Universe};
 use crate::sources::SourceStatus;
 use crate::store::master::{SeriesState, StoreError};
@@ -45,8 +47,11 @@ pub(super) struct Owner {
     pub(super) snapshot: watch::Sender<Arc<Snapshot>>,
     pub(super) process: Arc<ProcessView>,
     pub(super) jobs: Dispatcher,
+    /// The schedule, if this engine follows it.
+    pub(super) timetable: Option<Timetable>,
     /// What became of the order that is being placed: the number of its run, or why there is none.
     pub(super) newest: Option<Result<i64, String>>,
+    pub(super) scheduler: Arc<SchedulerView>,
     pub(super) job_views: Arc<Vec<JobView>>,
     pub(super) job_runs: Arc<Vec<JobRun>>,
     pub(super) sources: Arc<Vec<SourceStatus>>,
@@ -76,6 +81,8 @@ pub(super) struct Inbox {
     pub ended: mpsc::Receiver<(i64, BodyEnd)>,
     /// What bodies tell.
     pub lines: mpsc::Receiver<JobLine>,
+    /// The bell.
+    pub ticks: mpsc::Receiver<schedule::Tick>,
 }
 
 impl Owner {
@@ -86,6 +93,7 @@ impl Owner {
         let mut recovered = self.pipeline.hybrid.recovered();
         let mut next_publish = tokio::time::Instant::now();
         let mut dirty = true;
+        self.open_timetable().await;
         self.settle().await;
         loop {
             tokio::select! { biased;
@@ -96,6 +104,7 @@ impl Owner {
                     self.body_ended(run_id, end).await;
                     dirty = true;
                 }
+                Some(tick) = inbox.ticks.recv() => { self.rung(tick.job).await; dirty = true; }
                 Some(event) = inbox.events.recv() => { self.apply(&event); dirty = true; }
                 Some(line) = inbox.lines.recv() => self.jobs.tell(line),
                 Ok(()) = recovered.changed() => { self.start_recovery().await; dirty = true; }
@@ -122,6 +131,9 @@ impl Owner {
 
     /// Stops all runs at once and records their ends; what they wrote is durable already.
     async fn let_go(&mut self, inbox: &mut Inbox) {
+        if let Some(table) = &self.timetable {
+            table.close().await;
+        }
         self.jobs.board.stop_all(self.jobs.now());
         self.settle().await;
         if !self.idle_within(LET_GO, inbox).await {
@@ -171,6 +183,7 @@ impl Owner {
 
     async fn every_second(&mut self) {
         self.seconds += 1;
+        self.look_at_clock().await;
         self.settle().await;
         self.jobs.flush().await;
         // At rest the figures of the machine are worth a look now and then, and nothing changes the findings.
@@ -229,6 +242,10 @@ impl Owner {
             self.rebuild_market();
         }
         self.rebuild_jobs();
+        let scheduler = self.scheduler_view();
+        if *self.scheduler != scheduler {
+            self.scheduler = Arc::new(scheduler);
+        }
         let statuses = self.pipeline.hybrid.statuses();
         if !statuses.iter().map(|s| s.borrow()).map(|s| s.clone()).eq(self.sources.iter().cloned()) {
             self.sources = Arc::new(statuses.iter().map(|s| s.borrow().clone()).collect());
@@ -250,7 +267,7 @@ impl Owner {
             sources: Arc::clone(&self.sources),
             active: self.active.as_ref().map(|a| Arc::new(a.view.clone())),
             runs: Arc::clone(&self.runs),
-            scheduler: self.scheduler_view(),
+            scheduler: Arc::clone(&self.scheduler),
             jobs: Arc::clone(&self.job_views),
             job_runs: Arc::clone(&self.job_runs),
             alerts: Arc::clone(&self.alerts),
@@ -274,7 +291,8 @@ impl Owner {
             last_run: self.runs.first(),
             jobs: &self.job_views,
             late: &|job| self.jobs.board.late(job),
-            held: self.scheduler_view().held.clone(),
+            held: self.scheduler.held.as_deref(),
+            trouble: self.timetable_trouble(),
             unrecorded: self.jobs.unrecorded(),
             host: &self.stats,
             quarantined: self.issues.0,

@@ -2,16 +2,15 @@
 //! survives a restart.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use chrono::NaiveDate;
 
 use super::owner::Owner;
-use super::{CommandError, PlannedTick, SchedulerView, jobs};
+use super::{CommandError, SchedulerView, jobs};
 use crate::config::ScheduleSettings;
 use crate::market::Clock;
-use crate::schedule::{CronBell, DueTick, JobTimes, Planner, Rule, SchedulerState, TickSource, Verdict, rules};
-use crate::store::scheduler::{Job, JobRow, Pause};
+use crate::schedule::{CronBell, DueTick, JobTimes, PlannedTick, Planner, Rule, SchedulerState, TickSource, Verdict, rules};
+use crate::store::scheduler::{Job, JobRow, Pause, Trigger};
 
 /// Name of the file that keeps the scheduler's state in the data folder.
 pub const STATE: &str = "scheduler_state.json";
@@ -46,6 +45,11 @@ impl Timetable {
         }
         let planner = Planner::new(rules(settings, jobs)?, rows, &loaded.state, clock);
         Ok(Self { planner, bell, state: loaded.state, path, trouble: loaded.trouble, next: Default::default() })
+    }
+
+    /// Whether ticks lead to runs.
+    pub const fn is_on(&self) -> bool {
+        self.state.on
     }
 
     fn why_off(&self) -> Option<String> {
@@ -220,8 +224,9 @@ impl Owner {
     pub(super) fn planned(&self, job: Job) -> Vec<PlannedTick> {
         let Some(table) = &self.timetable else { return Vec::new() };
         let blocked = table.why_off().or_else(|| self.jobs.board.paused(job).map(|p| format!("paused by {}: {}", p.by, p.reason)));
-        let ahead = table.planner.upcoming(job, self.clock.now(), AHEAD).into_iter();
-        ahead.map(|t| PlannedTick { at: t.at, session: t.session, skip: t.skip.or_else(|| blocked.clone()) }).collect()
+        let mut ahead = table.planner.upcoming(job, self.clock.now(), AHEAD);
+        ahead.iter_mut().for_each(|t| t.skip = t.skip.take().or_else(|| blocked.clone()));
+        ahead
     }
 }
 
@@ -233,8 +238,7 @@ pub(super) fn words(settings: &ScheduleSettings, job: Job) -> String {
 fn on_board(due: DueTick) -> jobs::Tick {
     let DueTick { job, at, session, not_before, verdict } = due;
     let (missed, skip) = match verdict {
-        Verdict::Run => (false, None),
-        Verdict::CatchUp => (true, None),
+        Verdict::Run(trigger) => (trigger == Trigger::CatchUp, None),
         Verdict::Skip(reason) => (false, Some(reason)),
     };
     jobs::Tick { job, at, session, not_before, missed, skip }
@@ -243,6 +247,3 @@ fn on_board(due: DueTick) -> jobs::Tick {
 fn no_schedule() -> CommandError {
     CommandError::Refused("this engine follows no schedule; a daemon or a console does".to_owned())
 }
-
-/// A shared clock is all the bell needs to know.
-pub(super) type SharedClock = Arc<dyn Clock>;

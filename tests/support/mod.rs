@@ -189,6 +189,9 @@ async fn open(settings: &Settings, universe: &Universe, dir: &Path, clock: Arc<d
         demo: true,
         clock,
         logs: Arc::new(LogRing::new(1000)),
+        schedule: false,
+        daemon: false,
+        bodies: Vec::new(),
     };
     Engine::start(options).await.unwrap_or_else(|e| panic!("{e}"))
 }

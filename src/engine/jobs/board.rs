@@ -30,6 +30,8 @@ pub(in crate::engine) struct Tick {
     /// UTC seconds.
     pub at: i64,
     pub session: Option<NaiveDate>,
+    /// Its run begins no earlier, UTC seconds (jitter).
+    pub not_before: Option<i64>,
     /// It came while nobody was there.
     pub missed: bool,
     /// Why it must pass without a run.

@@ -29,13 +29,11 @@ impl Board {
     /// Runs again what the end of an earlier process cut short, as if its tick had been missed: those of the schedule,
     /// while the tick is young enough to be made up for, and not for ever when the job itself is what kills the process.
     pub fn recover(&mut self, lost: &[JobRun], now: Now) {
-        let stopped: Vec<JobRun> = Job::ALL
-            .into_iter()
-            .filter_map(|job| self.history.last(job))
-            .filter(|r| r.state == JobState::Cancelled && r.error.as_deref() == Some(STOPPED))
-            .map(|r| JobRun::clone(r))
-            .collect();
-        for run in lost.iter().chain(&stopped) {
+        // A single command may have found the loss, and left it to who follows the schedule.
+        let cut = |r: &JobRun| r.state == JobState::Lost || r.state == JobState::Cancelled && r.error.as_deref() == Some(STOPPED);
+        let last = Job::ALL.into_iter().filter_map(|job| self.history.last(job)).map(Arc::as_ref);
+        let found: Vec<JobRun> = last.filter(|r| cut(r) && !lost.iter().any(|l| l.id == r.id)).cloned().collect();
+        for run in lost.iter().chain(&found) {
             let rule = self.rule(run.job);
             let Some(tick) = run.scheduled_for else { continue };
             let young = now.wall < tick + i64::from(rule.catch_up_hours) * 3600 || now.wall < tick + i64::from(rule.timeout_minutes) * 60;
@@ -52,7 +50,7 @@ impl Board {
                 (next.scheduled_for, next.attempt) = (run.scheduled_for, run.attempt + 1);
                 self.set_deadline(run.job, tick);
                 self.out.push(Effect::Queue(Box::new(next)));
-            } else if run.state == JobState::Lost {
+            } else if lost.iter().any(|l| l.id == run.id) {
                 self.count_failure(run.job, now);
             }
         }
@@ -65,7 +63,7 @@ impl Board {
 
     /// A tick of the schedule.
     pub fn tick(&mut self, tick: Tick, now: Now) {
-        let Tick { job, at, session, missed, skip } = tick;
+        let Tick { job, at, session, not_before, missed, skip } = tick;
         let trigger = if missed { Trigger::CatchUp } else { Trigger::Schedule };
         let mut run = self.blank(Order { job, trigger, actor: "schedule".to_owned(), session, params: None }, now);
         run.scheduled_for = Some(at);
@@ -74,8 +72,7 @@ impl Board {
         if skip.is_some() {
             (run.state, run.ended_at, run.error) = (JobState::Skipped, Some(now.wall), skip);
         } else {
-            let jitter = self.rule(job).jitter_s;
-            run.not_before = (jitter > 0 && !missed).then(|| at + spread(job, at, jitter));
+            run.not_before = not_before;
             self.set_deadline(job, at);
         }
         self.out.push(Effect::Queue(Box::new(run)));
@@ -165,10 +162,4 @@ impl Board {
             self.stop(id, &Why::EngineStops, true, now);
         }
     }
-}
-
-/// The seconds that a tick is put off by: the same for one tick on every machine and in every process.
-fn spread(job: Job, at: i64, jitter_s: u32) -> i64 {
-    let hash = xxhash_rust::xxh3::xxh3_64_with_seed(job.name().as_bytes(), at.cast_unsigned());
-    i64::try_from(hash % (u64::from(jitter_s) + 1)).unwrap_or(0)
 }

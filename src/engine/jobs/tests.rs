@@ -91,7 +91,7 @@ impl Night {
     }
 
     fn tick(&mut self, job: Job, at: i64) -> &mut Self {
-        self.board.tick(Tick { job, at, session: session(), missed: false, skip: None }, self.now);
+        self.board.tick(Tick { job, at, session: session(), not_before: None, missed: false, skip: None }, self.now);
         self.carry_out();
         self
     }
@@ -251,7 +251,7 @@ fn overlap_skips_buffers_or_replaces() {
 fn missed_ticks_that_are_all_made_up_for_run_one_after_the_other() {
     let mut n = Night::usual();
     for day in 0..3 {
-        n.board.tick(Tick { job: Job::Train, at: TICK - day * 86_400, session: None, missed: true, skip: None }, n.now);
+        n.board.tick(Tick { job: Job::Train, at: TICK - day * 86_400, session: None, not_before: None, missed: true, skip: None }, n.now);
     }
     n.carry_out();
     assert_eq!(n.states(), [JobState::Running, JobState::Queued, JobState::Queued]);
@@ -316,17 +316,14 @@ fn no_more_runs_than_slots() {
 }
 
 #[test]
-fn jitter_puts_a_tick_off_by_the_same_seconds_everywhere() {
-    let begins = || {
-        let mut n = with(|r| r.ingest.jitter_s = 600);
-        n.tick(Job::Ingest, TICK);
-        let at = n.stored[&1].not_before.unwrap();
-        assert!((TICK..=TICK + 600).contains(&at));
-        n.pass((at - TICK).unsigned_abs());
-        assert_eq!(n.state(1), JobState::Running);
-        at
-    };
-    assert_eq!(begins(), begins());
+fn a_tick_that_is_put_off_begins_when_it_may() {
+    let mut n = Night::usual();
+    n.board.tick(Tick { job: Job::Ingest, at: TICK, session: session(), not_before: Some(TICK + 90), missed: false, skip: None }, n.now);
+    n.carry_out();
+    n.pass(89);
+    assert_eq!(n.state(1), JobState::Queued);
+    n.pass(1);
+    assert_eq!(n.state(1), JobState::Running);
 }
 
 #[test]
@@ -449,13 +446,12 @@ fn happening() -> impl Strategy<Value = Happening> {
 }
 
 fn rules() -> impl Strategy<Value = ScheduleSettings> {
-    (1..4_u32, 0..3_u8, 0..4_u32, 0..3_u32, prop_oneof![Just(0), Just(300_u32)]).prop_map(|(slots, overlap, retries, pause, jitter)| {
+    (1..4_u32, 0..3_u8, 0..4_u32, 0..3_u32).prop_map(|(slots, overlap, retries, pause)| {
         let overlap = [Overlap::Skip, Overlap::Buffer, Overlap::Replace][usize::from(overlap)];
         let change = |j: &JobSettings| JobSettings {
             overlap,
             retries,
             pause_after_failures: pause,
-            jitter_s: jitter,
             needs: j.needs.clone(),
             ..JobSettings::default()
         };
@@ -473,7 +469,7 @@ fn happen(n: &mut Night, what: &Happening) {
     match *what {
         Happening::Tick(j, t, missed) => {
             let at = TICK + i64::from(t) * 3600;
-            n.board.tick(Tick { job: job(j), at, session: session(), missed, skip: None }, n.now);
+            n.board.tick(Tick { job: job(j), at, session: session(), not_before: (t % 3 == 0).then_some(at + 300), missed, skip: None }, n.now);
         }
         Happening::Order(j) => drop(n.order(job(j))),
         Happening::Cancel(r, now) => {
