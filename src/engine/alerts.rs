@@ -103,8 +103,12 @@ fn job(i: &Inputs<'_>, view: &JobView, out: &mut Vec<Alert>) {
     }
     // While another attempt is on its way, nobody is needed.
     let Some(run) = view.last.as_ref().filter(|r| r.state.bad() && view.active.is_none()) else { return };
-    let level = if run.state == JobState::Lost { AlertLevel::Warn } else { AlertLevel::Bad };
-    let text = format!("{job} run {} {}: {}", run.id, run.state, run.error.as_deref().unwrap_or("no reason given"));
+    let (level, word) = match run.state {
+        JobState::Lost => (AlertLevel::Warn, "was cut off"),
+        JobState::TimedOut => (AlertLevel::Bad, "timed out"),
+        _ => (AlertLevel::Bad, "failed"),
+    };
+    let text = format!("{job} run {} {word}: {}", run.id, run.error.as_deref().unwrap_or("no reason given"));
     push(out, i.now, &format!("run:{}", run.id), level, text, None);
 }
 
@@ -157,7 +161,19 @@ mod tests {
     use crate::market::SourceId;
 
     fn inputs<'a>(market: &'a Market, sources: &'a [SourceStatus], host: &'a HostStats, now: i64) -> Inputs<'a> {
-        Inputs { market, sources, last_run: None, jobs: &[], late: &|_| None, held: None, trouble: None, unrecorded: 0, host, quarantined: 0, now }
+        Inputs {
+            market,
+            sources,
+            last_run: None,
+            jobs: &[],
+            late: &|_| None,
+            held: None,
+            trouble: None,
+            unrecorded: 0,
+            host,
+            quarantined: 0,
+            now,
+        }
     }
 
     #[test]

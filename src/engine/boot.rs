@@ -27,29 +27,30 @@ pub(super) struct Night<'a> {
     /// Whether the schedule is followed.
     pub schedule: bool,
     pub bodies: Vec<Arc<dyn JobBody>>,
-    /// The newest run in the master database: new ones are numbered above it.
-    pub floor: i64,
 }
 
 /// The opened nights, for the owner.
 pub(super) struct OpenedNight {
     pub jobs: Dispatcher,
     pub timetable: Option<Timetable>,
-    pub db: SchedulerDb,
     pub ended: mpsc::Receiver<(i64, BodyEnd)>,
     pub lines: mpsc::Receiver<JobLine>,
     pub ticks: mpsc::Receiver<Tick>,
 }
 
-/// Opens the database and recovers.
-pub(super) async fn open_night(night: Night<'_>) -> Result<OpenedNight, EngineError> {
-    let Night { settings, data_dir, clock, epoch, schedule, bodies, floor } = night;
+/// Opens the database. New runs are numbered above `newest`, the newest run of the master database.
+pub(super) async fn open_record(data_dir: &Path, clock: &Arc<dyn Clock>, newest: i64) -> Result<SchedulerDb, EngineError> {
     let opened = SchedulerDb::open(&data_dir.join(SCHEDULER_DATABASE), clock.now())?;
     if let Some(moved) = &opened.moved {
         tracing::error!(target: "store", %moved, "The scheduler's database was damaged");
     }
-    let db = opened.db;
-    db.lift_run_ids(floor).await?;
+    opened.db.lift_run_ids(newest).await?;
+    Ok(opened.db)
+}
+
+/// Recovers what an earlier process left, and starts the schedule.
+pub(super) async fn open_night(night: Night<'_>, db: SchedulerDb) -> Result<OpenedNight, EngineError> {
+    let Night { settings, data_dir, clock, epoch, schedule, bodies } = night;
     let lost = db.mark_lost(epoch.to_owned(), clock.now()).await?;
     for run in &lost {
         tracing::warn!(target: "engine", run = run.id, job = %run.job, "An earlier process ended in the middle of this run");
@@ -62,10 +63,9 @@ pub(super) async fn open_night(night: Night<'_>) -> Result<OpenedNight, EngineEr
     let (lines, lines_rx) = mpsc::channel(256);
     let mut jobs = Dispatcher::new(board, db.clone(), Arc::clone(clock), bodies, (ended, lines));
     let (timetable, ticks) = if schedule {
-        let (bell, ticks) =
-            CronBell::start(Arc::clone(clock), db.clone()).await.map_err(|e| EngineError::Schedule(e.to_string()))?;
-        let table = Timetable::new(settings, able, (&rows, data_dir), bell, clock.as_ref())
-            .map_err(|e| EngineError::Schedule(e.to_string()))?;
+        let (bell, ticks) = CronBell::start(Arc::clone(clock), db.clone()).await.map_err(|e| EngineError::Schedule(e.to_string()))?;
+        let table =
+            Timetable::new(settings, able, (&rows, data_dir), bell, clock.as_ref()).map_err(|e| EngineError::Schedule(e.to_string()))?;
         // What a switched-off scheduler left undone stays so.
         if table.is_on() {
             let now = jobs.now();
@@ -75,7 +75,7 @@ pub(super) async fn open_night(night: Night<'_>) -> Result<OpenedNight, EngineEr
     } else {
         (None, mpsc::channel(1).1)
     };
-    Ok(OpenedNight { jobs, timetable, db, ended: ended_rx, lines: lines_rx, ticks })
+    Ok(OpenedNight { jobs, timetable, ended: ended_rx, lines: lines_rx, ticks })
 }
 
 async fn remember(board: &mut Board, db: &SchedulerDb, rows: &[JobRow]) -> Result<(), SchedulerDbError> {

@@ -28,8 +28,13 @@ impl Owner {
                 let _ = back.send(answer);
                 true
             }
+            Request::Settings(settings, back) => {
+                let _ = back.send(self.put_in_force(settings).await);
+                true
+            }
             Request::Pulse(back) => {
-                drop(back.send(()));
+                // A pulse that nobody waits for any more was felt too late.
+                let _ = back.send(());
                 false
             }
             Request::Query(query, back) => {

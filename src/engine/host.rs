@@ -24,6 +24,11 @@ impl Host {
         }
     }
 
+    /// Puts another floor in force, MiB.
+    pub fn set_floor(&mut self, mib: u64) {
+        self.floor = mib << 20;
+    }
+
     pub fn read(&mut self) -> HostStats {
         let mut stats = HostStats::default();
         if let (Some(pid), Some(system)) = (self.pid, &mut self.system) {

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
@@ -14,7 +15,8 @@ use crate::store::scheduler::{Job, JobRun};
 
 /// The body of [`Job::Ingest`].
 pub(super) struct IngestBody {
-    pub pipeline: Arc<Pipeline>,
+    /// The pipeline with the settings in force; a run keeps the one it began with.
+    pub pipeline: Arc<ArcSwap<Pipeline>>,
     pub events: mpsc::Sender<Event>,
 }
 
@@ -29,12 +31,13 @@ impl JobBody for IngestBody {
             Ok(spec) => spec,
             Err(e) => return JobEnd::Failed { error: format!("what was asked for is unreadable: {e}"), retry: false, summary: None },
         };
-        let writer = &self.pipeline.writer;
+        let pipeline = self.pipeline.load_full();
+        let writer = pipeline.writer.clone();
         let asked = serde_json::to_string(&spec).unwrap_or_default();
         if let Err(e) = writer.begin_run(Some(run.id), asked).await {
             return JobEnd::Failed { error: e.to_string(), retry: true, summary: None };
         }
-        let end = Arc::clone(&self.pipeline).run(run.id, spec, self.events.clone(), stop).await;
+        let end = pipeline.run(run.id, spec, self.events.clone(), stop).await;
         // After heavy writing the log file should not stay large; readers make this a request, not a demand.
         if let Err(e) = writer.checkpoint().await {
             tracing::warn!(target: "engine", error = %e, "Could not checkpoint");

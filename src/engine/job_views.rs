@@ -43,6 +43,7 @@ impl Owner {
             next_session: next.and_then(|n| n.1),
             active: board.active().find(|r| r.job == job).cloned(),
             last: board.last(job).map(|r| JobRun::clone(r)),
+            timeout_s: rule.timeout_minutes * 60,
             failures_in_row: board.failures(job),
             durations: board.durations(job),
         }

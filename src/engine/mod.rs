@@ -34,7 +34,7 @@ pub use query::{CoverageCell, CoverageState, JobDetail, Query, QueryError, Reply
 pub use snapshot::{
     Alert, AlertLevel, CellState, HostStats, JobView, Market, ProcessView, RunProgress, RunView, SchedulerView, SeriesCell, Snapshot,
 };
-pub use start::{DATABASE, Engine, EngineError, EngineOptions};
+pub use start::{BodyMaker, DATABASE, Engine, EngineError, EngineOptions, Materials};
 pub use timetable::STATE as SCHEDULER_STATE;
 
 pub use crate::ingest::{IngestSpec, PlanSummary, RunSummary};

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -19,8 +20,8 @@ use super::{Alert, HostStats, JobLine, JobView, LogRing, Market, ProcessView, Re
 use crate::config::Settings;
 use crate::ingest::Event;
 use crate::ingest::pipeline::Pipeline;
-use crate::schedule;
 use crate::market::{Clock, Series, Symbol, Timeframe, Universe};
+use crate::schedule;
 use crate::sources::SourceStatus;
 use crate::store::master::{SeriesState, StoreError};
 use crate::store::scheduler::JobRun;
@@ -40,6 +41,10 @@ pub(super) struct Owner {
     pub(super) pipeline: Arc<Pipeline>,
     pub(super) universe: Arc<Universe>,
     pub(super) settings: Arc<Settings>,
+    /// The same, for bodies.
+    pub(super) in_force: Arc<ArcSwap<Settings>>,
+    /// The pipeline, for the next ingest.
+    pub(super) current: Arc<ArcSwap<Pipeline>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) logs: Arc<LogRing>,
     pub(super) demo: bool,

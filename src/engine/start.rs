@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::acks::Acks;
-use super::boot::{Night, open_night};
+use super::boot::{Night, open_night, open_record};
 use super::contracts::StoredContracts;
 use super::freshness::Expectation;
 use super::host::Host;
@@ -47,8 +48,28 @@ pub struct EngineOptions {
     pub schedule: bool,
     /// Runs without a console of its own.
     pub daemon: bool,
-    /// The work of jobs other than ingest, made from what the engine holds.
-    pub bodies: Vec<Arc<dyn JobBody>>,
+    /// The work of jobs other than ingest.
+    pub bodies: Vec<BodyMaker>,
+}
+
+/// Makes a job's body from what the engine holds, when it starts.
+pub type BodyMaker = Box<dyn FnOnce(&Materials) -> Arc<dyn JobBody> + Send>;
+
+/// What bodies are made of.
+#[derive(Clone)]
+pub struct Materials {
+    /// Folder of the databases.
+    pub data_dir: PathBuf,
+    /// The only way to change the master database.
+    pub writer: Writer,
+    /// Ways to read it.
+    pub reads: ReadPool,
+    /// The record of runs.
+    pub runs: SchedulerDb,
+    /// Settings in force; a body reads them anew for each run.
+    pub settings: Arc<ArcSwap<Settings>>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
 }
 
 /// Why an engine did not start.
@@ -115,17 +136,23 @@ impl Engine {
         });
         let epoch = format!("{:x}-{:x}", clock.now_ms(), std::process::id());
         let (events, events_rx) = mpsc::channel(1024);
-        let ingest: Arc<dyn JobBody> = Arc::new(IngestBody { pipeline: Arc::clone(&pipeline), events });
-        let bodies: Vec<_> = std::iter::once(ingest).chain(bodies).collect();
-        let floor = reads.with(|r| r.runs(1)).await?.first().map_or(0, |r| r.id);
-        let night = Night { settings: &settings.schedule, data_dir: &data_dir, clock: &clock, epoch: &epoch, schedule, bodies, floor };
-        let opened = open_night(night).await?;
-        let process = ProcessView {
-            pid: std::process::id(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            started_at: clock.now(),
-            daemon,
+        let db = open_record(&data_dir, &clock, reads.with(|r| r.runs(1)).await?.first().map_or(0, |r| r.id)).await?;
+        let in_force = Arc::new(ArcSwap::new(Arc::clone(&settings)));
+        let current = Arc::new(ArcSwap::new(Arc::clone(&pipeline)));
+        let materials = Materials {
+            data_dir: data_dir.clone(),
+            writer: pipeline.writer.clone(),
+            reads: reads.clone(),
+            runs: db.clone(),
+            settings: Arc::clone(&in_force),
+            clock: Arc::clone(&clock),
         };
+        let ingest: Arc<dyn JobBody> = Arc::new(IngestBody { pipeline: Arc::clone(&current), events });
+        let bodies: Vec<_> = std::iter::once(ingest).chain(bodies.into_iter().map(|make| make(&materials))).collect();
+        let night = Night { settings: &settings.schedule, data_dir: &data_dir, clock: &clock, epoch: &epoch, schedule, bodies };
+        let opened = open_night(night, db.clone()).await?;
+        let process =
+            ProcessView { pid: std::process::id(), version: env!("CARGO_PKG_VERSION").to_owned(), started_at: clock.now(), daemon };
         let (snapshot, state) = watch::channel(Arc::new(Snapshot { loading: true, demo, at_ms: clock.now_ms(), ..Snapshot::default() }));
         let (requests, requests_rx) = mpsc::channel(64);
         let market = Market { instruments: Arc::new(universe.instruments.clone()), cells: Vec::new() };
@@ -135,6 +162,8 @@ impl Engine {
             pipeline: Arc::clone(&pipeline),
             universe,
             settings,
+            in_force,
+            current,
             epoch,
             clock,
             logs: Arc::clone(&logs),
@@ -167,7 +196,7 @@ impl Engine {
         let shutdown = CancellationToken::new();
         let inbox = Inbox { requests: requests_rx, events: events_rx, ended: opened.ended, lines: opened.lines, ticks: opened.ticks };
         let owner = tokio::spawn(owner.run(inbox, shutdown.clone()));
-        Ok(Self { state, requests, logs, owner, shutdown, pipeline, db: opened.db })
+        Ok(Self { state, requests, logs, owner, shutdown, pipeline, db })
     }
 
     /// A way to ask whether the engine lives.

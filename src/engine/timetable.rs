@@ -2,12 +2,14 @@
 //! survives a restart.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 
 use super::owner::Owner;
 use super::{CommandError, SchedulerView, jobs};
-use crate::config::ScheduleSettings;
+use crate::config::{ScheduleSettings, Settings};
+use crate::ingest::pipeline::Pipeline;
 use crate::market::Clock;
 use crate::schedule::{CronBell, DueTick, JobTimes, PlannedTick, Planner, Rule, SchedulerState, TickSource, Verdict, rules};
 use crate::store::scheduler::{Job, JobRow, Pause, Trigger};
@@ -209,6 +211,33 @@ impl Owner {
         SchedulerView { on: *on, since: *since, by: by.clone(), held: table.planner.held().filter(|_| *on) }
     }
 
+    /// Puts settings in force. Runs at work keep those they began with; connections keep theirs until a restart.
+    pub(super) async fn put_in_force(&mut self, settings: Arc<Settings>) -> Result<(), String> {
+        let schedule = &settings.schedule;
+        if let Some(table) = &mut self.timetable {
+            let able = Job::ALL.into_iter().filter(|job| self.jobs.board.is_able(*job));
+            table.planner.reload(rules(schedule, able).map_err(|e| e.to_string())?, self.clock.now());
+        }
+        self.jobs.board.set_rules(schedule.clone());
+        self.host.set_floor(settings.store.disk_floor_mib);
+        let old = &self.pipeline;
+        self.pipeline = Arc::new(Pipeline {
+            writer: old.writer.clone(),
+            reads: old.reads.clone(),
+            hybrid: Arc::clone(&old.hybrid),
+            settings: Arc::clone(&settings),
+            universe: Arc::clone(&old.universe),
+            clock: Arc::clone(&old.clock),
+        });
+        self.current.store(Arc::clone(&self.pipeline));
+        self.in_force.store(Arc::clone(&settings));
+        self.settings = settings;
+        (self.stale_market, self.jobs.changed) = (true, true);
+        self.open_timetable().await;
+        self.settle().await;
+        Ok(())
+    }
+
     /// What is wrong with the file that keeps the scheduler's state.
     pub(super) fn timetable_trouble(&self) -> Option<&str> {
         self.timetable.as_ref()?.trouble.as_deref()
@@ -225,7 +254,9 @@ impl Owner {
         let Some(table) = &self.timetable else { return Vec::new() };
         let blocked = table.why_off().or_else(|| self.jobs.board.paused(job).map(|p| format!("paused by {}: {}", p.by, p.reason)));
         let mut ahead = table.planner.upcoming(job, self.clock.now(), AHEAD);
-        ahead.iter_mut().for_each(|t| t.skip = t.skip.take().or_else(|| blocked.clone()));
+        for tick in &mut ahead {
+            tick.skip = tick.skip.take().or_else(|| blocked.clone());
+        }
         ahead
     }
 }

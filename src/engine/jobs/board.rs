@@ -211,7 +211,8 @@ impl Board {
         self.out.push(Effect::Tell(JobLine { run_id, kind, text }));
     }
 
-    pub(super) const fn failures(&self, job: Job) -> u32 {
+    /// Failed ticks in a row.
+    pub const fn failures(&self, job: Job) -> u32 {
         self.failures[job.index()]
     }
 }

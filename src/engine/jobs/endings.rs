@@ -15,7 +15,8 @@ pub(super) const STOPPED: &str = "the engine was stopped";
 impl Board {
     /// Cancels a run: gently, or at once. Refused in words when it is not active.
     pub fn cancel(&mut self, run_id: i64, at_once: bool, actor: &str, now: Now) -> Result<Stopping, String> {
-        self.stop(run_id, &Why::Cancelled(format!("cancelled by {actor}")), at_once, now).ok_or_else(|| format!("run {run_id} is not active"))
+        self.stop(run_id, &Why::Cancelled(format!("cancelled by {actor}")), at_once, now)
+            .ok_or_else(|| format!("run {run_id} is not active"))
     }
 
     /// The engine stops: what waits is over, what works is told to stop at once.

@@ -147,14 +147,9 @@ impl Board {
             return;
         }
         let wait = run.not_before.map_or(0, |at| (at - now.wall).max(0));
-        let mut text = format!("queued, {}, by {}", run.trigger, run.actor);
-        if run.attempt > 1 {
-            text.push_str(&format!(", attempt {}", run.attempt));
-        }
-        if wait > 0 {
-            text.push_str(&format!(", begins in {wait} s"));
-        }
-        self.tell(run.id, "queued", text);
+        let attempt = if run.attempt > 1 { format!(", attempt {}", run.attempt) } else { String::new() };
+        let begins = if wait > 0 { format!(", begins in {wait} s") } else { String::new() };
+        self.tell(run.id, "queued", format!("queued, {}, by {}{attempt}{begins}", run.trigger, run.actor));
         let id = run.id;
         let ready = now.mono + Duration::from_secs(wait.unsigned_abs());
         self.active.insert(id, Entry { run, phase: Phase::Queued, queued: now.mono, ready, waits: None });

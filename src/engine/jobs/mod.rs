@@ -8,9 +8,9 @@ mod history;
 mod intake;
 mod queue;
 
-pub(super) use history::KEPT;
 pub(super) use board::{Board, BodyEnd, Effect, Now, Order, Stopping, Tick};
 pub use body::{JobBody, JobEnd, JobLine, JobReport, JobStop};
+pub(super) use history::KEPT;
 
 #[cfg(test)]
 mod tests;

@@ -469,7 +469,10 @@ fn happen(n: &mut Night, what: &Happening) {
     match *what {
         Happening::Tick(j, t, missed) => {
             let at = TICK + i64::from(t) * 3600;
-            n.board.tick(Tick { job: job(j), at, session: session(), not_before: (t % 3 == 0).then_some(at + 300), missed, skip: None }, n.now);
+            n.board.tick(
+                Tick { job: job(j), at, session: session(), not_before: (t % 3 == 0).then_some(at + 300), missed, skip: None },
+                n.now,
+            );
         }
         Happening::Order(j) => drop(n.order(job(j))),
         Happening::Cancel(r, now) => {
