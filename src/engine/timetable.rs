@@ -83,7 +83,6 @@ impl Owner {
 
     /// The bell rang for `job`.
     pub(super) async fn rung(&mut self, job: Job) {
-        self.look_at_clock().await;
         self.deal_with(job).await;
         self.renew_ticks().await;
     }
@@ -102,7 +101,12 @@ impl Owner {
         let paused = self.jobs.board.paused(job).map(|p| format!("{job} is paused by {}: {}", p.by, p.reason));
         let Some(table) = &mut self.timetable else { return };
         let blocked = table.why_off().or(paused);
+        // Nothing comes between the look and the judgement, or a jump in between would make ticks look missed.
+        let jumped = table.planner.look(self.clock.as_ref()).is_some();
         let due = table.planner.due(job, self.clock.now(), blocked.as_deref());
+        if jumped {
+            table.arm().await;
+        }
         if due.is_empty() {
             return;
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use nightdesk::engine::{Command, JobBody};
+use nightdesk::engine::{Command, DATABASE, JobBody};
 use nightdesk::store::scheduler::{Job, JobState, Trigger};
 
 use crate::script::{Act, Script, TICK, desk, pass, reaches, settings};
@@ -36,13 +36,21 @@ fn a_killed_process_loses_its_runs_and_the_next_one_takes_up_those_of_the_schedu
     let Desk { dir, engine, .. } = desk;
     drop(engine);
     runtime().block_on(async {
+        let lock = dir.path().join(DATABASE).with_extension("lock");
+        let free = async {
+            while std::fs::File::open(&lock).unwrap().try_lock().is_err() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), free).await.unwrap();
         let night_again = Night { schedule: true, bodies: vec![Script::new(Job::Maintenance, []), Script::new(Job::Scan, [])] };
         let build = Build { dir: Some(dir), settings: night(), now: TICK + 600, night: night_again, ..Build::default() };
         let desk = Desk::build(&["AAPL"], build).await;
         let lost = reaches(&desk, by_tick, JobState::Lost).await;
         assert_eq!(lost.error.as_deref(), Some("its process ended while it worked"));
         reaches(&desk, by_hand, JobState::Lost).await;
-        let again = desk.wait_for(|s| s.job_runs.iter().find(|r| r.trigger == Trigger::Recovery && r.state == JobState::Succeeded).cloned()).await;
+        let again =
+            desk.wait_for(|s| s.job_runs.iter().find(|r| r.trigger == Trigger::Recovery && r.state == JobState::Succeeded).cloned()).await;
         assert_eq!((again.job, again.scheduled_for, again.attempt), (Job::Maintenance, lost.scheduled_for, 2));
         let scans = desk.engine.state.borrow().job_runs.iter().filter(|r| r.job == Job::Scan && r.trigger == Trigger::Recovery).count();
         assert_eq!(scans, 0, "who asked for the scan asks again");

@@ -16,7 +16,9 @@ use crate::support::{Build, Desk, Night, quick_settings};
 #[derive(Clone, Copy, Debug)]
 pub enum Act {
     Succeed,
-    Fail { retry: bool },
+    Fail {
+        retry: bool,
+    },
     Panic,
     /// Works until it is told to stop.
     UntilStopped,

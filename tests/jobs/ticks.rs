@@ -58,8 +58,10 @@ async fn failed_twice_and_then_succeeded() {
     settings.schedule.scan.needs.clear();
     let desk = desk(settings, vec![script]).await;
     pass(&desk.clock, 31);
-    let scan = |attempt| move |s: &nightdesk::engine::Snapshot| {
-        s.job_runs.iter().find(|r| r.job == Job::Scan && r.attempt == attempt).map(|r| (r.id, r.not_before))
+    let scan = |attempt| {
+        move |s: &nightdesk::engine::Snapshot| {
+            s.job_runs.iter().find(|r| r.job == Job::Scan && r.attempt == attempt).map(|r| (r.id, r.not_before))
+        }
     };
     let (second, due) = desk.wait_for(scan(2)).await;
     assert!(due.unwrap() - TICK >= 60);
@@ -91,10 +93,12 @@ async fn a_tick_that_comes_too_early_is_skipped_with_the_reason() {
     settings.schedule.maintenance.cron = "*/5 * * * *".into();
     settings.schedule.maintenance.overlap = Overlap::Skip;
     let desk = desk(settings, vec![Script::new(Job::Maintenance, [Act::UntilStopped])]).await;
-    let of = |n: usize| move |s: &nightdesk::engine::Snapshot| {
-        let mut runs: Vec<_> = s.job_runs.iter().filter(|r| r.job == Job::Maintenance).cloned().collect();
-        runs.reverse();
-        runs.get(n).filter(|r| r.state != JobState::Queued).cloned()
+    let of = |n: usize| {
+        move |s: &nightdesk::engine::Snapshot| {
+            let mut runs: Vec<_> = s.job_runs.iter().filter(|r| r.job == Job::Maintenance).cloned().collect();
+            runs.reverse();
+            runs.get(n).filter(|r| r.state != JobState::Queued).cloned()
+        }
     };
     pass(&desk.clock, 31);
     let first = desk.wait_for(of(0)).await;
@@ -129,7 +133,7 @@ async fn a_jump_of_the_clock_holds_the_schedule_until_it_is_confirmed() {
     desk.clock.jump_to(TICK + 10 * 86_400);
     let alert = desk.wait_for(|s| s.alerts.iter().find(|a| a.key == "scheduler").cloned()).await;
     assert!(alert.text.contains("the clock went forward by 240 h"), "{alert:?}");
-    assert!(all_runs(&desk).await.is_empty());
+    assert_eq!(all_runs(&desk).await, []);
     desk.send(Command::ConfirmClock).await.unwrap();
     desk.wait_for(|s| s.scheduler.held.is_none().then_some(())).await;
     let caught_up = desk.wait_for(|s| s.job_runs.iter().find(|r| r.trigger == Trigger::CatchUp).cloned()).await;
