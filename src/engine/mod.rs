@@ -6,6 +6,7 @@ mod active;
 mod alerts;
 mod command;
 mod contracts;
+mod delta;
 mod details;
 mod dispatch;
 pub mod freshness;
@@ -18,6 +19,7 @@ mod snapshot;
 mod start;
 
 pub use command::{Ack, Command, CommandError, Envelope, Request};
+pub use delta::{Delta, DeltaError};
 pub use jobs::{JobBody, JobEnd, JobLine, JobReport, JobStop};
 pub use logs::{LogFilter, LogLevel, LogRecord, LogRing};
 pub use query::{CoverageCell, CoverageState, JobDetail, PlannedTick, Query, QueryError, Reply, RunDetail, SeriesDetail};
