@@ -178,6 +178,8 @@ pub struct JobView {
     pub active: Option<JobRun>,
     /// The last run that ended.
     pub last: Option<JobRun>,
+    /// How long a run may take, seconds.
+    pub timeout_s: u32,
     /// Failed ticks in a row.
     pub failures_in_row: u32,
     /// How long its last runs took, seconds, oldest first, at most 10.
