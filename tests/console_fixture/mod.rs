@@ -216,7 +216,7 @@ pub fn snapshot(scene: Scene) -> Snapshot {
         active: matches!(scene, Scene::Live | Scene::Stale).then(|| Arc::new(active())),
         runs: Arc::new(if loading { Vec::new() } else { vec![ended(28, RunState::Partial), ended(27, RunState::Succeeded)] }),
         alerts: Arc::new(alerts(scene)),
-        host: HostStats { cpu: 0.31, rss: 88 << 20, database: 640 << 20, disk_free: 41 << 30, disk_low: false },
+        host: HostStats { cpu: 0.31, rss: 88 << 20, database: 640 << 20, disk_free: 41 << 30, ..HostStats::default() },
         log_seq: 40,
         quarantined: 2,
         issues: 5,
