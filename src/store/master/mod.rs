@@ -20,7 +20,7 @@ mod writer;
 
 pub use care::{BackupReport, RestoreReport, VerifyReport, backup, restore, verify};
 pub use error::StoreError;
-pub use lock::FolderLock;
+pub use lock::{FolderLock, Holder, Role, Seat};
 pub use read_pool::ReadPool;
 pub use reader::{Adjustment, Availability, CandleQuery, Candles, Coverage, FundamentalColumns, IssueFilter, Reader, Span};
 pub use schema::{APPLICATION_ID, VERSION};

@@ -105,7 +105,7 @@ pub fn restore(from: &Path, target: &Path, clock: &dyn Clock) -> Result<RestoreR
     if !from.exists() {
         return Err(StoreError::NoBackup(from));
     }
-    let _lock = FolderLock::take(target)?;
+    let lock = FolderLock::take(target, clock.now())?;
     let bad = |e| match e {
         StoreError::BadBackup { problems, .. } => StoreError::BadBackup { path: from.clone(), problems },
         StoreError::Corrupt(problem) => StoreError::BadBackup { path: from.clone(), problems: vec![problem] },
@@ -123,6 +123,7 @@ pub fn restore(from: &Path, target: &Path, clock: &dyn Clock) -> Result<RestoreR
         }
     }
     partial.finish(target)?;
+    lock.release(clock.now())?;
     tracing::info!(target: "store", from = %from.display(), rows, "Backup restored");
     Ok(RestoreReport { from, kept: had.then_some(kept), rows })
 }
