@@ -139,6 +139,8 @@ pub enum Request {
     Command(Envelope, oneshot::Sender<Result<Ack, CommandError>>),
     /// Ask something.
     Query(Query, oneshot::Sender<Result<Reply, QueryError>>),
+    /// Give a sign of life.
+    Pulse(oneshot::Sender<()>),
 }
 
 #[cfg(test)]

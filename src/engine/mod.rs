@@ -13,6 +13,7 @@ mod host;
 mod jobs;
 mod logs;
 mod owner;
+mod pulse;
 mod query;
 mod snapshot;
 mod start;
@@ -20,6 +21,7 @@ mod start;
 pub use command::{Ack, Command, CommandError, Envelope, Request};
 pub use jobs::{JobBody, JobEnd, JobLine, JobReport, JobStop};
 pub use logs::{LogFilter, LogLevel, LogRecord, LogRing};
+pub use pulse::{Pulse, Silent};
 pub use query::{CoverageCell, CoverageState, JobDetail, PlannedTick, Query, QueryError, Reply, RunDetail, SeriesDetail};
 pub use snapshot::{
     Alert, AlertLevel, CellState, HostStats, JobView, Market, ProcessView, RunProgress, RunView, SchedulerView, SeriesCell, Snapshot,

@@ -11,7 +11,7 @@ use super::contracts::StoredContracts;
 use super::freshness::Expectation;
 use super::host::Host;
 use super::owner::Owner;
-use super::{HostStats, LogRing, Market, Request, RunProgress, RunView, Snapshot};
+use super::{HostStats, LogRing, Market, Pulse, Request, RunProgress, RunView, Snapshot};
 use crate::config::Settings;
 use crate::ingest::pipeline::Pipeline;
 use crate::ingest::{IngestSpec, RunSummary};
@@ -141,6 +141,11 @@ impl Engine {
     pub async fn declare(&self, role: Role, socket: Option<PathBuf>, port: Option<u16>) -> Result<(), StoreError> {
         let boot_id = self.state.borrow().epoch.clone();
         self.pipeline.writer.declare(Seat { role, boot_id, socket, port }).await
+    }
+
+    /// A way to ask whether the engine lives.
+    pub fn pulse(&self) -> Pulse {
+        Pulse { requests: self.requests.clone(), writer: self.pipeline.writer.clone() }
     }
 
     /// Stops the active run, closes sources and store. Everything acknowledged is on disk afterwards.

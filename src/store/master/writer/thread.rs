@@ -25,6 +25,8 @@ pub(super) enum Message {
     Checkpoint(Ack<()>),
     /// Tells others what this process does.
     Declare(Seat, Ack<()>),
+    /// Asks for a sign of life.
+    Pulse(Ack<()>),
     /// Ends the thread.
     Close(Ack<()>),
 }
@@ -83,6 +85,7 @@ pub(super) fn run(mut ledger: Ledger, mut lock: FolderLock, mut commands: mpsc::
             Some(Message::Declare(seat, ack)) => {
                 let _ = ack.send(lock.declare(seat));
             }
+            Some(Message::Pulse(ack)) => drop(ack.send(Ok(()))),
             Some(Message::Work(first)) => {
                 let (tasks, rest) = gather(first, &mut commands);
                 commit(&mut ledger, tasks);
