@@ -3,14 +3,19 @@
 use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
 
+use tokio::sync::mpsc;
+
 use super::{Context, Failure};
 use crate::control::{Client, LocalClient};
-use crate::engine::{Engine, EngineOptions, LogRing};
+use crate::engine::{Command, Engine, EngineOptions, Envelope, IngestSpec, LogRing, Pulse, Request};
 use crate::ingest::pipeline::Pipeline;
 use crate::market::{Instrument, Symbol};
 use crate::sim::demo::Demo;
 use crate::sources::hybrid::Hybrid;
-use crate::store::master::{ReadPool, StoreError, Writer};
+use crate::store::master::{ReadPool, Role, StoreError, Writer};
+
+/// Log records kept in memory for consoles.
+pub(super) const LOG_RECORDS: usize = 20_000;
 
 /// A runtime for an engine: two workers suffice, the heavy work has threads of its own.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
@@ -25,7 +30,7 @@ pub(super) struct Rig {
 
 impl Rig {
     /// Starts the simulators if needed, then the engine on the context's data folder.
-    pub async fn start(context: &Context, logs: Arc<LogRing>) -> Result<Self, Failure> {
+    pub async fn start(context: &Context, role: Role, logs: Arc<LogRing>) -> Result<Self, Failure> {
         let mut settings = context.settings.clone();
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&context.data_dir)?;
         let demo = if context.demo {
@@ -46,6 +51,7 @@ impl Rig {
             logs,
         };
         let engine = Engine::start(options).await.map_err(|e| Failure::new(format!("the engine did not start: {e}")))?;
+        engine.declare(role, None, None).await?;
         Ok(Self { engine, demo })
     }
 
@@ -54,6 +60,29 @@ impl Rig {
         let (state, requests) = (self.engine.state.clone(), self.engine.requests.clone());
         let logs: Arc<LogRing> = Arc::clone(&self.engine.logs);
         Client::Local(LocalClient { state, requests, logs })
+    }
+
+    /// A demo that starts with nothing begins to fetch by itself; later ones wait to be asked.
+    pub async fn first_fill(&self) {
+        let client = self.client();
+        if self.demo.is_none() || !client.state().borrow().runs.is_empty() {
+            return;
+        }
+        let command = Command::Ingest { spec: IngestSpec::default() };
+        if let Err(e) = client.send(Envelope { id: "demo-first-fill".to_owned(), actor: "demo".to_owned(), command }).await {
+            tracing::warn!(target: "cli", error = %e, "The demo's first fill did not start");
+        }
+    }
+
+    /// A way to ask whether the engine lives.
+    pub fn pulse(&self) -> Pulse {
+        self.engine.pulse()
+    }
+
+    /// Waits until the engine has stopped by itself, which only a bug can make it do.
+    pub async fn gone(&self) {
+        let requests: &mpsc::Sender<Request> = &self.engine.requests;
+        requests.closed().await;
     }
 
     /// Stops the engine, then the simulators.
