@@ -25,11 +25,10 @@ pub fn run(context: &Context) -> Result<Exit, Failure> {
     if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
         return without_terminal(context);
     }
-    let ring = Arc::new(LogRing::new(LOG_RECORDS));
     let clock = Arc::clone(&context.clock);
-    let logging = logging::start(&context.log_dir(), &context.settings.log, clock, Screen::Console, Arc::clone(&ring))?;
+    let logging = logging::start(&context.log_dir(), &context.settings.log, clock, Screen::Console, Arc::new(LogRing::new(LOG_RECORDS)))?;
     let runtime = rig::runtime()?;
-    let rig = runtime.block_on(Rig::start(context, Role::Console, ring))?;
+    let rig = runtime.block_on(Rig::start(context, Role::Console, &logging))?;
     let client = rig.client();
     runtime.block_on(rig.first_fill());
     let options = ConsoleOptions {
@@ -95,7 +94,7 @@ fn without_terminal(context: &Context) -> Result<Exit, Failure> {
     }
     let logging = context.start_logging()?;
     rig::runtime()?.block_on(async {
-        let rig = Rig::start(context, Role::Command, logging.ring.clone()).await?;
+        let rig = Rig::start(context, Role::Command, &logging).await?;
         let outcome = ingest::foreground(&rig.client(), IngestSpec::default(), false).await;
         rig.stop().await;
         outcome

@@ -75,7 +75,7 @@ pub fn run(args: &Arguments, context: &Context) -> Result<Exit, Failure> {
     }
     let logging = context.start_logging()?;
     rig::runtime()?.block_on(async {
-        let rig = Rig::start(context, Role::Command, logging.ring.clone()).await?;
+        let rig = Rig::start(context, Role::Command, &logging).await?;
         let client = rig.client();
         let outcome = if args.dry_run { dry_run(&client, args).await } else { foreground(&client, args.spec(), args.json).await };
         rig.stop().await;

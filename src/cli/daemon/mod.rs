@@ -10,7 +10,7 @@ mod signals;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::logging::{self, Screen};
+use super::logging::{self, Logging, Screen};
 use super::rig::{self, LOG_RECORDS, Rig};
 use super::{Context, Exit, Failure, output};
 use crate::control::Client;
@@ -24,11 +24,10 @@ const GRACE: Duration = Duration::from_millis(4_500);
 
 /// Runs the engine until a signal ends it.
 pub(super) fn run(context: &Context) -> Result<Exit, Failure> {
-    let ring = Arc::new(LogRing::new(LOG_RECORDS));
     let clock = Arc::clone(&context.clock);
-    let logging = logging::start(&context.log_dir(), &context.settings.log, clock, Screen::Plain, Arc::clone(&ring))?;
+    let logging = logging::start(&context.log_dir(), &context.settings.log, clock, Screen::Plain, Arc::new(LogRing::new(LOG_RECORDS)))?;
     let runtime = rig::runtime()?;
-    let ended = runtime.block_on(serve(context, ring));
+    let ended = runtime.block_on(serve(context, &logging));
     if let Err(failure) = &ended {
         tracing::error!(target: "cli", error = %failure, "The daemon ended");
     }
@@ -38,11 +37,11 @@ pub(super) fn run(context: &Context) -> Result<Exit, Failure> {
     ended
 }
 
-async fn serve(context: &Context, ring: Arc<LogRing>) -> Result<Exit, Failure> {
+async fn serve(context: &Context, logging: &Logging) -> Result<Exit, Failure> {
     // Before anything else, so that no signal finds its default action.
     let mut signals = Signals::listen()?;
     let rig = tokio::select! {
-        rig = Rig::start(context, Role::Daemon, ring) => rig?,
+        rig = Rig::start(context, Role::Daemon, logging) => rig?,
         name = signals.stop() => {
             tracing::info!(target: "cli", signal = name, "Stopped while starting");
             return Ok(Exit::Done);
