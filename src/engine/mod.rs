@@ -6,6 +6,7 @@ mod active;
 mod alerts;
 mod command;
 mod contracts;
+mod delta;
 mod details;
 mod dispatch;
 pub mod freshness;
@@ -19,6 +20,7 @@ mod snapshot;
 mod start;
 
 pub use command::{Ack, Command, CommandError, Envelope, Request};
+pub use delta::{Delta, DeltaError};
 pub use jobs::{JobBody, JobEnd, JobLine, JobReport, JobStop};
 pub use logs::{LogFilter, LogLevel, LogRecord, LogRing};
 pub use pulse::{Pulse, Silent};

@@ -6,3 +6,4 @@
 mod desk;
 mod life;
 mod process;
+mod units;
