@@ -15,7 +15,7 @@ use crate::config::{Lookback, SourcePolicy};
 use crate::control::Client;
 use crate::engine::{Command, Envelope, IngestSpec, PlanSummary, Query, Reply, RunProgress, RunView, Snapshot};
 use crate::market::{Symbol, Timeframe};
-use crate::store::master::RunState;
+use crate::store::master::{Role, RunState};
 
 /// Fetch what is missing: candles, splits, dividends, fundamentals and metadata
 ///
@@ -75,7 +75,7 @@ pub fn run(args: &Arguments, context: &Context) -> Result<Exit, Failure> {
     }
     let logging = context.start_logging()?;
     rig::runtime()?.block_on(async {
-        let rig = Rig::start(context, logging.ring.clone()).await?;
+        let rig = Rig::start(context, Role::Command, &logging).await?;
         let client = rig.client();
         let outcome = if args.dry_run { dry_run(&client, args).await } else { foreground(&client, args.spec(), args.json).await };
         rig.stop().await;

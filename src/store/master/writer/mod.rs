@@ -19,7 +19,8 @@ use tokio::sync::{mpsc, oneshot};
 pub use issues::IssueReport;
 
 use super::{
-    ActionsReport, Attempt, CandleBatch, EmptySpan, Issue, Resolution, RunState, SeriesUpdate, StoreError, StoredIssue, WriteReport, open,
+    ActionsReport, Attempt, CandleBatch, EmptySpan, Issue, Resolution, RunState, Seat, SeriesUpdate, StoreError, StoredIssue, WriteReport,
+    open,
 };
 use crate::market::{Actions, Clock, Series, SourceId, Symbol, Universe};
 use crate::sources::{ContractId, Fundamentals, Metadata};
@@ -210,6 +211,13 @@ impl Writer {
     pub async fn checkpoint(&self) -> Result<(), StoreError> {
         let (ack, done) = oneshot::channel();
         self.queue.send(Message::Checkpoint(ack)).await.map_err(|_| StoreError::WriterGone)?;
+        done.await.unwrap_or(Err(StoreError::WriterGone))
+    }
+
+    /// Writes into the folder's lock file what this process does and where it listens; answered when it is written.
+    pub async fn declare(&self, seat: Seat) -> Result<(), StoreError> {
+        let (ack, done) = oneshot::channel();
+        self.queue.send(Message::Declare(seat, ack)).await.map_err(|_| StoreError::WriterGone)?;
         done.await.unwrap_or(Err(StoreError::WriterGone))
     }
 
