@@ -8,8 +8,8 @@ use super::derive;
 use super::missing::{Known, Rules, Want, wanted};
 use super::{IngestSpec, PlanSummary};
 use crate::config::{IngestSettings, SourcePolicy};
-use crate::market::{AssetClass, DAY, Instrument, Series, SourceId, Symbol, Timeframe, Universe};
-use crate::sources::{Facet, Source, Window};
+use crate::market::{AssetClass, DAY, Facet, Instrument, Series, SourceId, Symbol, Timeframe, Universe};
+use crate::sources::{Source, Window};
 use crate::store::master::{Reader, RunRecord, RunState, SeriesState, StoreError};
 
 /// Runs looked through for one that left work behind; older ones have long been made up for.

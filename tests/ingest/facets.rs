@@ -2,8 +2,7 @@
 
 use nightdesk::config::SourcePolicy;
 use nightdesk::engine::{CellState, IngestSpec};
-use nightdesk::market::{SourceId, Timeframe};
-use nightdesk::sources::Facet;
+use nightdesk::market::{Facet, SourceId, Timeframe};
 use nightdesk::store::master::RunState;
 
 use crate::support::{Desk, daily, quick_settings, symbol};

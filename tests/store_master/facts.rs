@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use chrono::NaiveDate;
-use nightdesk::market::{Actions, AssetClass, Bars, Candle, Instrument, SourceId, Split, Symbol, Timeframe, Universe};
-use nightdesk::sources::{ContractId, Facet, Fundamentals, METRICS, Metadata};
+use nightdesk::market::{
+    Actions, AssetClass, Bars, Candle, ContractId, Facet, Fundamentals, Instrument, METRICS, Metadata, SourceId, Split, Symbol, Timeframe,
+    Universe,
+};
 use nightdesk::store::master::{Attempt, CandleBatch, EmptySpan, SeriesUpdate};
 
 use crate::{Desk, START, aapl, batch, minutes};

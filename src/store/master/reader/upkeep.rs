@@ -4,8 +4,7 @@ use rusqlite::{Row, params};
 
 use super::Reader;
 use super::quality::spans;
-use crate::market::{Bars, Candle, Series, SourceId, Symbol};
-use crate::sources::{ContractId, Facet};
+use crate::market::{Bars, Candle, ContractId, Facet, Series, SourceId, Symbol};
 use crate::store::master::{Attempt, EmptySpan, RunRecord, RunState, StoreError, facet_name, rows, state_of};
 
 const RUN_COLUMNS: &str = "run_id, started_at, ended_at, state, spec, summary, error";

@@ -5,8 +5,7 @@ use std::sync::LazyLock;
 use rusqlite::{OptionalExtension, ToSql, params};
 
 use super::ledger::Ledger;
-use crate::market::{Actions, SourceId, Symbol, date_to_ts};
-use crate::sources::{ContractId, Facet, Fundamentals, METRICS, Metadata};
+use crate::market::{Actions, ContractId, Facet, Fundamentals, METRICS, Metadata, SourceId, Symbol, date_to_ts};
 use crate::store::master::{ActionsReport, StoreError, facet_name};
 
 static UPSERT_FUNDAMENTALS: LazyLock<String> = LazyLock::new(|| {

@@ -21,8 +21,7 @@ pub use issues::IssueReport;
 use super::{
     ActionsReport, Attempt, CandleBatch, EmptySpan, Issue, Resolution, RunState, SeriesUpdate, StoreError, StoredIssue, WriteReport, open,
 };
-use crate::market::{Actions, Clock, Series, SourceId, Symbol, Universe};
-use crate::sources::{ContractId, Fundamentals, Metadata};
+use crate::market::{Actions, Clock, ContractId, Fundamentals, Metadata, Series, SourceId, Symbol, Universe};
 use ledger::Ledger;
 use thread::{Job, Message};
 
