@@ -21,7 +21,7 @@ impl Job {
             let mut tally = Tally::default();
             let ended = tokio::select! {
                 ended = job.read_facets(&plan, &mut tally) => ended,
-                () = job.stop.now.cancelled() => Ok(()),
+                () = job.let_go() => Ok(()),
             };
             (tally, ended.err())
         };

@@ -107,7 +107,7 @@ impl Job {
         Ok(())
     }
 
-    /// One fetch of the hybrid; the sender is dropped with its end, which ends the receiving side. To stop at once is
+    /// One fetch of the hybrid; the sender is dropped with its end, which ends the receiving side. To let go is
     /// to drop the fetch, which withdraws its request; what has arrived is still taken.
     async fn ask(
         &self,
@@ -120,7 +120,7 @@ impl Job {
         let want = FetchRequest { instrument: instrument.clone(), timeframe, span, policy };
         tokio::select! {
             end = self.pipeline.hybrid.fetch(&want, &parts, &self.stop.gently) => end,
-            () = self.stop.now.cancelled() => FetchEnd { remaining: Some(span), cancelled: true, ..FetchEnd::default() },
+            () = self.let_go() => FetchEnd { remaining: Some(span), cancelled: true, ..FetchEnd::default() },
         }
     }
 

@@ -13,6 +13,7 @@ mod symbol;
 mod tally;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -28,6 +29,8 @@ use crate::store::master::{ReadPool, StoreError, Writer};
 
 use tally::Tally;
 
+/// What a gentle stop leaves to the requests in flight: a run lets go within about a second.
+const GRACE: Duration = Duration::from_secs(1);
 /// Symbols whose facets are read at once; the source's own limits are tighter.
 const FACET_WORKERS: usize = 4;
 
@@ -50,7 +53,7 @@ pub struct Pipeline {
 /// Two strengths of stopping a run.
 #[derive(Clone, Debug, Default)]
 pub struct Stop {
-    /// Finish the requests in flight, write what they bring, start nothing new.
+    /// Start nothing new; requests in flight have a second to be answered, and what they bring is written.
     pub gently: CancellationToken,
     /// Withdraw the requests in flight.
     pub now: CancellationToken,
@@ -179,6 +182,15 @@ impl Job {
     async fn tell(&self, event: Event) {
         // A receiver that is gone means the engine is shutting down; the stop tokens say so as well.
         let _ = self.events.send(event).await;
+    }
+
+    /// Returns when requests in flight are to be withdrawn. A source may hold one for minutes: a cool-down, a long deadline.
+    async fn let_go(&self) {
+        let late = async {
+            self.stop.gently.cancelled().await;
+            tokio::time::sleep(GRACE).await;
+        };
+        tokio::select! { () = self.stop.now.cancelled() => {}, () = late => {} }
     }
 
     fn stopping(&self) -> bool {
