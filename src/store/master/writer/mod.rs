@@ -8,6 +8,7 @@ mod facts;
 mod issues;
 mod ledger;
 mod progress;
+mod same;
 mod thread;
 mod universe;
 
@@ -147,8 +148,8 @@ impl Writer {
         self.submit(v.len(), move |l| progress::empty_spans(l, &v)).await
     }
 
-    /// Logs findings. One that is open is brought up to date, one that an operator accepted or dismissed is not
-    /// opened again. Hiding severities quarantine the covered bars, or block the series.
+    /// Logs findings. One that is open is brought up to date, also where its span has moved; one that an operator accepted
+    /// or dismissed is not opened again unless it became worse, or covers bars that were not settled. Hiding severities quarantine the covered bars, or block the series.
     pub async fn issues(&self, found: Vec<Issue>, run_id: Option<i64>) -> Result<IssueReport, StoreError> {
         self.submit(found.len(), move |l| issues::log(l, &found, run_id)).await
     }
