@@ -1,7 +1,6 @@
 //! One series: ask the sources for its spans and write each answer before asking for the next.
 
 use std::collections::BTreeSet;
-use std::ops::Range;
 
 use tokio::sync::mpsc;
 
@@ -17,8 +16,6 @@ use crate::store::master::{Attempt, CandleBatch, EmptySpan, StoreError};
 /// What fetching one series came to.
 #[derive(Debug, Default)]
 pub(super) struct SeriesEnd {
-    /// Span of stamps whose stored bars changed.
-    pub changed: Option<Range<i64>>,
     /// Source of the newest answer with bars.
     pub source: Option<SourceId>,
     /// Why it is not complete.
@@ -27,12 +24,6 @@ pub(super) struct SeriesEnd {
     pub rebased: bool,
     /// The bars before the next answer, for its screen.
     before: Vec<Candle>,
-}
-
-impl SeriesEnd {
-    fn touch(&mut self, span: Range<i64>) {
-        self.changed = Some(self.changed.take().map_or(span.clone(), |c| c.start.min(span.start)..c.end.max(span.end)));
-    }
 }
 
 impl Job {
@@ -168,7 +159,6 @@ impl Job {
         let batch = CandleBatch { series, source, run_id: self.run_id, bars: screened.bars, replace };
         self.write_screened(batch, span, screened.issues, tally).await?;
         end.source = Some(source);
-        end.touch(span.start..span.end);
         Ok(end)
     }
 
@@ -195,7 +185,6 @@ impl Job {
         }
         tally.bars += bars.len() as u64;
         let screened = self.screen(instrument, series, &end.before, bars);
-        let span = screened.bars.first().map(|b| b.ts).zip(screened.bars.last().map(|b| b.ts + 1));
         let tail = screened.bars.len().saturating_sub(25);
         let before = screened.bars[tail..].to_vec();
         let batch = CandleBatch { series, source: part.source, run_id: self.run_id, bars: screened.bars, replace: None };
@@ -209,9 +198,6 @@ impl Job {
         end.before = before;
         end.source = Some(part.source);
         end.rebased |= report.is_rebased();
-        if let (Some((from, to)), true) = (span, report.inserted + report.revised + report.completed + report.deleted > 0) {
-            end.touch(from..to);
-        }
         Ok(())
     }
 

@@ -125,15 +125,14 @@ impl Pipeline {
         }
     }
 
-    /// Derives all series of a symbol from what its native series show now: after a finding was settled, bars that
-    /// were hidden may count again, or the other way round. Asks no source.
+    /// Derives what the fetched series of a symbol show now and did not before: after a finding was settled, bars that were
+    /// hidden may count again, or the other way round. Asks no source.
     pub async fn rederive(self: &Arc<Self>, instrument: Instrument) -> Result<(), StoreError> {
         let run_id = self.reads.with(|r| r.runs(1)).await?.first().map_or(0, |r| r.id);
         let (events, _) = mpsc::channel(1);
         let job = self.job(run_id, IngestSpec::default(), events, Stop::default());
         let derive = super::derive::order(&self.settings.ingest.native);
-        let plan = SymbolPlan { instrument, fetch: Vec::new(), derive, rederive: true, facets: Vec::new() };
-        job.work_symbol(&plan).await.1.map_or(Ok(()), Err)
+        job.derive(&instrument, &derive, &mut Tally::default()).await
     }
 
     fn job(self: &Arc<Self>, run_id: i64, spec: IngestSpec, events: mpsc::Sender<Event>, stop: Stop) -> Arc<Job> {
@@ -209,7 +208,20 @@ impl Job {
             self.pass(plan, total).await?;
         }
         self.tell(Event::Phase("settling")).await;
-        self.cross_section(total).await
+        self.cross_section(total).await?;
+        self.derive_hidden(total).await
+    }
+
+    /// Derives anew what the look at the whole universe, or an operator, has hidden or shown meanwhile.
+    async fn derive_hidden(&self, total: &mut Tally) -> Result<(), StoreError> {
+        let order = super::derive::order(&self.pipeline.settings.ingest.native);
+        let changed = self.pipeline.reads.with(crate::store::master::Reader::underived).await?;
+        for instrument in &self.pipeline.universe.instruments {
+            if changed.iter().any(|u| u.series.symbol == instrument.symbol) && !self.stopping() {
+                self.derive(instrument, &order, total).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Candles and facets of a plan, beside each other. A stop of either strength ends both soon, so that the record
@@ -236,7 +248,7 @@ impl Job {
             .map(|i| {
                 let stale = due.iter().filter(|s| s.symbol == i.symbol && native.contains(&s.timeframe));
                 let fetch = stale.map(|s| (s.timeframe, Vec::new())).collect();
-                SymbolPlan { instrument: i.clone(), fetch, derive: derive.clone(), rederive: false, facets: Vec::new() }
+                SymbolPlan { instrument: i.clone(), fetch, derive: derive.clone(), changed: Vec::new(), facets: Vec::new() }
             })
             .filter(|p| !p.fetch.is_empty())
             .collect();

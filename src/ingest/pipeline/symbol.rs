@@ -1,7 +1,5 @@
 //! One symbol: fetch its native series, review them, derive the rest, record the state of each.
 
-use std::collections::BTreeMap;
-use std::ops::Range;
 use std::sync::Arc;
 
 use super::fetch::SeriesEnd;
@@ -9,16 +7,9 @@ use super::tally::Tally;
 use super::{Event, Job};
 use crate::ingest::missing::{Known, Rules, missing_stamps};
 use crate::ingest::planner::SymbolPlan;
-use crate::market::{DAY, Instrument, Series, SourceId, Timeframe};
+use crate::market::{DAY, Instrument, Series, Timeframe};
 use crate::sources::Window;
-use crate::store::master::{SeriesUpdate, StoreError};
-
-/// Stamps whose bars changed, and who brought them.
-#[derive(Clone, Debug)]
-pub(super) struct Change {
-    pub span: Range<i64>,
-    pub source: SourceId,
-}
+use crate::store::master::{SeriesUpdate, StoreError, Underived};
 
 impl Job {
     /// The whole work on one symbol. Only a failing store is an error; a failing source is in the tally.
@@ -37,7 +28,6 @@ impl Job {
 
     async fn fetch_and_derive(&self, plan: &SymbolPlan, tally: &mut Tally) -> Result<(), StoreError> {
         let instrument = &plan.instrument;
-        let mut changes = BTreeMap::new();
         for (timeframe, wants) in &plan.fetch {
             if self.stopping() {
                 return Ok(());
@@ -49,16 +39,12 @@ impl Job {
                 tracing::warn!(target: "ingest", %series, "The vendor re-based the history, fetching it again");
                 end = self.replace_stored(instrument, *timeframe, tally).await?;
             }
-            self.end_series(instrument, series, &mut end, &mut changes, tally).await?;
+            self.end_series(instrument, series, &mut end, tally).await?;
         }
-        if plan.rederive {
-            self.add_stored(plan, &mut changes).await?;
-        }
-        self.review_and_derive(plan, changes, tally).await
+        self.review_and_derive(plan, tally).await
     }
 
     async fn replace_and_derive(&self, plan: &SymbolPlan, tally: &mut Tally) -> Result<(), StoreError> {
-        let mut changes = BTreeMap::new();
         for &(timeframe, _) in &plan.fetch {
             let series = Series { symbol: plan.instrument.symbol, timeframe };
             self.tell(Event::Working(series)).await;
@@ -67,9 +53,9 @@ impl Job {
             if self.stopping() && end.source.is_none() {
                 break;
             }
-            self.end_series(&plan.instrument, series, &mut end, &mut changes, tally).await?;
+            self.end_series(&plan.instrument, series, &mut end, tally).await?;
         }
-        self.review_and_derive(plan, changes, tally).await
+        self.review_and_derive(plan, tally).await
     }
 
     /// Replaces what is stored of a series; an empty series has nothing to replace.
@@ -81,17 +67,7 @@ impl Job {
         self.replace_series(instrument, timeframe, span, tally).await
     }
 
-    async fn end_series(
-        &self,
-        instrument: &Instrument,
-        series: Series,
-        end: &mut SeriesEnd,
-        changes: &mut BTreeMap<Timeframe, Change>,
-        tally: &mut Tally,
-    ) -> Result<(), StoreError> {
-        if let (Some(span), Some(source)) = (end.changed.clone(), end.source) {
-            changes.insert(series.timeframe, Change { span, source });
-        }
+    async fn end_series(&self, instrument: &Instrument, series: Series, end: &mut SeriesEnd, tally: &mut Tally) -> Result<(), StoreError> {
         let gaps = self.count_gaps(instrument, series).await?;
         self.record_end(series, end.error.take(), Some(gaps), None, tally).await
     }
@@ -140,33 +116,18 @@ impl Job {
             .await
     }
 
-    /// Adds the whole stored span of every native series, for a derivation from scratch.
-    async fn add_stored(&self, plan: &SymbolPlan, changes: &mut BTreeMap<Timeframe, Change>) -> Result<(), StoreError> {
-        for &timeframe in &self.pipeline.settings.ingest.native {
-            let series = Series { symbol: plan.instrument.symbol, timeframe };
-            let state = self.pipeline.reads.with(move |r| r.series_state(series)).await?;
-            if let Some((state, first, last)) = state.and_then(|s| s.first_ts.zip(s.last_ts).map(|(a, b)| (s, a, b))) {
-                let source = changes.get(&timeframe).map(|c| c.source).or(state.source).unwrap_or(SourceId::File);
-                changes.insert(timeframe, Change { span: first..last + 1, source });
-            }
+    /// Reviews the fetched series that changed, so that hidden bars do not reach the derived ones, then derives.
+    async fn review_and_derive(&self, plan: &SymbolPlan, tally: &mut Tally) -> Result<(), StoreError> {
+        let symbol = plan.instrument.symbol;
+        let concerned = |t: Timeframe| plan.fetch.iter().any(|(f, _)| *f == t) || plan.derive.iter().any(|(_, base)| *base == t);
+        let native: Vec<Timeframe> = self.pipeline.settings.ingest.native.iter().copied().filter(|&t| concerned(t)).collect();
+        let changed = self.pipeline.reads.with(crate::store::master::Reader::underived).await?;
+        let changed: Vec<Underived> =
+            changed.into_iter().filter(|u| u.series.symbol == symbol && native.contains(&u.series.timeframe)).collect();
+        for one in &changed {
+            self.review(&plan.instrument, one, tally).await?;
         }
-        Ok(())
-    }
-
-    /// Reviews changed native series, so that hidden bars do not reach the derived ones, then derives.
-    async fn review_and_derive(
-        &self,
-        plan: &SymbolPlan,
-        changes: BTreeMap<Timeframe, Change>,
-        tally: &mut Tally,
-    ) -> Result<(), StoreError> {
-        for &timeframe in changes.keys() {
-            self.review(&plan.instrument, timeframe, tally).await?;
-        }
-        self.minutes_against_days(&plan.instrument, &changes, tally).await?;
-        if !changes.is_empty() {
-            self.derive(plan, changes, tally).await?;
-        }
-        Ok(())
+        self.minutes_against_days(&plan.instrument, &changed, tally).await?;
+        self.derive(&plan.instrument, &plan.derive, tally).await
     }
 }

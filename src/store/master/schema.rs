@@ -10,10 +10,11 @@ use super::StoreError;
 pub const APPLICATION_ID: i32 = 0x4E44_6D64;
 
 /// The scripts, oldest first; the n-th brings a file from version n-1 to n. A published script never changes.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/0001_market_data.sql"),
     include_str!("migrations/0002_rebase_due.sql"),
     include_str!("migrations/0003_findings.sql"),
+    include_str!("migrations/0004_derive_due.sql"),
 ];
 
 /// The schema version of this program.

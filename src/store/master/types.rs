@@ -9,7 +9,7 @@ use crate::market::{Bars, Candle, Dividend, Series, SourceId, Split, Symbol, Tim
 pub struct CandleBatch {
     /// Which series.
     pub series: Series,
-    /// Who served them; derived bars carry the source of their inputs.
+    /// Who served them; a derived bar carries the least preferred source among its inputs.
     pub source: SourceId,
     /// The ingest run that brought them.
     pub run_id: i64,
@@ -137,7 +137,7 @@ pub struct StoredIssue {
     pub id: i64,
     /// When it was first found, UTC seconds.
     pub opened_at: i64,
-    /// Run that found it.
+    /// Run that last found it.
     pub run_id: Option<i64>,
     /// When and how it was settled.
     pub resolved: Option<(i64, String)>,
@@ -205,8 +205,19 @@ pub struct SeriesState {
     pub gaps: u64,
     /// Why the last attempt failed; `None` when it succeeded.
     pub error: Option<String>,
-    /// Open critical finding on the series as a whole.
+    /// Open finding that hides the series, or the one it is derived from, as a whole.
     pub blocked: Option<String>,
+}
+
+/// A fetched series that its derived ones are not made of yet as it is now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Underived {
+    /// Which series.
+    pub series: Series,
+    /// Stamps of the bars that changed, were hidden or shown, `[start, end)`.
+    pub span: (i64, i64),
+    /// How often anything changed, ever.
+    pub changes: i64,
 }
 
 /// What the pipeline learned about a series; `None` fields keep what is stored.

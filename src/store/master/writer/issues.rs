@@ -156,7 +156,7 @@ impl Pass {
         self.seen.insert(known.id);
         self.report.known += 1;
         let issue = Issue { scope: union(known.scope, issue.scope, self.window), ..issue.clone() };
-        refresh(l, known.id, &issue)?;
+        refresh(l, known.id, &issue, self.run_id)?;
         match known.scope {
             Scope::Bars { from, to } if known.scope != issue.scope && known.severity.hides() => show(l, key, from, to)?,
             _ => {}
@@ -218,14 +218,14 @@ fn open(l: &Ledger, key: Key, issue: &Issue, run_id: Option<i64>) -> Result<i64,
 }
 
 /// An open finding may have new figures or a new extent, or have become worse or milder.
-fn refresh(l: &Ledger, id: i64, issue: &Issue) -> Result<(), StoreError> {
+fn refresh(l: &Ledger, id: i64, issue: &Issue, run_id: Option<i64>) -> Result<(), StoreError> {
     let (from, to) = findings::span(issue.scope);
     l.conn
         .prepare_cached(
-            "UPDATE data_quality_log SET severity = ?2, message = ?3, from_ts = ?4, to_ts = ?5
-             WHERE issue_id = ?1 AND (severity <> ?2 OR message <> ?3 OR from_ts IS NOT ?4 OR to_ts IS NOT ?5)",
+            "UPDATE data_quality_log SET severity = ?2, message = ?3, from_ts = ?4, to_ts = ?5, run_id = ifnull(?6, run_id)
+             WHERE issue_id = ?1",
         )?
-        .execute(params![id, issue.severity.letter().to_string(), issue.message, from, to])?;
+        .execute(params![id, issue.severity.letter().to_string(), issue.message, from, to, run_id])?;
     Ok(())
 }
 
@@ -253,7 +253,7 @@ fn show(l: &mut Ledger, key: Key, from: i64, to: i64) -> Result<(), StoreError> 
 
 /// Sets the quarantine of the bars from..=to to what `want` says, and keeps the digests in step.
 fn quarantine(l: &mut Ledger, key: Key, from: i64, to: i64, want: impl Fn(&Row) -> bool) -> Result<(), StoreError> {
-    let mut months = Months::default();
+    let (mut months, mut changed) = (Months::default(), None);
     let mut update = l.conn.prepare_cached("UPDATE candle SET quarantined = ?4 WHERE symbol_id = ?1 AND timeframe_id = ?2 AND ts = ?3")?;
     for old in stored_rows(&l.conn, key.symbol_id, key.timeframe, from, to.saturating_add(1))? {
         let new = Row { quarantined: want(&old), ..old };
@@ -261,10 +261,12 @@ fn quarantine(l: &mut Ledger, key: Key, from: i64, to: i64, want: impl Fn(&Row) 
             update.execute(params![key.symbol_id, key.timeframe.id(), old.candle.ts, new.quarantined])?;
             months.remove(&old);
             months.add(&new);
+            changed = Some((changed.map_or(old.candle.ts, |(first, _)| first), old.candle.ts + 1));
         }
     }
     drop(update);
-    add_months(l, key, &months)
+    add_months(l, key, &months)?;
+    changed.map_or(Ok(()), |span| l.derive_due(key, span))
 }
 
 /// Sets `series_state.blocked` to the worst finding that hides the series as a whole, or clears it.

@@ -20,7 +20,8 @@ use tokio::sync::{mpsc, oneshot};
 pub use issues::IssueReport;
 
 use super::{
-    ActionsReport, Attempt, CandleBatch, EmptySpan, Issue, Resolution, RunState, SeriesUpdate, StoreError, StoredIssue, WriteReport, open,
+    ActionsReport, Attempt, CandleBatch, EmptySpan, Issue, Resolution, RunState, SeriesUpdate, StoreError, StoredIssue, Underived,
+    WriteReport, open,
 };
 use crate::market::{Actions, Clock, ContractId, Fundamentals, Metadata, Series, SourceId, Symbol, Universe};
 use ledger::Ledger;
@@ -110,6 +111,30 @@ impl Writer {
             Ok((report, issues))
         })
         .await
+    }
+
+    /// Writes batches in one transaction; the counts are added up, the revisions left out.
+    pub async fn batches(&self, all: Vec<CandleBatch>) -> Result<WriteReport, StoreError> {
+        let rows = all.iter().map(|b| b.bars.len()).sum();
+        self.submit(rows, move |l| {
+            let mut sum = WriteReport::default();
+            for b in &all {
+                let one = candles::write(l, b)?;
+                sum.inserted += one.inserted;
+                sum.revised += one.revised;
+                sum.completed += one.completed;
+                sum.unchanged += one.unchanged;
+                sum.deleted += one.deleted;
+            }
+            Ok(sum)
+        })
+        .await
+    }
+
+    /// Records that all derived series are made of what is seen of a fetched one; without effect where it has changed
+    /// since.
+    pub async fn derived(&self, seen: Underived) -> Result<(), StoreError> {
+        self.submit(1, move |l| progress::derived(l, &seen)).await
     }
 
     /// Stores splits and dividends and says which are new or changed.
