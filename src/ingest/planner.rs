@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::derive;
-use super::missing::{Known, Rules, Want, wanted};
+use super::missing::{Known, Reason, Rules, Want, wanted};
 use super::{IngestSpec, PlanSummary};
 use crate::config::{IngestSettings, SourcePolicy};
 use crate::market::{AssetClass, DAY, Facet, Instrument, Series, SourceId, Symbol, Timeframe, Universe};
@@ -19,8 +19,25 @@ pub struct Plan {
     pub symbols: Vec<SymbolPlan>,
     /// Series that lack nothing.
     pub fresh: u32,
-    /// What cannot be had, and why.
+    /// Series that a split or the vendor put on another share basis, and that no source can bring again: what there is of
+    /// them is adjusted.
+    pub in_place: Vec<Series>,
+    /// What cannot be had, and why; what is fetched again, and why.
     pub notes: Vec<String>,
+}
+
+impl Plan {
+    /// This plan and what is to be fetched again.
+    #[must_use]
+    pub fn and(mut self, again: Self) -> Self {
+        let fetched = |plan: &Self| plan.symbols.iter().flat_map(SymbolPlan::series).collect::<BTreeSet<_>>();
+        let more = fetched(&again).difference(&fetched(&self)).count() as u32;
+        self.fresh = self.fresh.saturating_sub(more);
+        self.symbols.extend(again.symbols);
+        self.in_place.extend(again.in_place);
+        self.notes.extend(again.notes);
+        self
+    }
 }
 
 /// The work on one symbol.
@@ -133,6 +150,41 @@ pub fn plan(input: &PlanInput<'_>, reader: &Reader) -> Result<Plan, StoreError> 
             out.symbols.push(symbol);
         }
     }
+    Ok(out)
+}
+
+/// Plans to bring histories on the share basis of today: those of fetched timeframes are fetched again, as far back as they
+/// go; what only a file has brought, or is fetched no more, is adjusted in place.
+pub fn refetches(input: &PlanInput<'_>, reader: &Reader) -> Result<Plan, StoreError> {
+    let native = &input.settings.native;
+    let order = derive::order(native);
+    let mut out = Plan::default();
+    for series in reader.rebase_due()? {
+        if !input.spec.symbols.is_empty() && !input.spec.symbols.contains(&series.symbol) {
+            continue;
+        }
+        let imported = reader.provenance(series)?.iter().all(|(source, _)| *source == SourceId::File);
+        let member = input.universe.get(series.symbol).filter(|_| native.contains(&series.timeframe) && !imported);
+        let state = reader.series_state(series)?;
+        let (Some(instrument), Some((start, rows))) = (member, state.and_then(|s| Some((s.first_ts?, s.rows)))) else {
+            out.in_place.push(series);
+            continue;
+        };
+        out.notes.push(format!("{series}: its whole history is fetched again, as a split or the vendor put it on another share basis"));
+        let bars = u32::try_from(rows).unwrap_or(u32::MAX);
+        let fetch = (series.timeframe, vec![Want { window: Window { start, end: input.now }, reason: Reason::Rebase, bars }]);
+        match out.symbols.iter_mut().find(|p| p.instrument.symbol == series.symbol) {
+            Some(plan) => plan.fetch.push(fetch),
+            None => out.symbols.push(SymbolPlan {
+                instrument: instrument.clone(),
+                fetch: vec![fetch],
+                derive: order.clone(),
+                changed: Vec::new(),
+                facets: Vec::new(),
+            }),
+        }
+    }
+    out.notes.extend(out.in_place.iter().map(|s| format!("{s}: no source brings it again; it is adjusted by its splits")));
     Ok(out)
 }
 

@@ -60,7 +60,7 @@ async fn rows_of_nulls_become_no_prices() {
 }
 
 /// A writer on the folder of a desk that is stopped.
-fn writer(dir: &tempfile::TempDir) -> Writer {
+pub fn writer(dir: &tempfile::TempDir) -> Writer {
     let options = WriterOptions { cache_mib: 8, demo: true, clock: ManualClock::at(SUNDAY) };
     Writer::open(&dir.path().join(DATABASE), options).unwrap()
 }

@@ -74,6 +74,27 @@ impl Job {
         Ok(report)
     }
 
+    /// Swaps a history in with its screen's findings, and says what became of the bars that nothing replaced.
+    pub(super) async fn write_swapped(
+        &self,
+        batch: CandleBatch,
+        window: Window,
+        found: Vec<Issue>,
+        tally: &mut Tally,
+    ) -> Result<(), StoreError> {
+        let (series, checks) = (batch.series, quality::checks_of(Stage::Screen));
+        let (report, issues) = self.pipeline.writer.swap(batch, (window.start, window.end), checks, found).await?;
+        let written = &report.written;
+        tracing::info!(
+            target: "ingest", %series, revised = written.revised, kept = report.kept, adjusted = report.adjusted,
+            "The history is on the new share basis"
+        );
+        tally.wrote(written);
+        tally.issues += issues.opened;
+        self.tell(Event::Wrote(written.inserted + written.revised + written.completed + report.adjusted)).await;
+        Ok(())
+    }
+
     /// Writes findings.
     pub(super) async fn record(&self, found: Vec<Issue>, tally: &mut Tally) -> Result<(), StoreError> {
         if !found.is_empty() {

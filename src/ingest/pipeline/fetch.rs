@@ -22,6 +22,8 @@ pub(super) struct SeriesEnd {
     pub error: Option<String>,
     /// Old bars changed by one common factor: the vendor has re-based the history.
     pub rebased: bool,
+    /// The history was put on a new basis.
+    pub swapped: bool,
     /// The bars before the next answer, for its screen.
     before: Vec<Candle>,
 }
@@ -115,8 +117,8 @@ impl Job {
         }
     }
 
-    /// Fetches a whole span anew and swaps it in with one transaction; nothing changes unless all of it arrives, from
-    /// one source.
+    /// Fetches a whole span anew and swaps it in with one transaction; nothing changes unless all that is served arrives,
+    /// from one source. What no source serves any more the store adjusts.
     pub(super) async fn replace_series(
         &self,
         instrument: &Instrument,
@@ -155,10 +157,11 @@ impl Job {
         };
         tally.bars += bars.len() as u64;
         let screened = self.screen(instrument, series, &[], bars);
-        let replace = Some((span.start, span.end));
-        let batch = CandleBatch { series, source, run_id: self.run_id, bars: screened.bars, replace };
-        self.write_screened(batch, span, screened.issues, tally).await?;
-        end.source = Some(source);
+        // Without a bar of anybody's nothing is said of whose they are.
+        let batch =
+            CandleBatch { series, source: source.unwrap_or(SourceId::File), run_id: self.run_id, bars: screened.bars, replace: None };
+        self.write_swapped(batch, span, screened.issues, tally).await?;
+        end.swapped = true;
         Ok(end)
     }
 
@@ -243,17 +246,17 @@ impl Job {
     }
 }
 
-/// Whether an answer may replace a whole history, and whose it is.
-fn whole(fetched: &FetchEnd, sources: &BTreeSet<SourceId>) -> Result<SourceId, String> {
+/// Whether an answer may replace a whole history, and whose it is; `None` where no source serves any of it.
+fn whole(fetched: &FetchEnd, sources: &BTreeSet<SourceId>) -> Result<Option<SourceId>, String> {
     if let Some(fault) = &fetched.failed {
         return Err(fault.message.clone());
     }
-    if let Some(before) = fetched.unreachable.or(fetched.remaining) {
-        return Err(format!("no source that can be asked serves its bars before {}", ts_to_date(before.end)));
+    if let Some(before) = fetched.remaining {
+        return Err(format!("no source that can be asked now serves its bars before {}", ts_to_date(before.end)));
     }
     match sources.iter().copied().collect::<Vec<_>>()[..] {
-        [source] => Ok(source),
-        [] => Err("no source has bars of it".to_owned()),
+        [] => Ok(None),
+        [source] => Ok(Some(source)),
         _ => Err("two sources answered parts of it".to_owned()),
     }
 }
@@ -267,10 +270,14 @@ mod tests {
     fn a_history_is_replaced_only_by_a_whole_one_from_one_source() {
         let (one, two) = (BTreeSet::from([SourceId::Ib]), BTreeSet::from([SourceId::Ib, SourceId::Yahoo]));
         let span = Some(Window { start: 0, end: 86_400 });
-        assert_eq!(whole(&FetchEnd::default(), &one), Ok(SourceId::Ib));
+        assert_eq!(whole(&FetchEnd::default(), &one), Ok(Some(SourceId::Ib)));
         assert!(whole(&FetchEnd::default(), &two).is_err(), "each bar has one source");
-        assert!(whole(&FetchEnd::default(), &BTreeSet::new()).is_err(), "nothing must not replace something");
-        assert!(whole(&FetchEnd { unreachable: span, ..FetchEnd::default() }, &one).is_err(), "older bars would be deleted");
+        assert_eq!(whole(&FetchEnd::default(), &BTreeSet::new()), Ok(None), "nothing replaces nothing");
+        assert_eq!(
+            whole(&FetchEnd { unreachable: span, ..FetchEnd::default() }, &one),
+            Ok(Some(SourceId::Ib)),
+            "the store adjusts the rest"
+        );
         assert!(whole(&FetchEnd { remaining: span, ..FetchEnd::default() }, &one).is_err());
         assert!(whole(&FetchEnd { failed: Some(Fault::new("refused")), ..FetchEnd::default() }, &one).is_err());
     }

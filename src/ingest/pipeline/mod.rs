@@ -9,6 +9,7 @@ mod confirm;
 mod derive_step;
 mod facets;
 mod fetch;
+mod refetch;
 mod symbol;
 mod tally;
 
@@ -25,7 +26,7 @@ use crate::config::{Settings, SourcePolicy};
 use crate::market::{Clock, Instrument, SourceId, Universe};
 use crate::sources::hybrid::Hybrid;
 use crate::sources::{BreakerState, LinkState};
-use crate::store::master::{ReadPool, StoreError, Writer};
+use crate::store::master::{ReadPool, Reader, StoreError, Writer};
 
 use tally::Tally;
 
@@ -81,23 +82,39 @@ pub enum RunEnd {
 impl Pipeline {
     /// What `spec` would do now.
     pub async fn plan(self: &Arc<Self>, spec: &IngestSpec) -> Result<(Plan, PlanSummary), StoreError> {
-        let this = Arc::clone(self);
-        let spec = spec.clone();
-        let now = self.clock.now();
-        let policy = spec.source.unwrap_or(self.settings.ingest.source);
-        let primary_up = self.primary_is_up();
-        let plan = self
-            .reads
+        let (plan, refetch) = tokio::try_join!(self.work_of(spec), self.refetches(spec))?;
+        let summary = self.summary(&plan.clone().and(refetch), spec);
+        Ok((plan, summary))
+    }
+
+    /// What is missing.
+    async fn work_of(self: &Arc<Self>, spec: &IngestSpec) -> Result<Plan, StoreError> {
+        self.planned(spec, planner::plan).await
+    }
+
+    /// Histories to be put on another share basis.
+    async fn refetches(self: &Arc<Self>, spec: &IngestSpec) -> Result<Plan, StoreError> {
+        self.planned(spec, planner::refetches).await
+    }
+
+    async fn planned<F>(self: &Arc<Self>, spec: &IngestSpec, make: F) -> Result<Plan, StoreError>
+    where
+        F: FnOnce(&PlanInput<'_>, &Reader) -> Result<Plan, StoreError> + Send + 'static,
+    {
+        let (this, spec, now, primary_up) = (Arc::clone(self), spec.clone(), self.clock.now(), self.primary_is_up());
+        self.reads
             .with(move |reader| {
                 let input = PlanInput { spec: &spec, universe: &this.universe, settings: &this.settings.ingest, now, primary_up };
-                planner::plan(&input, reader)
+                make(&input, reader)
             })
-            .await?;
-        tracing::debug!(target: "ingest", symbols = plan.symbols.len(), fresh = plan.fresh, ?policy, "Plan made");
+            .await
+    }
+
+    fn summary(&self, plan: &Plan, spec: &IngestSpec) -> PlanSummary {
+        let policy = spec.source.unwrap_or(self.settings.ingest.source);
         let choose = |i: &Instrument, t| self.hybrid.pick(i, t, policy).into_iter().next();
         let answers = |facet, asset| self.hybrid.answers(facet, asset, policy);
-        let summary = planner::summarize(&plan, choose, answers, now, |s| self.pace(s));
-        Ok((plan, summary))
+        planner::summarize(plan, choose, answers, self.clock.now(), |s| self.pace(s))
     }
 
     /// Runs `spec` to its end. Events that the receiver does not take in time are waited for: progress is bounded by
@@ -106,14 +123,11 @@ impl Pipeline {
         let started = self.clock.mono();
         let seconds = |clock: &Arc<dyn Clock>| (clock.mono().saturating_sub(started)).as_secs_f64();
         let _ = events.send(Event::Phase("planning")).await;
-        let (plan, summary) = match self.plan(&spec).await {
-            Ok(both) => both,
+        let plan = match self.work_of(&spec).await {
+            Ok(plan) => plan,
             Err(e) => return RunEnd::Failed(RunSummary::default(), e),
         };
         let fresh = plan.fresh;
-        let requests = summary.requests.iter().map(|(_, n)| n).sum();
-        let series = plan.symbols.iter().flat_map(SymbolPlan::series).collect();
-        let _ = events.send(Event::Planned { summary, series, requests }).await;
         let job = self.job(run_id, spec, events, stop.clone());
         let mut tally = Tally::default();
         let ended = job.work(plan, &mut tally).await;
@@ -203,7 +217,7 @@ impl Job {
         // The engine starts a run when the primary comes back, but not while this one is at work.
         if recovered.has_changed().unwrap_or(false) && self.policy == SourcePolicy::Auto && !self.stopping() {
             self.tell(Event::Phase("fetching again what the fallback filled")).await;
-            let (mut plan, _) = self.pipeline.plan(&self.spec).await?;
+            let mut plan = self.pipeline.work_of(&self.spec).await?;
             plan.symbols.iter_mut().for_each(|s| s.facets.clear());
             self.pass(plan, total).await?;
         }
@@ -215,7 +229,7 @@ impl Job {
     /// Derives anew what the look at the whole universe, or an operator, has hidden or shown meanwhile.
     async fn derive_hidden(&self, total: &mut Tally) -> Result<(), StoreError> {
         let order = super::derive::order(&self.pipeline.settings.ingest.native);
-        let changed = self.pipeline.reads.with(crate::store::master::Reader::underived).await?;
+        let changed = self.pipeline.reads.with(Reader::underived).await?;
         for instrument in &self.pipeline.universe.instruments {
             if changed.iter().any(|u| u.series.symbol == instrument.symbol) && !self.stopping() {
                 self.derive(instrument, &order, total).await?;
@@ -224,9 +238,19 @@ impl Job {
         Ok(())
     }
 
+    /// Says what is about to be worked on.
+    async fn announce(&self, plan: &Plan) {
+        let summary = self.pipeline.summary(plan, &self.spec);
+        tracing::debug!(target: "ingest", symbols = plan.symbols.len(), fresh = plan.fresh, policy = ?self.policy, "Plan made");
+        let requests = summary.requests.iter().map(|(_, n)| n).sum();
+        let series = plan.symbols.iter().flat_map(SymbolPlan::series).collect();
+        self.tell(Event::Planned { summary, series, requests }).await;
+    }
+
     /// Candles and facets of a plan, beside each other. A stop of either strength ends both soon, so that the record
     /// counts all that was written.
     async fn pass(self: &Arc<Self>, plan: Plan, total: &mut Tally) -> Result<(), StoreError> {
+        self.announce(&plan).await;
         self.tell(Event::Phase("fetching")).await;
         let facets = Arc::clone(self).read_all_facets(plan.symbols.iter().filter(|s| !s.facets.is_empty()).cloned().collect());
         let candles = Arc::clone(self).fetch_all(plan.symbols.into_iter().filter(|s| s.series().next().is_some()).collect());
@@ -236,39 +260,9 @@ impl Job {
         failed.or(failed_facets).map_or(Ok(()), Err)
     }
 
-    /// Fetches again the histories that a split or a vendor has put on another share basis, in this run or an earlier one
-    /// that did not get to it.
-    async fn refetch_due(self: &Arc<Self>, total: &mut Tally) -> Result<(), StoreError> {
-        let due = self.pipeline.reads.with(crate::store::master::Reader::rebase_due).await?;
-        let native = &self.pipeline.settings.ingest.native;
-        let derive = super::derive::order(native);
-        let members = self.pipeline.universe.instruments.iter();
-        let plans: Vec<SymbolPlan> = members
-            .filter(|i| self.spec.symbols.is_empty() || self.spec.symbols.contains(&i.symbol))
-            .map(|i| {
-                let stale = due.iter().filter(|s| s.symbol == i.symbol && native.contains(&s.timeframe));
-                let fetch = stale.map(|s| (s.timeframe, Vec::new())).collect();
-                SymbolPlan { instrument: i.clone(), fetch, derive: derive.clone(), changed: Vec::new(), facets: Vec::new() }
-            })
-            .filter(|p| !p.fetch.is_empty())
-            .collect();
-        if plans.is_empty() || self.stopping() {
-            return Ok(());
-        }
-        self.tell(Event::Phase("re-fetching after a split")).await;
-        let (tally, failed) = Arc::clone(self).refetch_all(plans).await;
-        total.add(tally);
-        failed.map_or(Ok(()), Err)
-    }
-
     async fn fetch_all(self: Arc<Self>, symbols: Vec<SymbolPlan>) -> (Tally, Option<StoreError>) {
         let workers = self.pipeline.settings.ingest.workers.max(1) as usize;
         self.each(symbols, workers, |job, symbol| async move { job.work_symbol(&symbol).await }).await
-    }
-
-    async fn refetch_all(self: Arc<Self>, symbols: Vec<SymbolPlan>) -> (Tally, Option<StoreError>) {
-        let workers = self.pipeline.settings.ingest.workers.max(1) as usize;
-        self.each(symbols, workers, |job, symbol| async move { job.refetch_symbol(&symbol).await }).await
     }
 
     /// Runs `work` for each symbol, `workers` at once. The first store failure stops new work and is returned.

@@ -15,8 +15,8 @@ pub struct CandleBatch {
     pub run_id: i64,
     /// Ascending by `ts`, without duplicates.
     pub bars: Bars,
-    /// When set, stored bars inside `[start, end)` that are not in `bars` are deleted in the same transaction: a
-    /// split re-fetch, or a derived bucket that no longer has inputs.
+    /// When set, stored bars inside `[start, end)` that are not in `bars` are deleted in the same transaction: derived
+    /// buckets that no longer have inputs.
     pub replace: Option<(i64, i64)>,
 }
 
@@ -44,6 +44,17 @@ impl WriteReport {
         let Some(first) = factors.next() else { return false };
         self.revisions.len() >= 2 && (first - 1.0).abs() > 0.05 && factors.all(|f| (f / first - 1.0).abs() < 1e-3)
     }
+}
+
+/// What putting a history on another share basis did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SwapReport {
+    /// What the bars served anew did.
+    pub written: WriteReport,
+    /// Stored bars for which none came.
+    pub kept: u64,
+    /// Those of them that were adjusted.
+    pub adjusted: u64,
 }
 
 /// A final bar that a source changed afterwards.

@@ -106,16 +106,12 @@ pub(super) fn write(l: &mut Ledger, b: &CandleBatch) -> Result<WriteReport, Stor
         let stored = stored_rows(&l.conn, key.symbol_id, key.timeframe, start, end)?;
         compare(&mut change, b, stored, fresh);
     }
-    let swapped = b.replace.is_some_and(|(s, e)| head.first.is_some_and(|f| s <= f) && head.last.is_some_and(|last| last < e));
-    if swapped {
-        l.set_rebase_due(key, false)?;
-    }
     let Some(changed) = change.span() else { return Ok(change.report) };
     store(l, key, b, &change)?;
     let head = if append { appended(head, b) } else { measured(l, key, head.rows + change.rows)? };
     l.set_head(key, head)?;
     l.derive_due(key, changed)?;
-    if !swapped && b.source != SourceId::File && change.report.is_rebased() {
+    if b.source != SourceId::File && change.report.is_rebased() {
         l.set_rebase_due(key, true)?;
     }
     if change.report.revised > 0 {

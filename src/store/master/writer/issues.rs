@@ -25,28 +25,44 @@ pub struct IssueReport {
     pub fixed: u32,
 }
 
+impl IssueReport {
+    pub(super) fn add(&mut self, other: Self) {
+        self.opened += other.opened;
+        self.known += other.known;
+        self.fixed += other.fixed;
+    }
+}
+
 /// Logs findings.
 pub(super) fn log(l: &mut Ledger, found: &[Issue], run_id: Option<i64>) -> Result<IssueReport, StoreError> {
     Ok(Pass::new(found, None, run_id).take(l, found)?.0)
 }
 
+/// What checks looked at.
+#[derive(Clone, Copy)]
+pub(super) struct Look<'a> {
+    pub series: Series,
+    pub checks: &'a [u8],
+    /// Stamps, `[start, end)`.
+    pub window: (i64, i64),
+    /// Stamps in the window that were not looked at, ascending.
+    pub unseen: &'a [i64],
+}
+
+impl Look<'_> {
+    fn covers(&self, scope: Scope) -> bool {
+        let Scope::Bars { from, to } = scope else { return true };
+        let first_unseen = self.unseen.get(self.unseen.partition_point(|&t| t < from));
+        self.window.0 <= from && to < self.window.1 && first_unseen.is_none_or(|&t| t > to)
+    }
+}
+
 /// Logs findings, and resolves as fixed those that were looked for and not found.
-pub(super) fn reconcile(
-    l: &mut Ledger,
-    series: Series,
-    checks: &[u8],
-    window: (i64, i64),
-    found: &[Issue],
-    run_id: Option<i64>,
-) -> Result<IssueReport, StoreError> {
-    let (mut report, seen) = Pass::new(found, Some(window), run_id).take(l, found)?;
-    let key = l.key(series)?;
+pub(super) fn reconcile(l: &mut Ledger, look: Look<'_>, found: &[Issue], run_id: Option<i64>) -> Result<IssueReport, StoreError> {
+    let (mut report, seen) = Pass::new(found, Some(look.window), run_id).take(l, found)?;
+    let key = l.key(look.series)?;
     for stored in open_of(l, key)? {
-        let looked_at = match stored.issue.scope {
-            Scope::Series => true,
-            Scope::Bars { from, to } => window.0 <= from && to < window.1,
-        };
-        if looked_at && checks.contains(&stored.issue.check) && !seen.contains(&stored.id) {
+        if look.covers(stored.issue.scope) && look.checks.contains(&stored.issue.check) && !seen.contains(&stored.id) {
             settle(l, &stored, Resolution::Fixed, "")?;
             report.fixed += 1;
         }
@@ -235,6 +251,11 @@ fn hide(l: &mut Ledger, key: Key, issue: &Issue) -> Result<(), StoreError> {
         Scope::Bars { from, to } if issue.severity.hides() => quarantine(l, key, from, to, |_| true),
         Scope::Bars { from, to } => show(l, key, from, to),
     }
+}
+
+/// Hides a bar that was written anew and that findings still cover.
+pub(super) fn hide_again(l: &mut Ledger, key: Key, ts: i64) -> Result<(), StoreError> {
+    quarantine(l, key, ts, ts, |_| true)
 }
 
 /// Shows the bars from..=to that no other finding hides.

@@ -9,6 +9,7 @@ mod issues;
 mod ledger;
 mod progress;
 mod same;
+mod swap;
 mod thread;
 mod universe;
 
@@ -20,10 +21,11 @@ use tokio::sync::{mpsc, oneshot};
 pub use issues::IssueReport;
 
 use super::{
-    ActionsReport, Attempt, CandleBatch, EmptySpan, Issue, Resolution, RunState, SeriesUpdate, StoreError, StoredIssue, Underived,
-    WriteReport, open,
+    ActionsReport, Attempt, CandleBatch, EmptySpan, Issue, Resolution, RunState, SeriesUpdate, StoreError, StoredIssue, SwapReport,
+    Underived, WriteReport, open,
 };
 use crate::market::{Actions, Clock, ContractId, Fundamentals, Metadata, Series, SourceId, Symbol, Universe};
+use issues::Look;
 use ledger::Ledger;
 use thread::{Job, Message};
 
@@ -106,7 +108,7 @@ impl Writer {
             let issues = if found.is_empty() && report.revised + report.completed + report.deleted == 0 {
                 IssueReport::default()
             } else {
-                issues::reconcile(l, b.series, &checks, window, &found, Some(b.run_id))?
+                issues::reconcile(l, Look { series: b.series, checks: &checks, window, unseen: &[] }, &found, Some(b.run_id))?
             };
             Ok((report, issues))
         })
@@ -135,6 +137,20 @@ impl Writer {
     /// since.
     pub async fn derived(&self, seen: Underived) -> Result<(), StoreError> {
         self.submit(1, move |l| progress::derived(l, &seen)).await
+    }
+
+    /// Puts a history on the share basis of `b`, its bars served anew for the stamps `window` (`[start, end)`), and clears
+    /// its mark ([`Reader::rebase_due`](super::Reader::rebase_due)). A stored bar for which none came is not deleted: it is
+    /// adjusted by the splits that came to be known after it was stored, or hidden where its basis is unclear; findings
+    /// of check 18 say so. `found` are the findings of `checks` on the bars of `b`.
+    pub async fn swap(
+        &self,
+        b: CandleBatch,
+        window: (i64, i64),
+        checks: Vec<u8>,
+        found: Vec<Issue>,
+    ) -> Result<(SwapReport, IssueReport), StoreError> {
+        self.submit(b.bars.len() + found.len(), move |l| swap::swap(l, &b, window, &checks, &found)).await
     }
 
     /// Stores splits and dividends and says which are new or changed.
@@ -190,7 +206,7 @@ impl Writer {
         found: Vec<Issue>,
         run_id: Option<i64>,
     ) -> Result<IssueReport, StoreError> {
-        self.submit(found.len(), move |l| issues::reconcile(l, series, &checks, window, &found, run_id)).await
+        self.submit(found.len(), move |l| issues::reconcile(l, Look { series, checks: &checks, window, unseen: &[] }, &found, run_id)).await
     }
 
     /// Settles a finding. `Accepted` and `Fixed` show its bars again, unless another finding hides them.
