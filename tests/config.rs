@@ -8,6 +8,7 @@ use nightdesk::config::{
     ConfigErrors, Flag, LoadRequest, Loaded, Lookback, Origin, SECTORS, SHIPPED_SETTINGS, Settings, SourcePolicy, load, schema,
 };
 use nightdesk::market::{AssetClass, Timeframe};
+use nightdesk::store::scheduler::Job;
 
 /// Loads `toml` as nightdesk.toml, with an environment and flags.
 fn run(toml: &str, env: &[(&str, &str)], flags: &[(&str, &str, &str)]) -> (tempfile::TempDir, Result<Loaded, ConfigErrors>) {
@@ -43,7 +44,9 @@ fn the_shipped_file_holds_every_key_with_its_default() {
     // Optional keys have no default to write down; they stand there commented out.
     let optional = ["yahoo.loopback", "yahoo.loopback_ca"];
     for (key, origin) in &loaded.origins {
-        let written = matches!(origin, Origin::File { .. });
+        // The keys of a job are explained once, at the first job.
+        let explained = Job::ALL.iter().any(|j| *j != Job::Ingest && key.starts_with(&format!("schedule.{j}.")));
+        let written = explained || matches!(origin, Origin::File { .. });
         assert!(written || optional.contains(&key.as_str()), "{key} is not in config/nightdesk.toml");
         assert!(SHIPPED_SETTINGS.contains(key.rsplit('.').next().unwrap()), "{key}");
     }
@@ -54,7 +57,9 @@ fn every_key_has_a_comment_in_the_shipped_file() {
     let lines: Vec<&str> = SHIPPED_SETTINGS.lines().collect();
     for (i, line) in lines.iter().enumerate().filter(|(_, l)| l.contains(" = ") && !l.starts_with('#')) {
         let block = lines[..i].iter().rev().take_while(|l| !l.is_empty());
-        assert!(block.into_iter().any(|l| l.starts_with('#')) || lines[i - 1].starts_with('['), "{line}");
+        let table = lines[..i].iter().rfind(|l| l.starts_with('[')).unwrap();
+        let explained = table.starts_with("[schedule.") && *table != "[schedule.ingest]";
+        assert!(explained || block.into_iter().any(|l| l.starts_with('#')) || lines[i - 1].starts_with('['), "{line}");
     }
 }
 
@@ -126,7 +131,7 @@ fn a_wrong_key_type_or_value_is_shown_with_a_caret() {
 
 #[test]
 fn rules_between_keys_are_shown_where_the_user_broke_them() {
-    let toml = "[ib]\nin_flight_start = 8\nin_flight_max = 4\n\n[yahoo]\nloopback = \"10.0.0.1:80\"\n\n[ingest]\nnative = [\"5m\", \"1d\"]\nhistory.2m = \"30d\"\n\n[console]\ntime_zone = \"Mars/Base\"\n";
+    let toml = "[ib]\nin_flight_start = 8\nin_flight_max = 4\n\n[yahoo]\nloopback = \"10.0.0.1:80\"\n\n[ingest]\nnative = [\"5m\", \"1d\"]\nhistory.2m = \"30d\"\n\n[console]\ntime_zone = \"Mars/Base\"\n\n[schedule]\nscan.zone = \"Mars/Base\"\ningest.needs = [\"scan\"]\n";
     insta::assert_snapshot!(report(toml, &[], &[]));
 }
 

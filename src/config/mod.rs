@@ -9,6 +9,7 @@ mod check;
 mod layer;
 mod load;
 mod lookback;
+mod nights;
 mod problem;
 mod rules;
 mod schema;
@@ -18,6 +19,7 @@ mod universe;
 
 pub use load::{ENV_PREFIX, Flag, LoadRequest, Loaded, Origin, SETTINGS_FILE, SHIPPED_SETTINGS, UNIVERSE_FILE, load};
 pub use lookback::Lookback;
+pub use nights::{AlertSettings, ControlSettings, JobSettings, MaintenanceSettings, Misfire, Overlap, ScheduleSettings};
 pub use problem::{ConfigErrors, Place, Problem};
 pub use schema::schema;
 pub use settings::{

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-use super::Settings;
 use super::problem::{Place, Problem};
+use super::{ScheduleSettings, Settings};
 use crate::market::Timeframe;
+use crate::store::scheduler::Job;
 
 /// Checks all rules. `places` has the place of each key that a user has set; rules about a `bad` key are left out.
 pub(super) fn check(s: &Settings, places: &BTreeMap<String, Place>, bad: &BTreeSet<String>) -> Vec<Problem> {
@@ -34,6 +35,7 @@ pub(super) fn check(s: &Settings, places: &BTreeMap<String, Place>, bad: &BTreeS
         let title = format!("`console.time_zone`: {zone:?} is not a time zone");
         report(&["console.time_zone"], title, "unknown zone", "an IANA name such as \"Europe/Zurich\", or \"\" for the machine's own");
     }
+    schedule(&s.schedule, &mut report);
     let missing: Vec<&str> = underivable(&s.ingest.native).map(Timeframe::name).collect();
     if !missing.is_empty() {
         let title = format!("`ingest.native` leaves {} out of reach: nothing fetched adds up to it", missing.join(", "));
@@ -55,6 +57,32 @@ pub(super) fn check(s: &Settings, places: &BTreeMap<String, Place>, bad: &BTreeS
         report(&[&entry, "ingest.native"], title, "has no effect", "histories of the timeframes in `ingest.native` only");
     }
     found
+}
+
+/// Zones that exist, and needs without a circle. `schedule` itself checks the cron expressions.
+fn schedule(s: &ScheduleSettings, report: &mut impl FnMut(&[&str], String, &str, &str)) {
+    for job in Job::ALL {
+        let own = !s.job(job).zone.is_empty();
+        let key = if own { format!("schedule.{job}.zone") } else { "schedule.zone".to_owned() };
+        let zone = s.zone_of(job);
+        if zone.parse::<chrono_tz::Tz>().is_err() && (own || job == Job::Ingest) {
+            report(&[&key], format!("`{key}`: {zone:?} is not a time zone"), "unknown zone", "an IANA name such as \"America/New_York\"");
+        }
+        if reaches(s, job, job, &mut Vec::new()) {
+            let key = format!("schedule.{job}.needs");
+            report(&[&key], format!("`{key}`: {job} would wait for itself"), "a circle", "jobs that do not need this one, directly or not");
+        }
+    }
+}
+
+fn reaches(s: &ScheduleSettings, from: Job, to: Job, seen: &mut Vec<Job>) -> bool {
+    s.job(from).needs.iter().any(|need| {
+        *need == to || {
+            let new = !seen.contains(need);
+            seen.push(*need);
+            new && reaches(s, *need, to, seen)
+        }
+    })
 }
 
 fn underivable(native: &[Timeframe]) -> impl Iterator<Item = Timeframe> {

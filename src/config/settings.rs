@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Lookback;
+use super::{AlertSettings, ControlSettings, Lookback, MaintenanceSettings, ScheduleSettings};
 use crate::market::Timeframe;
 
 /// All settings, one field a table of `nightdesk.toml`.
@@ -22,6 +22,10 @@ pub struct Settings {
     pub ingest: IngestSettings,
     pub quality: QualitySettings,
     pub store: StoreSettings,
+    pub schedule: ScheduleSettings,
+    pub control: ControlSettings,
+    pub alerts: AlertSettings,
+    pub maintenance: MaintenanceSettings,
     pub console: ConsoleSettings,
     pub log: LogSettings,
 }

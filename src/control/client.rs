@@ -11,6 +11,22 @@ use crate::engine::{Ack, CommandError, Envelope, LogFilter, LogRecord, LogRing, 
 pub enum LinkView {
     /// The engine runs in this process.
     Local,
+    /// The engine runs in a daemon, and this client follows it.
+    Attached {
+        /// The daemon's process id.
+        pid: u32,
+        /// Why commands are refused: the daemon is of another version. `None` when it may be steered.
+        read_only: Option<String>,
+    },
+    /// The daemon does not answer; the state shown is the last one that came. It is tried again for ever.
+    Lost {
+        /// Since, UTC milliseconds.
+        since_ms: i64,
+        /// Attempts so far.
+        attempt: u32,
+        /// What the last attempt said.
+        cause: String,
+    },
     /// The engine has stopped.
     Gone,
 }

@@ -9,6 +9,7 @@ use super::{Query, QueryError, Reply};
 use crate::ingest::IngestSpec;
 use crate::market::SourceId;
 use crate::store::master::Resolution;
+use crate::store::scheduler::Job;
 
 /// A command with its identity; sending it twice does it once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +26,39 @@ pub struct Envelope {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "do")]
 pub enum Command {
+    /// Run a job's normal work now.
+    Run {
+        /// Which job.
+        job: Job,
+    },
+    /// Do again what a run did, with what it was asked for.
+    Rerun {
+        /// An ended run.
+        run_id: i64,
+    },
+    /// Switch the scheduler on or off. Off, ticks pass without a run; commands still work.
+    Scheduler {
+        /// On or off.
+        on: bool,
+    },
+    /// Let a job's ticks pass without a run.
+    Pause {
+        /// Which job.
+        job: Job,
+        /// Why.
+        reason: String,
+    },
+    /// End a job's pause.
+    Resume {
+        /// Which job.
+        job: Job,
+    },
+    /// Go on after the clock jumped further than missed ticks are made up for.
+    ConfirmClock,
+    /// Read the configuration again.
+    Reload,
+    /// Send a test alert through the webhook.
+    TestAlert,
     /// Start an ingest run.
     Ingest {
         /// What to fetch.
@@ -59,6 +93,14 @@ pub enum Command {
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Run { job } => write!(f, "run {job}"),
+            Self::Rerun { run_id } => write!(f, "run {run_id} again"),
+            Self::Scheduler { on } => write!(f, "switch the scheduler {}", if *on { "on" } else { "off" }),
+            Self::Pause { job, reason } => write!(f, "pause {job}: {reason}"),
+            Self::Resume { job } => write!(f, "resume {job}"),
+            Self::ConfirmClock => f.write_str("go on after the clock jumped"),
+            Self::Reload => f.write_str("read the configuration again"),
+            Self::TestAlert => f.write_str("send a test alert"),
             Self::Ingest { spec } => write!(f, "ingest {spec}"),
             Self::Cancel { run_id, now } => write!(f, "cancel run {run_id}{}", if *now { " now" } else { "" }),
             Self::Probe { source } => write!(f, "probe {source}"),

@@ -38,6 +38,14 @@ impl Owner {
         let Envelope { id, actor, command } = envelope;
         tracing::info!(target: "engine", actor, command = command.to_string(), "Command");
         let (run_id, message) = match command {
+            Command::Run { .. }
+            | Command::Rerun { .. }
+            | Command::Scheduler { .. }
+            | Command::Pause { .. }
+            | Command::Resume { .. }
+            | Command::ConfirmClock
+            | Command::Reload
+            | Command::TestAlert => return Err(CommandError::Refused(format!("this version cannot {command}"))),
             Command::Ingest { spec } => {
                 let run = self.start(spec).await?;
                 (Some(run), format!("run {run} started"))
@@ -201,6 +209,9 @@ impl Owner {
                 }
                 Query::Plan { spec } => pipeline.plan(&spec).await.map(|(_, s)| Reply::Plan(s)).map_err(failed),
                 Query::Issues { limit } => pipeline.reads.with(move |r| r.open_issues(limit)).await.map(Reply::Issues).map_err(failed),
+                Query::JobRuns { .. } | Query::Run { .. } | Query::Job { .. } | Query::ConfigChanges { .. } => {
+                    Err(QueryError::Failed("this version keeps no schedule".to_owned()))
+                }
                 Query::Runs { limit } => pipeline.reads.with(move |r| r.runs(limit)).await.map(Reply::Runs).map_err(failed),
             }
         }

@@ -10,6 +10,7 @@ mod details;
 mod dispatch;
 pub mod freshness;
 mod host;
+mod jobs;
 mod logs;
 mod owner;
 mod query;
@@ -17,9 +18,12 @@ mod snapshot;
 mod start;
 
 pub use command::{Ack, Command, CommandError, Envelope, Request};
+pub use jobs::{JobBody, JobEnd, JobLine, JobReport, JobStop};
 pub use logs::{LogFilter, LogLevel, LogRecord, LogRing};
-pub use query::{CoverageCell, CoverageState, Query, QueryError, Reply, SeriesDetail};
-pub use snapshot::{Alert, AlertLevel, CellState, HostStats, Market, RunProgress, RunView, SeriesCell, Snapshot};
+pub use query::{CoverageCell, CoverageState, JobDetail, PlannedTick, Query, QueryError, Reply, RunDetail, SeriesDetail};
+pub use snapshot::{
+    Alert, AlertLevel, CellState, HostStats, JobView, Market, ProcessView, RunProgress, RunView, SchedulerView, SeriesCell, Snapshot,
+};
 pub use start::{DATABASE, Engine, EngineError, EngineOptions};
 
 pub use crate::ingest::{IngestSpec, PlanSummary, RunSummary};

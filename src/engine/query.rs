@@ -2,9 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::JobView;
 use crate::ingest::{IngestSpec, PlanSummary};
 use crate::market::{Candle, Series, SourceId};
 use crate::store::master::{Attempt, RunRecord, SeriesState, StoredIssue};
+use crate::store::scheduler::{ConfigChange, Job, JobRun, JobState, RunEvent};
 
 /// A question to the engine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +32,30 @@ pub enum Query {
         /// At most this many.
         limit: usize,
     },
+    /// The last runs of jobs, newest first.
+    JobRuns {
+        /// Only of this job.
+        job: Option<Job>,
+        /// Only in this state.
+        state: Option<JobState>,
+        /// At most this many.
+        limit: usize,
+    },
+    /// Everything about one run.
+    Run {
+        /// Which.
+        run_id: i64,
+    },
+    /// Everything about one job's schedule.
+    Job {
+        /// Which.
+        job: Job,
+    },
+    /// Configuration keys that changed while the engine ran, newest first.
+    ConfigChanges {
+        /// At most this many.
+        limit: usize,
+    },
 }
 
 /// An answer.
@@ -44,6 +70,47 @@ pub enum Reply {
     Issues(Vec<StoredIssue>),
     /// To [`Query::Runs`].
     Runs(Vec<RunRecord>),
+    /// To [`Query::JobRuns`].
+    JobRuns(Vec<JobRun>),
+    /// To [`Query::Run`].
+    Run(Box<RunDetail>),
+    /// To [`Query::Job`].
+    Job(Box<JobDetail>),
+    /// To [`Query::ConfigChanges`].
+    ConfigChanges(Vec<ConfigChange>),
+}
+
+/// Everything the run page shows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunDetail {
+    /// The run.
+    pub run: JobRun,
+    /// Its story, oldest first, at most 1,000 lines.
+    pub events: Vec<RunEvent>,
+    /// Its other attempts, oldest first.
+    pub attempts: Vec<JobRun>,
+}
+
+/// Everything the schedule page shows of a job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JobDetail {
+    /// The job as the snapshot has it.
+    pub view: JobView,
+    /// The next ticks, at most 14: UTC seconds and the session, or why the tick will pass without a run.
+    pub next: Vec<PlannedTick>,
+    /// Its last runs, newest first, at most 100; skipped ticks are among them, with the reason.
+    pub runs: Vec<JobRun>,
+}
+
+/// A tick that lies ahead.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedTick {
+    /// UTC seconds.
+    pub at: i64,
+    /// The session it is for.
+    pub session: Option<chrono::NaiveDate>,
+    /// Why it will pass without a run.
+    pub skip: Option<String>,
 }
 
 /// Why a question has no answer.

@@ -8,6 +8,7 @@ use crate::ingest::{IngestSpec, RunSummary};
 use crate::market::{Instrument, Series, SourceId, Timeframe};
 use crate::sources::SourceStatus;
 use crate::store::master::RunState;
+use crate::store::scheduler::{Job, JobRun, Pause};
 
 /// The state of one series, as a cell of the heat map.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -154,6 +155,61 @@ pub struct HostStats {
     pub disk_low: bool,
 }
 
+/// A job: when it runs next, how it went last, what it does now.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JobView {
+    /// Which.
+    pub job: Job,
+    /// Why this version cannot run it; `None` when it can. Such a job has no ticks.
+    pub missing: Option<String>,
+    /// Its cron expression, five fields.
+    pub cron: String,
+    /// Its time zone.
+    pub zone: String,
+    /// The schedule in words: `22:45 after each trading session`.
+    pub words: String,
+    /// Set while it is paused: ticks pass without a run.
+    pub paused: Option<Pause>,
+    /// Next tick, UTC seconds; `None` while the scheduler is off or the job is paused or missing.
+    pub next: Option<i64>,
+    /// The session that tick is for.
+    pub next_session: Option<chrono::NaiveDate>,
+    /// The queued or running run.
+    pub active: Option<JobRun>,
+    /// The last run that ended.
+    pub last: Option<JobRun>,
+    /// Failed ticks in a row.
+    pub failures_in_row: u32,
+    /// How long its last runs took, seconds, oldest first, at most 10.
+    pub durations: Vec<u32>,
+}
+
+/// Whether ticks lead to runs at all.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SchedulerView {
+    /// On or off.
+    pub on: bool,
+    /// Since, UTC seconds.
+    pub since: i64,
+    /// Who switched it.
+    pub by: String,
+    /// Why no tick leads to a run although it is on: a jump of the clock that an operator must confirm.
+    pub held: Option<String>,
+}
+
+/// The process that runs the engine.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ProcessView {
+    /// Process id.
+    pub pid: u32,
+    /// Version of the program.
+    pub version: String,
+    /// Start, UTC seconds.
+    pub started_at: i64,
+    /// Runs headless, without a console of its own.
+    pub daemon: bool,
+}
+
 /// Everything the first screen shows.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
@@ -161,8 +217,10 @@ pub struct Snapshot {
     pub seq: u64,
     /// When it was made, UTC milliseconds.
     pub at_ms: i64,
-    /// Identity of the engine process.
+    /// Identity of the engine process: its boot id.
     pub epoch: String,
+    /// The engine process.
+    pub process: Arc<ProcessView>,
     /// Data come from simulators.
     pub demo: bool,
     /// The engine reads its state from the database; cells mean nothing yet.
@@ -175,6 +233,12 @@ pub struct Snapshot {
     pub active: Option<Arc<RunView>>,
     /// Ended runs, newest first, at most 20.
     pub runs: Arc<Vec<RunView>>,
+    /// Whether the scheduler is on.
+    pub scheduler: Arc<SchedulerView>,
+    /// The six jobs, in the order of a night.
+    pub jobs: Arc<Vec<JobView>>,
+    /// Runs of all jobs, newest first, at most 50, queued and running ones included.
+    pub job_runs: Arc<Vec<JobRun>>,
     /// What needs the operator, worst first.
     pub alerts: Arc<Vec<Alert>>,
     /// The machine.

@@ -130,12 +130,16 @@ impl IbSource {
         let shape = || request::shape(request.instrument.asset, request.timeframe, request.window, self.clock.now());
         let mut adopted = false;
         loop {
+            if let Err(f) = self.session.client().await {
+                return Some(Outcome::Transient(f));
+            }
             let permit = self.pacer.acquire(&ask(contract, &shape()?, adopted)).await;
-            // The wait may have been long: "now" has moved, and the session may be another one.
+            // The wait may have been long: "now" has moved, and the session may be another one. Permits must not wait
+            // for it, or all of them would be used at once when it is there.
             let shape = shape()?;
-            let client = match self.session.client().await {
-                Ok(c) => c,
-                Err(f) => return Some(Outcome::Transient(f)),
+            let Some(client) = self.session.connected() else {
+                permit.finish(Feedback::Failed);
+                continue;
             };
             self.meter.sent();
             let began = Instant::now();

@@ -104,6 +104,14 @@ impl Session {
         }
     }
 
+    /// The client, if it is connected at this moment.
+    pub(super) fn connected(&self) -> Option<Arc<Client>> {
+        match &*self.phase.borrow() {
+            Phase::Up(client) => Some(Arc::clone(client)),
+            _ => None,
+        }
+    }
+
     /// Connects now, whatever the back-off says, and returns the client.
     pub(super) async fn client_now(&self) -> Result<Arc<Client>, Fault> {
         self.phase.send_if_modified(|p| {

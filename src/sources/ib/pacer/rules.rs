@@ -90,6 +90,11 @@ pub(super) struct Rules {
 
 const SECOND: Duration = Duration::from_secs(1);
 
+/// Messages are spread over the second: one part of [`PARTS`] of the limit in one part of a second. A delay on the way
+/// (ours, the network's, the gateway's) puts messages that left apart into the same second of the gateway's count; in
+/// bursts, a delay of a few milliseconds would add a whole burst to it.
+const PARTS: u32 = 10;
+
 impl Rules {
     pub(super) fn new(limits: Limits) -> Self {
         let most = limits.in_flight_max.max(1);
@@ -151,8 +156,13 @@ impl Rules {
         while self.messages.front().is_some_and(|(t, _)| *t + SECOND <= now) {
             self.messages.pop_front();
         }
-        let over = self.messages.len().checked_sub(self.limits.messages_per_second as usize)?;
-        self.messages.get(over).map(|(t, _)| *t + SECOND)
+        let most = self.limits.messages_per_second;
+        // The instant when the message that stands `count` before this one leaves a window of length `window`.
+        let leaves = |count: u32, window: Duration| {
+            let index = self.messages.len().checked_sub(count as usize)?;
+            self.messages.get(index).map(|(t, _)| *t + window)
+        };
+        leaves(most, SECOND).max(leaves(most.div_ceil(PARTS), SECOND / PARTS))
     }
 
     fn burst_ready(&mut self, now: Instant, burst: Burst) -> Option<Instant> {
