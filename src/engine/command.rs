@@ -14,7 +14,7 @@ use crate::store::master::Resolution;
 use crate::store::scheduler::Job;
 
 /// A command with its identity; sending it twice does it once.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Envelope {
     /// Unique per command, chosen by the sender.
     pub id: String,
@@ -25,7 +25,7 @@ pub struct Envelope {
 }
 
 /// A request to change something.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case", tag = "do")]
 pub enum Command {
     /// Run a job's normal work now.
@@ -113,7 +113,7 @@ impl fmt::Display for Command {
 }
 
 /// The engine accepted a command. The result arrives in the snapshot.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Ack {
     /// The command's id.
     pub id: String,

@@ -8,6 +8,7 @@ mod alerts;
 mod boot;
 mod command;
 mod contracts;
+mod delta;
 mod details;
 mod dispatch;
 mod dispatcher;
@@ -27,6 +28,7 @@ mod timetable;
 
 pub use boot::SCHEDULER_DATABASE;
 pub use command::{Ack, Command, CommandError, Envelope, Request};
+pub use delta::{Delta, DeltaError};
 pub use jobs::{JobBody, JobEnd, JobLine, JobReport, JobStop};
 pub use logs::{LogFilter, LogLevel, LogRecord, LogRing};
 pub use pulse::{Pulse, Silent};

@@ -24,7 +24,7 @@ use crate::sources::Source;
 use crate::sources::hybrid::Hybrid;
 use crate::sources::ib::IbSource;
 use crate::sources::yahoo::YahooSource;
-use crate::store::master::{ReadPool, RunRecord, StoreError, Writer, WriterOptions};
+use crate::store::master::{ReadPool, Role, RunRecord, Seat, StoreError, Writer, WriterOptions};
 use crate::store::scheduler::{SchedulerDb, SchedulerDbError};
 
 /// Name of the master database in the data folder.
@@ -157,7 +157,7 @@ impl Engine {
         let (requests, requests_rx) = mpsc::channel(64);
         let market = Market { instruments: Arc::new(universe.instruments.clone()), cells: Vec::new() };
         let mut owner = Owner {
-            host: Host::new(&data_dir, &path, settings.store.disk_floor_mib),
+            host: Host::new(&data_dir, &path, &settings),
             runs: Arc::new(reads.with(|r| r.runs(20)).await?.iter().map(view_of).collect()),
             pipeline: Arc::clone(&pipeline),
             universe,
@@ -197,6 +197,12 @@ impl Engine {
         let inbox = Inbox { requests: requests_rx, events: events_rx, ended: opened.ended, lines: opened.lines, ticks: opened.ticks };
         let owner = tokio::spawn(owner.run(inbox, shutdown.clone()));
         Ok(Self { state, requests, logs, owner, shutdown, pipeline, db })
+    }
+
+    /// Writes into the folder's lock file what this process is and where its control API listens.
+    pub async fn declare(&self, role: Role, socket: Option<PathBuf>, port: Option<u16>) -> Result<(), StoreError> {
+        let boot_id = self.state.borrow().epoch.clone();
+        self.pipeline.writer.declare(Seat { role, boot_id, socket, port }).await
     }
 
     /// A way to ask whether the engine lives.

@@ -223,7 +223,7 @@ impl Owner {
             table.planner.reload(rules(schedule, able).map_err(|e| e.to_string())?, self.clock.now());
         }
         self.jobs.board.set_rules(schedule.clone());
-        self.host.set_floor(settings.store.disk_floor_mib);
+        self.host.put_in_force(&settings);
         let old = &self.pipeline;
         self.pipeline = Arc::new(Pipeline {
             writer: old.writer.clone(),

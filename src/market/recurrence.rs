@@ -22,7 +22,7 @@ pub struct Recurrence {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecurrenceError {
     /// Not five fields.
-    #[error("it has {0} fields; five are needed: minute, hour, day of month, month, day of week")]
+    #[error("five fields are needed (minute, hour, day of month, month, day of week), not {0}")]
     Fields(usize),
     /// A field makes no sense.
     #[error("the {field} {text:?} is wrong: {why}")]
@@ -139,9 +139,9 @@ mod tests {
     #[test]
     fn wrong_expressions_say_what_is_wrong() {
         let why = |cron: &str, zone: &str| Recurrence::new(cron, zone).unwrap_err().to_string();
-        assert!(why("45 22 * *", "UTC").contains("it has 4 fields"));
-        assert!(why("0 45 22 * * *", "UTC").contains("it has 6 fields"));
-        assert!(why("@daily", "UTC").contains("it has 1 fields"));
+        assert!(why("45 22 * *", "UTC").ends_with(", not 4"));
+        assert!(why("0 45 22 * * *", "UTC").ends_with(", not 6"));
+        assert!(why("@daily", "UTC").ends_with(", not 1"));
         assert_eq!(why("45 25 * * *", "UTC"), "the hour \"25\" is wrong: number out of bounds");
         assert!(why("0 0 * JANUARY *", "UTC").starts_with("the month \"JANUARY\" is wrong"));
         assert_eq!(Recurrence::new("0 0 30 2 *", "UTC").unwrap_err(), RecurrenceError::Never);

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::clock_watch::ClockWatch;
 use super::{Alarm, DueTick, Jump, PlannedTick, Rule, SchedulerState};
-use crate::market::Clock;
+use crate::market::{Clock, DAY};
 use crate::store::scheduler::{Job, JobRow};
 
-/// The window when no job makes up for missed ticks, seconds.
-const DEFAULT_WINDOW_S: i64 = 96 * 3_600;
+/// Shorter jumps never hold anything back, however short the windows of the jobs are: a machine slept.
+const MIN_WINDOW_S: i64 = DAY;
 
 /// The schedules of all jobs, and the last tick of each that was dealt with. A tick at or before that one is never due
 /// again, whatever the clock does.
@@ -68,7 +68,7 @@ impl Planner {
     }
 
     fn window_s(&self) -> i64 {
-        self.lanes.values().map(|lane| lane.rule.catch_up_s).filter(|&s| s > 0).min().unwrap_or(DEFAULT_WINDOW_S)
+        self.lanes.values().map(|lane| lane.rule.catch_up_s).min().unwrap_or(0).max(MIN_WINDOW_S)
     }
 
     /// Why no tick is due although the scheduler is on.
@@ -95,7 +95,8 @@ impl Planner {
     pub fn due(&mut self, job: Job, now: i64, blocked: Option<&str>) -> Vec<DueTick> {
         let held = self.held_ms.is_some();
         let Some(lane) = self.lanes.get_mut(&job).filter(|_| !held) else { return Vec::new() };
-        let Some(newest) = lane.rule.last_tick(now).filter(|&newest| newest > lane.last) else { return Vec::new() };
+        let come = lane.rule.next_tick(lane.last).is_some_and(|at| at <= now);
+        let Some(newest) = lane.rule.last_tick(now).filter(|_| come) else { return Vec::new() };
         let due = lane.rule.due(lane.last, now, blocked);
         lane.last = newest;
         due

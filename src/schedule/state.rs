@@ -93,3 +93,83 @@ impl SchedulerState {
         File::open(folder)?.sync_all()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    const NOW: i64 = 1_790_000_000;
+
+    fn off() -> SchedulerState {
+        let times = JobTimes { last: Some(NOW - 60), next: Some(NOW + 60) };
+        SchedulerState { on: false, since: NOW, by: "console".into(), jobs: [(Job::Ingest, times)].into() }
+    }
+
+    fn at(dir: &TempDir) -> PathBuf {
+        dir.path().join("scheduler_state.json")
+    }
+
+    #[test]
+    fn the_switch_and_the_times_survive_a_restart() {
+        let dir = TempDir::new().unwrap();
+        let first = SchedulerState::load(&at(&dir), true, NOW);
+        assert_eq!(first, LoadedState { state: SchedulerState::first(true, NOW), trouble: None });
+        off().save(&at(&dir)).unwrap();
+        assert_eq!(SchedulerState::load(&at(&dir), true, NOW + 9), LoadedState { state: off(), trouble: None });
+        assert_eq!(std::fs::metadata(at(&dir)).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn what_a_killed_process_left_behind_is_ignored() {
+        let dir = TempDir::new().unwrap();
+        off().save(&at(&dir)).unwrap();
+        let left = at(&dir).with_extension("json.tmp");
+        std::fs::write(&left, b"{\"on\": tr").unwrap();
+        assert_eq!(SchedulerState::load(&at(&dir), true, NOW).state, off());
+        let on = SchedulerState { on: true, ..off() };
+        on.save(&at(&dir)).unwrap();
+        assert_eq!(SchedulerState::load(&at(&dir), false, NOW).state, on);
+        assert!(!left.exists());
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_used_is_moved_aside_and_said_so() {
+        for bytes in
+            [&b"{\"on\": tr"[..], b"", b"[]", b"{\"on\":1}", &[0xff; 40], b"{\"on\":true,\"since\":1,\"by\":\"\",\"jobs\":{\"nap\":{}}}"]
+        {
+            let dir = TempDir::new().unwrap();
+            std::fs::write(at(&dir), bytes).unwrap();
+            let LoadedState { state, trouble } = SchedulerState::load(&at(&dir), true, NOW);
+            assert_eq!(state, SchedulerState::first(true, NOW));
+            let trouble = trouble.unwrap();
+            assert!(trouble.contains("was unusable") && trouble.ends_with("the scheduler is on as the configuration says"), "{trouble}");
+            let kept = dir.path().join("scheduler_state.json.corrupt-20260921T141320Z");
+            assert_eq!(std::fs::read(kept).unwrap(), bytes, "nothing is destroyed");
+            state.save(&at(&dir)).unwrap();
+            assert_eq!(SchedulerState::load(&at(&dir), true, NOW).trouble, None);
+        }
+    }
+
+    #[test]
+    fn a_folder_in_its_place_does_not_keep_the_engine_from_starting() {
+        let dir = TempDir::new().unwrap();
+        std::fs::create_dir(at(&dir)).unwrap();
+        let LoadedState { state, trouble } = SchedulerState::load(&at(&dir), false, NOW);
+        assert!(!state.on && trouble.is_some());
+        state.save(&at(&dir)).unwrap();
+    }
+
+    #[test]
+    fn a_full_disk_leaves_the_old_state() {
+        let dir = TempDir::new().unwrap();
+        off().save(&at(&dir)).unwrap();
+        symlink("/dev/full", at(&dir).with_extension("json.tmp")).unwrap();
+        let error = SchedulerState { on: true, ..off() }.save(&at(&dir)).unwrap_err();
+        assert!(error.to_string().contains("free some space"), "{error}");
+        assert_eq!(SchedulerState::load(&at(&dir), true, NOW).state, off());
+    }
+}

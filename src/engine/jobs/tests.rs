@@ -1,7 +1,6 @@
 //! The board, driven by hand and by ten thousand random nights.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::NaiveDate;

@@ -55,7 +55,7 @@ pub enum BellError {
 /// Something that rings. It may ring twice or late: who hears it asks the planner what is due.
 #[async_trait]
 pub trait TickSource: Send + Sync {
-    /// Rings for these from now on, and for nothing else.
+    /// Rings for these from now on, and for nothing else, also when an error says that the times could not be stored.
     async fn arm(&self, alarms: Vec<Alarm>) -> Result<(), SchedulerDbError>;
 
     /// Falls silent for good.
@@ -133,3 +133,6 @@ impl TickSource for CronBell {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
