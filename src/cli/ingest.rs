@@ -20,7 +20,8 @@ use crate::store::master::{Role, RunState};
 /// Fetch what is missing: candles, splits, dividends, fundamentals and metadata
 ///
 /// What is missing is computed from the exchange calendar, so running it twice fetches next to nothing. Interrupted
-/// runs resume. Exit code: 0 done, 1 failed, 3 done with failures, 130 interrupted.
+/// runs resume. Ctrl-C or SIGTERM stops after the requests in flight, a second one at once. Exit code: 0 done, 1 failed,
+/// 3 done with failures, 130 interrupted.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Only these symbols, comma-separated
@@ -121,16 +122,15 @@ fn plan_text(plan: &PlanSummary) -> String {
     text
 }
 
-/// Starts a run and follows it to its end, wherever the engine is. Ctrl-C stops the run gently, a second one at once.
+/// Starts a run and follows it to its end, wherever the engine is. Ctrl-C, or SIGTERM as a service manager sends it, stops
+/// the run gently, a second one at once.
 pub(super) async fn foreground(client: &Client, context: &Context, spec: IngestSpec, as_json: bool) -> Result<Exit, Failure> {
-    // Before the run exists, so that no interrupt finds the default action, which would cut it off.
-    let interrupts = signal(SignalKind::interrupt())?;
-    let ack = client
-        .send(attach::envelope(context, Command::Ingest { spec }))
-        .await
-        .map_err(|e| Failure::new(format!("the ingest did not start: {e}")))?;
+    // Before the run exists, so that no signal finds the default action, which would cut it off.
+    let signals = [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?];
+    let asked = client.send(attach::envelope(context, Command::Ingest { spec })).await;
+    let ack = asked.map_err(|e| Failure::new(format!("the ingest did not start: {e}")))?;
     let Some(run_id) = ack.run_id else { return Err(Failure::new(format!("the ingest did not start: {}", ack.message))) };
-    let run = follow(client, context, run_id, interrupts).await?;
+    let run = follow(client, context, run_id, signals).await?;
     if as_json {
         output::json(
             &json!({ "run": run.id, "state": run.state, "started_at": run.started_at, "ended_at": run.ended_at, "summary": run.summary }),
@@ -146,11 +146,14 @@ pub(super) async fn foreground(client: &Client, context: &Context, spec: IngestS
     })
 }
 
-async fn follow(client: &Client, context: &Context, run_id: i64, mut signals: Signal) -> Result<RunView, Failure> {
+async fn follow(client: &Client, context: &Context, run_id: i64, [mut interrupt, mut terminate]: [Signal; 2]) -> Result<RunView, Failure> {
     let (mut state, mut link) = (client.state(), client.link());
     let mut printer = Printer::new();
-    let mut interrupts = 0;
+    let mut stops = 0;
     loop {
+        let asked = async {
+            tokio::select! { asked = interrupt.recv() => asked, asked = terminate.recv() => asked }
+        };
         tokio::select! {
             changed = state.changed() => {
                 if changed.is_err() {
@@ -163,11 +166,11 @@ async fn follow(client: &Client, context: &Context, run_id: i64, mut signals: Si
                 }
                 printer.show(&snapshot);
             }
-            Some(()) = signals.recv() => {
-                interrupts += 1;
+            Some(()) = asked => {
+                stops += 1;
                 printer.leave();
-                output::remark(if interrupts == 1 { "Stopping after the requests in flight; Ctrl-C again stops now" } else { "Stopping now" });
-                let command = Command::Cancel { run_id, now: interrupts > 1 };
+                output::remark(if stops == 1 { "Stopping after the requests in flight, or in a second; Ctrl-C again stops now" } else { "Stopping now" });
+                let command = Command::Cancel { run_id, now: stops > 1 };
                 // A run that has just ended refuses the cancel, and its end is reported next.
                 let _ = client.send(attach::envelope(context, command)).await;
             }

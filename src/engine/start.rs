@@ -106,7 +106,7 @@ impl Engine {
         let mut owner = Owner {
             pipeline: Arc::clone(&pipeline),
             universe,
-            host: Host::new(&data_dir, &path, settings.store.disk_floor_mib),
+            host: Host::new(&data_dir, &path, &settings),
             settings,
             epoch: format!("{:x}-{:x}", clock.now_ms(), std::process::id()),
             clock,
