@@ -29,7 +29,7 @@ enum Command {
     Check,
     /// Print the JSON schema of nightdesk.toml, for editors
     Schema,
-    /// Print the description of the control API (OpenAPI)
+    /// Print the description of the control API, as `OpenAPI` JSON
     Openapi,
 }
 

@@ -78,7 +78,7 @@ async fn a_daemon_that_was_started_anew_is_shown_anew() {
     state.wait_for(|_| client.logs(&everything).0.len() == 1).await.unwrap();
     let House { desk, server } = house;
     server.stop(Duration::from_secs(5)).await;
-    desk.clock.advance(Duration::from_secs(60));
+    desk.clock.advance(Duration::from_mins(1));
     let mut desk = desk.reopen().await;
     desk.engine.logs.push(0, LogLevel::Info, "engine", "After".into());
     desk.ingest(daily()).await;
@@ -95,7 +95,7 @@ async fn a_daemon_that_was_started_anew_is_shown_anew() {
 }
 
 /// A server that shows a state made by hand: what a daemon of another version would tell.
-async fn showing(house: &House, change: impl FnOnce(&mut Snapshot)) -> watch::Sender<Arc<Snapshot>> {
+fn showing(house: &House, change: impl FnOnce(&mut Snapshot)) -> watch::Sender<Arc<Snapshot>> {
     let mut snapshot = Snapshot::clone(&house.desk.engine.state.borrow());
     change(&mut snapshot);
     watch::Sender::new(Arc::new(snapshot))
@@ -104,7 +104,7 @@ async fn showing(house: &House, change: impl FnOnce(&mut Snapshot)) -> watch::Se
 #[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_of_another_version_can_be_watched_and_not_steered() {
     let mut house = House::open(&["AAPL"]).await;
-    let state = showing(&house, |s| Arc::make_mut(&mut s.process).version = "99.1.0".into()).await;
+    let state = showing(&house, |s| Arc::make_mut(&mut s.process).version = "99.1.0".into());
     house.server.stop(Duration::from_secs(5)).await;
     house.server = serve(&house.desk, Some(state.subscribe())).await;
     let client = house.attach(house.endpoint()).await;
@@ -122,7 +122,7 @@ async fn a_daemon_of_another_version_can_be_watched_and_not_steered() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_that_falls_behind_starts_over_and_shows_the_truth() {
     let mut house = House::open(&["AAPL"]).await;
-    let state = showing(&house, |s| s.seq = 1).await;
+    let state = showing(&house, |s| s.seq = 1);
     house.server.stop(Duration::from_secs(5)).await;
     house.server = serve(&house.desk, Some(state.subscribe())).await;
     let proxy = Proxy::start(house.server.socket());
