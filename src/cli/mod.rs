@@ -4,6 +4,7 @@
 //! the bare [`Common`] flags), prints through [`output`], and returns an [`Exit`] or a [`Failure`]. To add one: a file
 //! with a clap `Args` type and its `run`, a variant of [`Command`], and a line in [`Command::run`].
 
+mod attach;
 mod care;
 mod config;
 mod console;
@@ -12,6 +13,7 @@ mod daemon;
 mod doctor;
 mod export;
 mod failure;
+mod follow;
 mod import;
 mod ingest;
 mod issues;
@@ -22,8 +24,10 @@ mod maintenance;
 pub mod output;
 mod rig;
 mod runs;
+mod schedule;
 mod sim;
 mod status;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -62,6 +66,7 @@ enum Command {
     Export(export::Arguments),
     Issues(issues::Arguments),
     Runs(runs::Arguments),
+    Schedule(schedule::Arguments),
     Logs(logs::Arguments),
     Verify(care::VerifyArguments),
     Backup(care::BackupArguments),
@@ -82,6 +87,7 @@ impl Command {
             Self::Export(a) => export::run(&a, &Context::load(common)?),
             Self::Issues(a) => issues::run(&a, &Context::load(common)?),
             Self::Runs(a) => runs::run(&a, &Context::load(common)?),
+            Self::Schedule(a) => schedule::run(&a, &Context::load(common)?),
             Self::Logs(a) => logs::run(&a, &Context::load(common)?),
             Self::Verify(a) => care::verify(&a, &Context::load(common)?),
             Self::Backup(a) => care::backup(&a, &Context::load(common)?),
@@ -102,6 +108,7 @@ impl Command {
             Self::Import(a) => a.json,
             Self::Issues(a) => a.json(),
             Self::Runs(a) => a.json(),
+            Self::Schedule(a) => a.json,
             Self::Verify(a) => a.json,
             Self::Backup(a) => a.json,
             Self::Restore(a) => a.json,
