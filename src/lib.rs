@@ -10,6 +10,7 @@ pub mod control;
 pub mod engine;
 pub mod export;
 pub mod ingest;
+pub mod maintenance;
 pub mod market;
 pub mod schedule;
 pub mod sim;

@@ -17,6 +17,7 @@ mod issues;
 mod keys;
 pub mod logging;
 mod logs;
+mod maintenance;
 pub mod output;
 mod rig;
 mod runs;
@@ -61,6 +62,7 @@ enum Command {
     Verify(care::VerifyArguments),
     Backup(care::BackupArguments),
     Restore(care::RestoreArguments),
+    Maintenance(maintenance::Arguments),
     Sim(sim::Arguments),
     Keys(keys::Arguments),
 }
@@ -80,6 +82,7 @@ impl Command {
             Self::Verify(a) => care::verify(&a, &Context::load(common)?),
             Self::Backup(a) => care::backup(&a, &Context::load(common)?),
             Self::Restore(a) => care::restore(&a, &Context::load(common)?),
+            Self::Maintenance(a) => maintenance::run(&a, &Context::load(common)?),
             Self::Keys(a) => keys::run(&a),
             Self::Sim(a) => sim::run(&a, &Context::load(common)?),
         }
@@ -98,6 +101,7 @@ impl Command {
             Self::Verify(a) => a.json,
             Self::Backup(a) => a.json,
             Self::Restore(a) => a.json,
+            Self::Maintenance(a) => a.json,
             Self::Sim(a) => a.json(),
             Self::Export(_) | Self::Logs(_) | Self::Keys(_) => false,
         }

@@ -10,7 +10,7 @@ use crate::store::master::{Attempt, RunRecord, SeriesState, StoredIssue};
 use crate::store::scheduler::{ConfigChange, Job, JobRun, JobState, RunEvent};
 
 /// A question to the engine.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case", tag = "ask")]
 pub enum Query {
     /// Everything about one series.
@@ -60,7 +60,7 @@ pub enum Query {
 }
 
 /// An answer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case", tag = "reply", content = "value")]
 pub enum Reply {
     /// To [`Query::Series`].
@@ -82,7 +82,7 @@ pub enum Reply {
 }
 
 /// Everything the run page shows.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RunDetail {
     /// The run.
     pub run: JobRun,
@@ -93,7 +93,7 @@ pub struct RunDetail {
 }
 
 /// Everything the schedule page shows of a job.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct JobDetail {
     /// The job as the snapshot has it.
     pub view: JobView,
@@ -115,7 +115,7 @@ pub enum QueryError {
 }
 
 /// What a calendar slice of a series holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CoverageState {
     /// Every expected bar is there.
@@ -131,7 +131,7 @@ pub enum CoverageState {
 }
 
 /// One slice of the coverage strip, oldest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CoverageCell {
     /// First instant of the slice, UTC seconds.
     pub start: i64,
@@ -144,7 +144,7 @@ pub struct CoverageCell {
 }
 
 /// Everything the series page shows.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SeriesDetail {
     /// State as stored; `None` when nothing was ever tried.
     pub state: Option<SeriesState>,

@@ -11,7 +11,7 @@ use super::contracts::StoredContracts;
 use super::freshness::Expectation;
 use super::host::Host;
 use super::owner::Owner;
-use super::{HostStats, LogRing, Market, Request, RunProgress, RunView, Snapshot};
+use super::{HostStats, LogRing, Market, Pulse, Request, RunProgress, RunView, Snapshot};
 use crate::config::Settings;
 use crate::ingest::pipeline::Pipeline;
 use crate::ingest::{IngestSpec, RunSummary};
@@ -106,7 +106,7 @@ impl Engine {
         let mut owner = Owner {
             pipeline: Arc::clone(&pipeline),
             universe,
-            host: Host::new(&data_dir, &path, settings.store.disk_floor_mib),
+            host: Host::new(&data_dir, &path, &settings),
             settings,
             epoch: format!("{:x}-{:x}", clock.now_ms(), std::process::id()),
             clock,
@@ -135,6 +135,11 @@ impl Engine {
         let shutdown = CancellationToken::new();
         let owner = tokio::spawn(owner.run(requests_rx, events_rx, ended_rx, shutdown.clone()));
         Ok(Self { state, requests, logs, owner, shutdown, pipeline })
+    }
+
+    /// A way to ask whether the engine lives.
+    pub fn pulse(&self) -> Pulse {
+        Pulse { requests: self.requests.clone(), writer: self.pipeline.writer.clone() }
     }
 
     /// Stops the active run, closes sources and store. Everything acknowledged is on disk afterwards.

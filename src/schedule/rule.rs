@@ -12,7 +12,7 @@ use crate::store::scheduler::Job;
 const GATE: Calendar = Calendar::Xnys;
 
 /// A tick that lies ahead.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PlannedTick {
     /// UTC seconds.
     pub at: i64,

@@ -170,7 +170,7 @@ async fn an_obsolete_history_is_marked_until_all_of_it_is_replaced() {
     let desk = Desk::new();
     let writer = desk.writer();
     let due = || desk.reader().rebase_due().unwrap();
-    let run = writer.begin_run("{}".into()).await.unwrap();
+    let run = writer.begin_run(None, "{}".into()).await.unwrap();
     let of = |bars: Bars| CandleBatch { run_id: run, ..batch(bars) };
     let half = |c: Candle| Candle { open: c.open / 2.0, high: c.high / 2.0, low: c.low / 2.0, close: c.close / 2.0, ..c };
     let halved = |n: i64| minutes(n).into_iter().map(half);

@@ -18,7 +18,10 @@ mod schema;
 mod types;
 mod writer;
 
-pub use care::{BackupReport, RestoreReport, VerifyReport, backup, restore, verify};
+pub use care::{
+    BACKUP_FOLDER, BackupReport, RestoreReport, VerifyReport, backup, check_digests, check_pages, copy_database, restore, restore_until,
+    verify,
+};
 pub use error::StoreError;
 pub use lock::FolderLock;
 pub use read_pool::ReadPool;

@@ -96,26 +96,32 @@ fn read_only_rule(context: AuthContext<'_>) -> Authorization {
     }
 }
 
-/// Opens a file for reading, and waits up to five seconds for a writer that is just opening or closing it. Never
-/// `immutable`: that would ignore the write-ahead log.
-/// Gives the schema version too, which may be an older one.
+/// Opens a master database for reading and gives its schema version too, which may be an older one.
 pub(super) fn plain_read_only(path: &Path) -> Result<(Connection, i32), StoreError> {
-    const PAUSE: Duration = Duration::from_millis(50);
     schema::check_library()?;
+    let conn = any_read_only(path)?;
+    let version = schema::check_file(&conn, path)?;
+    Ok((conn, version))
+}
+
+/// Opens a database of any kind for reading, and waits up to five seconds for a writer that is just opening or closing
+/// it. Never `immutable`: that would ignore the write-ahead log.
+pub(super) fn any_read_only(path: &Path) -> Result<Connection, StoreError> {
+    const PAUSE: Duration = Duration::from_millis(50);
     if !path.exists() {
         return Err(StoreError::Missing(path.to_owned()));
     }
     let mut left = 100_u32;
     loop {
         match try_read_only(path) {
-            Err(StoreError::Database(e)) if waits(&e) => {
+            Err(e) if waits(&e) => {
                 if left == 0 {
                     return Err(StoreError::Unreadable { path: path.to_owned(), cause: e.to_string() });
                 }
                 left -= 1;
                 std::thread::sleep(PAUSE);
             }
-            other => return other,
+            other => return Ok(other?),
         }
     }
 }
@@ -125,14 +131,15 @@ fn waits(e: &rusqlite::Error) -> bool {
     e.sqlite_extended_error_code().is_some_and(|code| code == 1544 || code & 0xff == 14)
 }
 
-fn try_read_only(path: &Path) -> Result<(Connection, i32), StoreError> {
+fn try_read_only(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(uri(path, "ro"), flags)?;
     conn.busy_timeout(BUSY)?;
-    let version = schema::check_file(&conn, path)?;
+    // Opening alone touches nothing; the first read tells whether the file can be used.
+    conn.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     conn.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
-    Ok((conn, version))
+    Ok(conn)
 }
 
 /// `file:` URI of a path, with everything but plain characters escaped (sqlite.org/uri.html).

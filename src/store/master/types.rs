@@ -65,7 +65,7 @@ pub struct ActionsReport {
 }
 
 /// How bad a data-quality finding is; the letters are those of the check table in docs/data-quality.md.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// I: worth knowing.
@@ -101,7 +101,7 @@ impl Severity {
 }
 
 /// What a finding covers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// The bars stamped `from..=to`.
@@ -116,7 +116,7 @@ pub enum Scope {
 }
 
 /// A data-quality finding.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Issue {
     /// Number of the check, 1 to 25.
     pub check: u8,
@@ -131,7 +131,7 @@ pub struct Issue {
 }
 
 /// A finding as the log keeps it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct StoredIssue {
     /// Key in `data_quality_log`.
     pub id: i64,
@@ -146,7 +146,7 @@ pub struct StoredIssue {
 }
 
 /// How a finding was settled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Resolution {
     /// The data are right; show them, and do not report this finding again.
@@ -158,7 +158,7 @@ pub enum Resolution {
 }
 
 /// One request made for a series, for the drill-down page and the run's record.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Attempt {
     /// Run it belongs to.
     pub run_id: i64,
@@ -181,7 +181,7 @@ pub struct Attempt {
 }
 
 /// The state of one series, updated in the transaction that changes its bars.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SeriesState {
     /// Which series.
     pub series: Series,
@@ -242,7 +242,7 @@ pub struct EmptySpan {
 }
 
 /// How a run ended, or that it has not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the states are the contract's words")]
 pub enum RunState {
@@ -257,7 +257,7 @@ pub enum RunState {
 }
 
 /// An ingest run as stored in `ingest_runs`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RunRecord {
     /// Key.
     pub id: i64,

@@ -121,7 +121,7 @@ impl Candles {
         }
     }
 
-    /// Adds a row; `all_final` saves asking for a column that the query has already decided.
+    /// Adds a row; with `all_final` the query has decided the last column and does not have it.
     fn push(&mut self, r: &rusqlite::Row<'_>, all_final: bool) -> rusqlite::Result<()> {
         self.ts.push(r.get(0)?);
         self.open.push(r.get(1)?);
@@ -129,8 +129,8 @@ impl Candles {
         self.low.push(r.get(3)?);
         self.close.push(r.get(4)?);
         self.volume.push(r.get::<_, Option<f64>>(5)?.unwrap_or(f64::NAN));
-        self.is_final.push(all_final || r.get(6)?);
-        self.source.push(rows::source(r, 7)?);
+        self.source.push(rows::source(r, 6)?);
+        self.is_final.push(all_final || r.get(7)?);
         Ok(())
     }
 
@@ -238,16 +238,14 @@ impl Reader {
             Span::DaysBack { days, now } => (now - i64::from(days) * DAY, now.saturating_add(1), -1),
         };
         let newest_first = limit >= 0;
-        // Two texts, because the direction of a scan cannot be a parameter.
-        let mut statement = self.conn.prepare_cached(if newest_first {
-            "SELECT ts, open, high, low, close, volume, final, source_id FROM candle
+        // Few texts, all cached: the direction of a scan cannot be a parameter, and a column costs 5 % of a read.
+        let last = if q.include_forming { ", final" } else { "" };
+        let direction = if newest_first { "DESC" } else { "" };
+        let mut statement = self.conn.prepare_cached(&format!(
+            "SELECT ts, open, high, low, close, volume, source_id{last} FROM candle
              WHERE symbol_id = ?1 AND timeframe_id = ?2 AND ts >= ?3 AND ts < ?4 AND quarantined <= ?5 AND final >= ?6
-             ORDER BY ts DESC LIMIT ?7"
-        } else {
-            "SELECT ts, open, high, low, close, volume, final, source_id FROM candle
-             WHERE symbol_id = ?1 AND timeframe_id = ?2 AND ts >= ?3 AND ts < ?4 AND quarantined <= ?5 AND final >= ?6
-             ORDER BY ts LIMIT ?7"
-        })?;
+             ORDER BY ts {direction} LIMIT ?7"
+        ))?;
         let mut found = statement.query(params![
             symbol_id,
             q.series.timeframe.id(),

@@ -178,9 +178,9 @@ impl Writer {
         self.submit(u.instruments.len(), move |l| universe::sync(l, &u)).await
     }
 
-    /// Records the start of a run and gives its id.
-    pub async fn begin_run(&self, spec_json: String) -> Result<i64, StoreError> {
-        self.submit(1, move |l| progress::begin_run(l, &spec_json)).await
+    /// Records the start of a run and gives its id: `id`, which no run may have yet, or the next free one.
+    pub async fn begin_run(&self, id: Option<i64>, spec_json: String) -> Result<i64, StoreError> {
+        self.submit(1, move |l| progress::begin_run(l, id, &spec_json)).await
     }
 
     /// Records the end of a run.
@@ -196,6 +196,13 @@ impl Writer {
     /// Sets a key of `db_metadata`.
     pub async fn set_meta(&self, key: String, value: String) -> Result<(), StoreError> {
         self.submit(1, move |l| l.set_meta(&key, &value)).await
+    }
+
+    /// Answers as soon as the thread is done with what was queued before: a sign that it lives.
+    pub async fn pulse(&self) -> Result<(), StoreError> {
+        let (ack, done) = oneshot::channel();
+        self.queue.send(Message::Pulse(ack)).await.map_err(|_| StoreError::WriterGone)?;
+        done.await.unwrap_or(Err(StoreError::WriterGone))
     }
 
     /// Moves the write-ahead log into the database file and empties it. Readers in the middle of a long read keep

@@ -22,6 +22,8 @@ pub(super) enum Message {
     Work(Box<dyn Task>),
     /// Empties the write-ahead log.
     Checkpoint(Ack<()>),
+    /// Asks for a sign of life.
+    Pulse(Ack<()>),
     /// Ends the thread.
     Close(Ack<()>),
 }
@@ -77,6 +79,7 @@ pub(super) fn run(mut ledger: Ledger, lock: FolderLock, mut commands: mpsc::Rece
             Some(Message::Checkpoint(ack)) => {
                 let _ = ack.send(ledger.checkpoint());
             }
+            Some(Message::Pulse(ack)) => drop(ack.send(Ok(()))),
             Some(Message::Work(first)) => {
                 let (tasks, rest) = gather(first, &mut commands);
                 commit(&mut ledger, tasks);
