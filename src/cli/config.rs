@@ -58,7 +58,7 @@ fn check(loaded: &Loaded) -> Result<(), Failure> {
 
 fn show(loaded: &Loaded, with_origin: bool) -> Result<(), Failure> {
     let mut table = String::new();
-    for (path, value) in loaded.settings.leaves() {
+    for (path, value) in loaded.settings.without_secrets().leaves() {
         let (head, key) = path.rsplit_once('.').unwrap_or(("", &path));
         if head != table {
             output::line(format_args!("{}[{head}]", if table.is_empty() { "" } else { "\n" }))?;
@@ -79,7 +79,7 @@ fn show(loaded: &Loaded, with_origin: bool) -> Result<(), Failure> {
 }
 
 fn as_json(loaded: &Loaded, with_origin: bool) -> Value {
-    let mut out = json!({ "settings": loaded.settings, "universe": loaded.universe.instruments });
+    let mut out = json!({ "settings": loaded.settings.without_secrets(), "universe": loaded.universe.instruments });
     if with_origin {
         out["origins"] = loaded.origins.iter().map(|(k, o)| (k.clone(), Value::from(o.to_string()))).collect();
         out["universe_origin"] = loaded.universe_origin.to_string().into();
