@@ -1,4 +1,4 @@
-//! `/metrics`: the state as figures, in OpenMetrics text, made anew at each scrape.
+//! `/metrics`: the state as figures, in `OpenMetrics` text, made anew at each scrape.
 
 use std::fmt;
 use std::sync::Arc;
