@@ -39,6 +39,7 @@ pub fn run(context: &Context) -> Result<Exit, Failure> {
     let options = ConsoleOptions {
         client,
         settings: context.settings.console.clone(),
+        notices: context.settings.alerts.terminal,
         color: match context.color {
             Color::Auto => ColorChoice::Auto,
             Color::Always => ColorChoice::Always,
