@@ -1,6 +1,6 @@
 //! Nightdesk: the overnight desk for market data and models.
 //!
-//! Houses, lowest first: `market` <- `store` <- `sources` <- `ingest` <- `engine` <- `control` <- `console`, `cli`.
+//! Houses, lowest first: `market` <- `store` <- `schedule`, `sources` <- `ingest` <- `engine` <- `control` <- `console`, `cli`.
 //! `sim` is used by `cli`, the demo and the tests, never by production paths. docs/ARCHITECTURE.md draws the picture.
 
 pub mod cli;
@@ -10,7 +10,9 @@ pub mod control;
 pub mod engine;
 pub mod export;
 pub mod ingest;
+pub mod maintenance;
 pub mod market;
+pub mod schedule;
 pub mod sim;
 pub mod sources;
 pub mod store;

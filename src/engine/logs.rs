@@ -1,6 +1,7 @@
 //! The bounded ring of log records that the console and `logs` read.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -64,6 +65,7 @@ pub struct LogFilter {
 #[derive(Debug)]
 pub struct LogRing {
     capacity: usize,
+    unwritten: AtomicU64,
     inner: Mutex<Inner>,
 }
 
@@ -76,7 +78,7 @@ struct Inner {
 impl LogRing {
     /// A ring of at most `capacity` records.
     pub fn new(capacity: usize) -> Self {
-        Self { capacity, inner: Mutex::default() }
+        Self { capacity, unwritten: AtomicU64::new(0), inner: Mutex::default() }
     }
 
     /// Appends a record.
@@ -89,6 +91,16 @@ impl LogRing {
             inner.records.pop_front();
         }
         inner.records.push_back(LogRecord { seq, at_ms, level, source: source.to_owned(), message });
+    }
+
+    /// Notes how many records so far did not reach the log file: the disk was full, or too slow.
+    pub fn note_unwritten(&self, total: u64) {
+        self.unwritten.store(total, Ordering::Relaxed);
+    }
+
+    /// Records that did not reach the log file since the process started.
+    pub fn unwritten(&self) -> u64 {
+        self.unwritten.load(Ordering::Relaxed)
     }
 
     /// Appends a record of another ring, under its own number. Numbers only grow; records that are left out count as

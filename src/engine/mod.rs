@@ -24,10 +24,11 @@ pub use delta::{Delta, DeltaError};
 pub use jobs::{JobBody, JobEnd, JobLine, JobReport, JobStop};
 pub use logs::{LogFilter, LogLevel, LogRecord, LogRing};
 pub use pulse::{Pulse, Silent};
-pub use query::{CoverageCell, CoverageState, JobDetail, PlannedTick, Query, QueryError, Reply, RunDetail, SeriesDetail};
+pub use query::{CoverageCell, CoverageState, JobDetail, Query, QueryError, Reply, RunDetail, SeriesDetail};
 pub use snapshot::{
     Alert, AlertLevel, CellState, HostStats, JobView, Market, ProcessView, RunProgress, RunView, SchedulerView, SeriesCell, Snapshot,
 };
 pub use start::{DATABASE, Engine, EngineError, EngineOptions};
 
 pub use crate::ingest::{IngestSpec, PlanSummary, RunSummary};
+pub use crate::schedule::PlannedTick;

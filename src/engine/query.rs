@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::JobView;
 use crate::ingest::{IngestSpec, PlanSummary};
 use crate::market::{Candle, Series, SourceId};
+use crate::schedule::PlannedTick;
 use crate::store::master::{Attempt, RunRecord, SeriesState, StoredIssue};
 use crate::store::scheduler::{ConfigChange, Job, JobRun, JobState, RunEvent};
 
@@ -100,17 +101,6 @@ pub struct JobDetail {
     pub next: Vec<PlannedTick>,
     /// Its last runs, newest first, at most 100; skipped ticks are among them, with the reason.
     pub runs: Vec<JobRun>,
-}
-
-/// A tick that lies ahead.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct PlannedTick {
-    /// UTC seconds.
-    pub at: i64,
-    /// The session it is for.
-    pub session: Option<chrono::NaiveDate>,
-    /// Why it will pass without a run.
-    pub skip: Option<String>,
 }
 
 /// Why a question has no answer.

@@ -153,6 +153,15 @@ pub struct HostStats {
     pub disk_free: u64,
     /// Whether free space is under the configured floor.
     pub disk_low: bool,
+    /// Size of the master's write-ahead log, bytes.
+    #[serde(default)]
+    pub wal: u64,
+    /// Whether that is more than configured.
+    #[serde(default)]
+    pub wal_high: bool,
+    /// When the newest whole backup was made, UTC seconds.
+    #[serde(default)]
+    pub backup_at: Option<i64>,
 }
 
 /// A job: when it runs next, how it went last, what it does now.

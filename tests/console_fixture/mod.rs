@@ -223,7 +223,7 @@ pub fn snapshot(scene: Scene) -> Snapshot {
         jobs,
         job_runs,
         alerts: Arc::new(alerts(scene)),
-        host: HostStats { cpu: 0.31, rss: 88 << 20, database: 640 << 20, disk_free: 41 << 30, disk_low: false },
+        host: HostStats { cpu: 0.31, rss: 88 << 20, database: 640 << 20, disk_free: 41 << 30, ..HostStats::default() },
         log_seq: 40,
         quarantined: 2,
         issues: 5,

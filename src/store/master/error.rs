@@ -78,6 +78,12 @@ pub enum StoreError {
     /// The writer has stopped.
     #[error("the database writer has stopped; nothing more is stored until nightdesk is started again")]
     WriterGone,
+    /// The program's own fault: the question panicked.
+    #[error("a read of the database ended unexpectedly: {0}; nothing stored was harmed, but this is a bug: report it with the log")]
+    ReadPanicked(String),
+    /// The program is ending, and the read with it.
+    #[error("the read was given up because nightdesk is ending")]
+    ReadAbandoned,
     /// The caller's bars break the rules of a batch.
     #[error("the batch for {series} was refused: {why}")]
     BadBatch {
@@ -116,6 +122,9 @@ pub enum StoreError {
         /// What the check found.
         problems: Vec<String>,
     },
+    /// Told to stop.
+    #[error("stopped before it was done; nothing was changed")]
+    Stopped,
     /// A file or folder could not be used.
     #[error("{what} {path}: {source}")]
     Io {
@@ -143,6 +152,7 @@ impl From<rusqlite::Error> for StoreError {
     fn from(e: rusqlite::Error) -> Self {
         match e.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::DiskFull,
+            Some(ErrorCode::OperationInterrupted) => Self::Stopped,
             _ if is_damage(&e) => Self::Corrupt(e.to_string()),
             _ => Self::Database(e),
         }

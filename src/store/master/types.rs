@@ -9,14 +9,14 @@ use crate::market::{Bars, Candle, Dividend, Series, SourceId, Split, Symbol, Tim
 pub struct CandleBatch {
     /// Which series.
     pub series: Series,
-    /// Who served them; derived bars carry the source of their inputs.
+    /// Who served them; a derived bar carries the least preferred source among its inputs.
     pub source: SourceId,
     /// The ingest run that brought them.
     pub run_id: i64,
     /// Ascending by `ts`, without duplicates.
     pub bars: Bars,
-    /// When set, stored bars inside `[start, end)` that are not in `bars` are deleted in the same transaction: a
-    /// split re-fetch, or a derived bucket that no longer has inputs.
+    /// When set, stored bars inside `[start, end)` that are not in `bars` are deleted in the same transaction: derived
+    /// buckets that no longer have inputs.
     pub replace: Option<(i64, i64)>,
 }
 
@@ -44,6 +44,17 @@ impl WriteReport {
         let Some(first) = factors.next() else { return false };
         self.revisions.len() >= 2 && (first - 1.0).abs() > 0.05 && factors.all(|f| (f / first - 1.0).abs() < 1e-3)
     }
+}
+
+/// What putting a history on another share basis did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SwapReport {
+    /// What the bars served anew did.
+    pub written: WriteReport,
+    /// Stored bars for which none came.
+    pub kept: u64,
+    /// Those of them that were adjusted.
+    pub adjusted: u64,
 }
 
 /// A final bar that a source changed afterwards.
@@ -137,7 +148,7 @@ pub struct StoredIssue {
     pub id: i64,
     /// When it was first found, UTC seconds.
     pub opened_at: i64,
-    /// Run that found it.
+    /// Run that last found it.
     pub run_id: Option<i64>,
     /// When and how it was settled.
     pub resolved: Option<(i64, String)>,
@@ -205,8 +216,19 @@ pub struct SeriesState {
     pub gaps: u64,
     /// Why the last attempt failed; `None` when it succeeded.
     pub error: Option<String>,
-    /// Open critical finding on the series as a whole.
+    /// Open finding that hides the series, or the one it is derived from, as a whole.
     pub blocked: Option<String>,
+}
+
+/// A fetched series that its derived ones are not made of yet as it is now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Underived {
+    /// Which series.
+    pub series: Series,
+    /// Stamps of the bars that changed, were hidden or shown, `[start, end)`.
+    pub span: (i64, i64),
+    /// How often anything changed, ever.
+    pub changes: i64,
 }
 
 /// What the pipeline learned about a series; `None` fields keep what is stored.

@@ -1,11 +1,20 @@
 //! Candles as columns: by range, last n or days back, split-adjusted, raw or total-return.
 
+use std::sync::LazyLock;
+
 use rusqlite::{OptionalExtension, params};
 
-use super::Reader;
+use super::{BLOCKED, Reader};
 use crate::market::actions::{Step, dividend_steps, unsplit_steps};
 use crate::market::{Candle, DAY, Series, SourceId, Timeframe, date_to_ts};
 use crate::store::master::{StoreError, rows};
+
+static GATE: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT s.symbol_id, {BLOCKED} FROM symbol s
+         LEFT JOIN series_state t ON t.symbol_id = s.symbol_id AND t.timeframe_id = ?2 WHERE s.symbol = ?1"
+    )
+});
 
 /// Rows reserved at most on the word of a query; the table may hold fewer.
 const RESERVED: usize = 10_000;
@@ -121,7 +130,7 @@ impl Candles {
         }
     }
 
-    /// Adds a row; `all_final` saves asking for a column that the query has already decided.
+    /// Adds a row; with `all_final` the query has decided the last column and does not have it.
     fn push(&mut self, r: &rusqlite::Row<'_>, all_final: bool) -> rusqlite::Result<()> {
         self.ts.push(r.get(0)?);
         self.open.push(r.get(1)?);
@@ -129,8 +138,8 @@ impl Candles {
         self.low.push(r.get(3)?);
         self.close.push(r.get(4)?);
         self.volume.push(r.get::<_, Option<f64>>(5)?.unwrap_or(f64::NAN));
-        self.is_final.push(all_final || r.get(6)?);
-        self.source.push(rows::source(r, 7)?);
+        self.source.push(rows::source(r, 6)?);
+        self.is_final.push(all_final || r.get(7)?);
         Ok(())
     }
 
@@ -176,8 +185,8 @@ fn ladder(steps: &[Step]) -> Vec<(i64, f64)> {
 }
 
 impl Reader {
-    /// Bars of a series. An unknown or empty series gives no bars; a series blocked by a finding gives
-    /// [`StoreError::Blocked`] unless quarantined bars are asked for.
+    /// Bars of a series. An unknown or empty series gives no bars; one that a finding blocks, or derived from one that is
+    /// blocked, gives [`StoreError::Blocked`] unless quarantined bars are asked for.
     pub fn candles(&self, q: &CandleQuery) -> Result<Candles, StoreError> {
         if q.adjustment == Adjustment::Split {
             return self.split_adjusted(q).map(|(_, bars)| bars);
@@ -222,12 +231,7 @@ impl Reader {
 
     /// The symbol's key, and why the series is blocked.
     fn gate(&self, series: Series) -> Result<Option<(i64, Option<String>)>, StoreError> {
-        self.one(
-            "SELECT s.symbol_id, t.blocked FROM symbol s
-             LEFT JOIN series_state t ON t.symbol_id = s.symbol_id AND t.timeframe_id = ?2 WHERE s.symbol = ?1",
-            params![series.symbol.as_str(), series.timeframe.id()],
-            |r| Ok((r.get(0)?, r.get(1)?)),
-        )
+        self.one(&GATE, params![series.symbol.as_str(), series.timeframe.id()], |r| Ok((r.get(0)?, r.get(1)?)))
     }
 
     fn columns(&self, symbol_id: i64, q: &CandleQuery) -> Result<Candles, StoreError> {
@@ -238,16 +242,14 @@ impl Reader {
             Span::DaysBack { days, now } => (now - i64::from(days) * DAY, now.saturating_add(1), -1),
         };
         let newest_first = limit >= 0;
-        // Two texts, because the direction of a scan cannot be a parameter.
-        let mut statement = self.conn.prepare_cached(if newest_first {
-            "SELECT ts, open, high, low, close, volume, final, source_id FROM candle
+        // Few texts, all cached: the direction of a scan cannot be a parameter, and a column costs 5 % of a read.
+        let last = if q.include_forming { ", final" } else { "" };
+        let direction = if newest_first { "DESC" } else { "" };
+        let mut statement = self.conn.prepare_cached(&format!(
+            "SELECT ts, open, high, low, close, volume, source_id{last} FROM candle
              WHERE symbol_id = ?1 AND timeframe_id = ?2 AND ts >= ?3 AND ts < ?4 AND quarantined <= ?5 AND final >= ?6
-             ORDER BY ts DESC LIMIT ?7"
-        } else {
-            "SELECT ts, open, high, low, close, volume, final, source_id FROM candle
-             WHERE symbol_id = ?1 AND timeframe_id = ?2 AND ts >= ?3 AND ts < ?4 AND quarantined <= ?5 AND final >= ?6
-             ORDER BY ts LIMIT ?7"
-        })?;
+             ORDER BY ts {direction} LIMIT ?7"
+        ))?;
         let mut found = statement.query(params![
             symbol_id,
             q.series.timeframe.id(),
