@@ -34,6 +34,7 @@ pub fn run(context: &Context) -> Result<Exit, Failure> {
     let options = ConsoleOptions {
         client,
         settings: context.settings.console.clone(),
+        notices: context.settings.alerts.terminal,
         color: match context.color {
             Color::Auto => ColorChoice::Auto,
             Color::Always => ColorChoice::Always,
@@ -90,12 +91,12 @@ async fn end_of(mut drawn: oneshot::Receiver<Result<console::Exit, ConsoleError>
 
 fn without_terminal(context: &Context) -> Result<Exit, Failure> {
     if !context.demo {
-        return status::run(&status::Arguments { json: false }, context);
+        return status::run(&status::Arguments { json: false, watch: false }, context);
     }
     let logging = context.start_logging()?;
     rig::runtime()?.block_on(async {
         let rig = Rig::start(context, Role::Command, &logging).await?;
-        let outcome = ingest::foreground(&rig.client(), IngestSpec::default(), false).await;
+        let outcome = ingest::foreground(&rig.client(), context, IngestSpec::default(), false).await;
         rig.stop().await;
         outcome
     })

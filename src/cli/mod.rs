@@ -4,6 +4,7 @@
 //! the bare [`Common`] flags), prints through [`output`], and returns an [`Exit`] or a [`Failure`]. To add one: a file
 //! with a clap `Args` type and its `run`, a variant of [`Command`], and a line in [`Command::run`].
 
+mod attach;
 mod care;
 mod config;
 mod console;
@@ -24,6 +25,7 @@ mod rig;
 mod runs;
 mod sim;
 mod status;
+mod watch;
 
 use std::process::ExitCode;
 
