@@ -12,6 +12,8 @@ pub mod export;
 pub mod ingest;
 pub mod maintenance;
 pub mod market;
+pub mod outbox;
 pub mod sim;
 pub mod sources;
 pub mod store;
+pub mod webhook;
