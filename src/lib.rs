@@ -1,7 +1,8 @@
 //! Nightdesk: the overnight desk for market data and models.
 //!
 //! Houses, lowest first: `market` <- `store` <- `sources` <- `ingest` <- `engine` <- `control` <- `console`, `cli`.
-//! `sim` is used by `cli`, the demo and the tests, never by production paths. docs/ARCHITECTURE.md draws the picture.
+//! `maintenance` is a body of the engine's jobs, `webhook` lies below the engine, `outbox` beside `control`. `sim` is used
+//! by `cli`, the demo and the tests, never by production paths. docs/ARCHITECTURE.md draws the picture.
 
 pub mod cli;
 pub mod config;
