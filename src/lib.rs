@@ -1,6 +1,6 @@
 //! Nightdesk: the overnight desk for market data and models.
 //!
-//! Houses, lowest first: `market` <- `store` <- `sources` <- `ingest` <- `engine` <- `control` <- `console`, `cli`.
+//! Houses, lowest first: `market` <- `store` <- `schedule`, `sources` <- `ingest` <- `engine` <- `control` <- `console`, `cli`.
 //! `maintenance` is a body of the engine's jobs, `webhook` lies below the engine, `outbox` beside `control`. `sim` is used
 //! by `cli`, the demo and the tests, never by production paths. docs/ARCHITECTURE.md draws the picture.
 
@@ -14,6 +14,7 @@ pub mod ingest;
 pub mod maintenance;
 pub mod market;
 pub mod outbox;
+pub mod schedule;
 pub mod sim;
 pub mod sources;
 pub mod store;

@@ -171,8 +171,8 @@ fn a_polite_kill_restores_the_terminal() {
     let t = Terminal::open(100, 30);
     t.console("");
     t.wait(&["DEMO"]);
-    let lock = std::fs::read_to_string(t.path("data-demo/market_data.lock")).unwrap();
-    let pid = rustix::process::Pid::from_raw(lock.trim().parse().unwrap()).unwrap();
+    let holder = nightdesk::store::master::Holder::of(&t.path("data-demo/market_data.db")).unwrap();
+    let pid = rustix::process::Pid::from_raw(holder.pid as i32).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     t.is_restored();
 }

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first thing that is not as it should be")]
 
 use chrono::NaiveDate;
-use nightdesk::ingest::derive::{Field, aggregate, bucket_span, compare, order};
+use nightdesk::ingest::derive::{Field, aggregate, bucket_span, by_source, compare, order};
 use nightdesk::market::{Bars, Calendar, Candle, Timeframe, date_to_ts};
 use proptest::prelude::*;
 
@@ -165,6 +165,21 @@ fn the_spot_check_reports_figures_over_one_per_cent() {
     let found = compare(&native, &derived);
     assert_eq!(found.iter().map(|m| (m.ts, m.field)).collect::<Vec<_>>(), [(derived[1].ts, Field::Volume), (derived[2].ts, Field::Close)]);
     assert!((found[1].relative() + 1.0 / 6.0).abs() < 1e-12);
+}
+
+#[test]
+fn a_derived_bar_is_called_after_the_least_preferred_of_its_sources() {
+    use nightdesk::market::SourceId::{Ib, Yahoo};
+    let from = day(2024, 7, 1);
+    let days = aggregate(Calendar::Xnys, D1, M1, &minutes(Calendar::Xnys, from, from + 28 * 86_400), FAR);
+    // Three weeks, in the middle of which Yahoo filled in for two days.
+    let inputs: Vec<_> = days.iter().enumerate().map(|(i, bar)| (*bar, if (6..8).contains(&i) { Yahoo } else { Ib })).collect();
+    let weeks = aggregate(Calendar::Xnys, W1, D1, &days, FAR);
+    let runs = by_source(&weeks, &inputs);
+    assert_eq!(runs.iter().map(|(s, bars)| (*s, bars.len())).collect::<Vec<_>>(), [(Ib, 1), (Yahoo, 1), (Ib, 2)]);
+    assert!(runs.into_iter().flat_map(|(_, bars)| bars).eq(weeks));
+    assert_eq!(by_source(&days, &inputs).len(), 3);
+    assert!(by_source(&[], &inputs).is_empty());
 }
 
 proptest! {

@@ -169,16 +169,19 @@ fn demo_and_real_data_do_not_mix() {
 
 #[test]
 fn an_interrupt_stops_the_run_politely_and_the_next_one_completes_it() {
-    let desk = small();
-    let mut child = ingest(&desk);
-    running(&desk);
-    signal(&child, Signal::INT);
-    let mut said = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(130), "{said}");
-    assert!(said.contains("Stopping after the requests in flight"), "{said}");
-    let run = Reader::open(&database(&desk)).unwrap().runs(1).unwrap().remove(0);
-    assert_eq!(run.state, RunState::Cancelled);
+    let [desk, _] = [Signal::TERM, Signal::INT].map(|polite| {
+        let desk = small();
+        let mut child = ingest(&desk);
+        running(&desk);
+        signal(&child, polite);
+        let mut said = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{said}");
+        assert!(said.contains("Stopping after the requests in flight"), "{said}");
+        let run = Reader::open(&database(&desk)).unwrap().runs(1).unwrap().remove(0);
+        assert_eq!(run.state, RunState::Cancelled);
+        desk
+    });
     let (code, next) = desk.json(&["--demo", "ingest", "--json"]);
     assert_eq!((code, next["state"].as_str()), (Some(0), Some("succeeded")), "{next}");
     let (_, again) = desk.json(&["--demo", "ingest", "--json"]);

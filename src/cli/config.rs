@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::{Common, Exit, Failure, output};
-use crate::config::{Loaded, Origin, schema, shown};
+use crate::config::{Loaded, Origin, schema};
 
 /// Show or check the configuration
 #[derive(Debug, Args)]
@@ -58,20 +58,20 @@ fn check(loaded: &Loaded) -> Result<(), Failure> {
 
 fn show(loaded: &Loaded, with_origin: bool) -> Result<(), Failure> {
     let mut table = String::new();
-    for (path, value) in loaded.settings.leaves() {
+    for (path, value) in loaded.settings.without_secrets().leaves() {
         let (head, key) = path.rsplit_once('.').unwrap_or(("", &path));
         if head != table {
             output::line(format_args!("{}[{head}]", if table.is_empty() { "" } else { "\n" }))?;
             head.clone_into(&mut table);
         }
-        let line = match shown(&path, value) {
+        let shown = match &value {
             // TOML has no null: an optional key that is not set is shown as the comment it would be in the file.
             Value::Null => format!("# {key} is not set"),
             v => format!("{key} = {v}"),
         };
         match loaded.origins.get(&path).filter(|_| with_origin) {
-            Some(origin) => output::line(format_args!("{line:<44}  # {origin}"))?,
-            None => output::line(line)?,
+            Some(origin) => output::line(format_args!("{shown:<44}  # {origin}"))?,
+            None => output::line(shown)?,
         }
     }
     let n = loaded.universe.instruments.len();
@@ -79,7 +79,7 @@ fn show(loaded: &Loaded, with_origin: bool) -> Result<(), Failure> {
 }
 
 fn as_json(loaded: &Loaded, with_origin: bool) -> Value {
-    let mut out = json!({ "settings": loaded.settings.shown(), "universe": loaded.universe.instruments });
+    let mut out = json!({ "settings": loaded.settings.without_secrets(), "universe": loaded.universe.instruments });
     if with_origin {
         out["origins"] = loaded.origins.iter().map(|(k, o)| (k.clone(), Value::from(o.to_string()))).collect();
         out["universe_origin"] = loaded.universe_origin.to_string().into();

@@ -9,14 +9,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 use super::logging::{self, Screen};
-use super::rig::{self, Rig};
+use super::rig::{self, LOG_RECORDS, Rig};
 use super::{Color, Context, Exit, Failure, ingest, status};
 use crate::console::{self, ColorChoice, ConsoleError, ConsoleOptions};
-use crate::control::Client;
-use crate::engine::{Command, Envelope, IngestSpec, LogRing};
+use crate::engine::{IngestSpec, LogRing};
+use crate::store::master::Role;
 
-/// Records kept for the Logs pane.
-const LOG_RECORDS: usize = 20_000;
 /// How long the console may take to answer a hang-up.
 const GRACE: Duration = Duration::from_secs(2);
 /// End-to-end tests read here when the console is idle.
@@ -27,15 +25,12 @@ pub fn run(context: &Context) -> Result<Exit, Failure> {
     if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
         return without_terminal(context);
     }
-    let ring = Arc::new(LogRing::new(LOG_RECORDS));
     let clock = Arc::clone(&context.clock);
-    let logging = logging::start(&context.log_dir(), &context.settings.log, clock, Screen::Console, Arc::clone(&ring))?;
+    let logging = logging::start(&context.log_dir(), &context.settings.log, clock, Screen::Console, Arc::new(LogRing::new(LOG_RECORDS)))?;
     let runtime = rig::runtime()?;
-    let rig = runtime.block_on(Rig::start(context, ring))?;
+    let rig = runtime.block_on(Rig::start(context, Role::Console, &logging))?;
     let client = rig.client();
-    if context.demo {
-        runtime.block_on(first_fill(&client));
-    }
+    runtime.block_on(rig.first_fill());
     let options = ConsoleOptions {
         client,
         settings: context.settings.console.clone(),
@@ -93,23 +88,13 @@ async fn end_of(mut drawn: oneshot::Receiver<Result<console::Exit, ConsoleError>
     Ok(End::Stuck)
 }
 
-/// A demo that starts with nothing begins to fetch by itself; later ones wait to be asked.
-async fn first_fill(client: &Client) {
-    if client.state().borrow().runs.is_empty() {
-        let command = Command::Ingest { spec: IngestSpec::default() };
-        if let Err(e) = client.send(Envelope { id: "demo-first-fill".to_owned(), actor: "demo".to_owned(), command }).await {
-            tracing::warn!(target: "cli", error = %e, "The demo's first fill did not start");
-        }
-    }
-}
-
 fn without_terminal(context: &Context) -> Result<Exit, Failure> {
     if !context.demo {
         return status::run(&status::Arguments { json: false }, context);
     }
     let logging = context.start_logging()?;
     rig::runtime()?.block_on(async {
-        let rig = Rig::start(context, logging.ring.clone()).await?;
+        let rig = Rig::start(context, Role::Command, &logging).await?;
         let outcome = ingest::foreground(&rig.client(), IngestSpec::default(), false).await;
         rig.stop().await;
         outcome

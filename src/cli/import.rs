@@ -133,11 +133,11 @@ async fn store(arguments: &Arguments, context: &Context, content: Content, notes
     let writer = context.open_writer()?;
     writer.sync_universe(context.universe.clone()).await?;
     let spec = json!({ "import": arguments.kind, "file": arguments.file, "symbol": arguments.symbol, "raw": arguments.raw });
-    let run_id = writer.begin_run(spec.to_string()).await?;
+    let run_id = writer.begin_run(None, spec.to_string()).await?;
     let mut summary = Summary::new(arguments, run_id, notes);
     let done = match content {
         Content::Candles(file) => candles(&writer, context, *file, arguments.raw, &mut summary).await,
-        Content::Actions(actions) => store_actions(&writer, actions, &mut summary).await,
+        Content::Actions(actions) => store_actions(&writer, context, actions, &mut summary).await,
     };
     let (state, error) = match &done {
         Ok(()) if summary.skipped == 0 => (RunState::Succeeded, None),
@@ -153,15 +153,27 @@ async fn store(arguments: &Arguments, context: &Context, content: Content, notes
     Ok(summary)
 }
 
-async fn store_actions(writer: &Writer, actions: Actions, summary: &mut Summary) -> Result<(), StoreError> {
+async fn store_actions(writer: &Writer, context: &Context, actions: Actions, summary: &mut Summary) -> Result<(), StoreError> {
     let given = (actions.splits.len() + actions.dividends.len()) as u64;
     let report = writer.actions(summary.symbol, actions, SourceId::File, summary.run_id).await?;
     summary.inserted = (report.new_splits.len() + report.new_dividends.len()) as u64;
     summary.unchanged = given.saturating_sub(summary.inserted);
-    if !report.new_splits.is_empty() {
-        summary.remarks.push("stored candles stay as they are; import those again that were on the share basis before a new split".into());
+    if report.new_splits.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let (reader, symbol) = (Reader::open(&context.database())?, summary.symbol);
+    for series in reader.rebase_due()?.into_iter().filter(|s| s.symbol == symbol) {
+        if reader.provenance(series)?.iter().any(|(source, _)| *source != SourceId::File) {
+            summary.remarks.push(format!("{series} is on the share basis before a new split; the next ingest puts it right"));
+            continue;
+        }
+        // What a file brought, no source brings again.
+        let batch = CandleBatch { series, source: SourceId::File, run_id: summary.run_id, bars: Bars::new(), replace: None };
+        let (swapped, found) = writer.swap(batch, (i64::MIN, i64::MAX), Vec::new(), Vec::new()).await?;
+        summary.add(&found);
+        summary.remarks.push(format!("{} of {series} adjusted for a new split", count(swapped.adjusted as usize, "bar", "bars")));
+    }
+    rig::rederive(context, writer, symbol).await
 }
 
 /// Screens, writes and reviews candles; the findings go to the data-quality log.

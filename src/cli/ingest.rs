@@ -15,12 +15,13 @@ use crate::config::{Lookback, SourcePolicy};
 use crate::control::Client;
 use crate::engine::{Command, Envelope, IngestSpec, PlanSummary, Query, Reply, RunProgress, RunView, Snapshot};
 use crate::market::{Symbol, Timeframe};
-use crate::store::master::RunState;
+use crate::store::master::{Role, RunState};
 
 /// Fetch what is missing: candles, splits, dividends, fundamentals and metadata
 ///
 /// What is missing is computed from the exchange calendar, so running it twice fetches next to nothing. Interrupted
-/// runs resume. Exit code: 0 done, 1 failed, 3 done with failures, 130 interrupted.
+/// runs resume. Ctrl-C or SIGTERM stops after the requests in flight, a second one at once. Exit code: 0 done, 1 failed,
+/// 3 done with failures, 130 interrupted.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Only these symbols, comma-separated
@@ -75,7 +76,7 @@ pub fn run(args: &Arguments, context: &Context) -> Result<Exit, Failure> {
     }
     let logging = context.start_logging()?;
     rig::runtime()?.block_on(async {
-        let rig = Rig::start(context, logging.ring.clone()).await?;
+        let rig = Rig::start(context, Role::Command, &logging).await?;
         let client = rig.client();
         let outcome = if args.dry_run { dry_run(&client, args).await } else { foreground(&client, args.spec(), args.json).await };
         rig.stop().await;
@@ -115,15 +116,16 @@ fn plan_text(plan: &PlanSummary) -> String {
     text
 }
 
-/// Starts a run and follows it to its end. Ctrl-C stops it gently, a second one at once.
+/// Starts a run and follows it to its end. Ctrl-C, or SIGTERM as a service manager sends it, stops it gently, a second
+/// one at once.
 pub(super) async fn foreground(client: &Client, spec: IngestSpec, as_json: bool) -> Result<Exit, Failure> {
-    // Before the run exists, so that no interrupt finds the default action, which would cut it off.
-    let interrupts = signal(SignalKind::interrupt())?;
+    // Before the run exists, so that no signal finds the default action, which would cut it off.
+    let signals = [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?];
     let id = format!("cli-{}", std::process::id());
     let command = Envelope { id, actor: "cli".to_owned(), command: Command::Ingest { spec } };
     let ack = client.send(command).await.map_err(|e| Failure::new(format!("the ingest did not start: {e}")))?;
     let Some(run_id) = ack.run_id else { return Err(Failure::new(format!("the ingest did not start: {}", ack.message))) };
-    let run = follow(client, run_id, interrupts).await?;
+    let run = follow(client, run_id, signals).await?;
     if as_json {
         output::json(
             &json!({ "run": run.id, "state": run.state, "started_at": run.started_at, "ended_at": run.ended_at, "summary": run.summary }),
@@ -139,11 +141,14 @@ pub(super) async fn foreground(client: &Client, spec: IngestSpec, as_json: bool)
     })
 }
 
-async fn follow(client: &Client, run_id: i64, mut signals: Signal) -> Result<RunView, Failure> {
+async fn follow(client: &Client, run_id: i64, [mut interrupt, mut terminate]: [Signal; 2]) -> Result<RunView, Failure> {
     let mut state = client.state();
     let mut printer = Printer::new();
-    let mut interrupts = 0;
+    let mut stops = 0;
     loop {
+        let asked = async {
+            tokio::select! { asked = interrupt.recv() => asked, asked = terminate.recv() => asked }
+        };
         tokio::select! {
             changed = state.changed() => {
                 if changed.is_err() {
@@ -156,12 +161,12 @@ async fn follow(client: &Client, run_id: i64, mut signals: Signal) -> Result<Run
                 }
                 printer.show(&snapshot);
             }
-            Some(()) = signals.recv() => {
-                interrupts += 1;
+            Some(()) = asked => {
+                stops += 1;
                 printer.leave();
-                output::remark(if interrupts == 1 { "Stopping after the requests in flight; Ctrl-C again stops now" } else { "Stopping now" });
-                let command = Command::Cancel { run_id, now: interrupts > 1 };
-                let id = format!("cli-cancel-{interrupts}");
+                output::remark(if stops == 1 { "Stopping after the requests in flight, or in a second; Ctrl-C again stops now" } else { "Stopping now" });
+                let command = Command::Cancel { run_id, now: stops > 1 };
+                let id = format!("cli-cancel-{stops}");
                 // A run that has just ended refuses the cancel, and its end is reported next.
                 let _ = client.send(Envelope { id, actor: "cli".to_owned(), command }).await;
             }

@@ -9,6 +9,7 @@ mod care;
 mod config;
 mod console;
 mod context;
+mod daemon;
 mod doctor;
 mod export;
 mod failure;
@@ -39,6 +40,9 @@ pub use failure::{Exit, Failure};
 struct Arguments {
     #[command(flatten)]
     common: Common,
+    /// Run the engine without a console, following the schedule, until a signal ends it
+    #[arg(long)]
+    daemon: bool,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -127,7 +131,9 @@ pub fn main() -> ExitCode {
     let json = arguments.command.as_ref().is_some_and(Command::json);
     let color = arguments.common.color.on_stderr();
     let done = match arguments.command {
+        Some(_) if arguments.daemon => Err(Failure::usage("--daemon takes no command").next("leave one of the two out")),
         Some(command) => command.run(&arguments.common),
+        None if arguments.daemon => Context::load(&arguments.common).and_then(|context| daemon::run(&context)),
         None => Context::load(&arguments.common).and_then(|context| console::run(&context)),
     };
     match done {

@@ -2,15 +2,26 @@
 
 use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::logging::{LogControl, Logging};
 use super::{Context, Failure};
 use crate::control::{Client, LocalClient};
-use crate::engine::{Engine, EngineOptions, LogRing};
+use crate::engine::{Command, Engine, EngineOptions, Envelope, IngestSpec, LogRing, Pulse, Request};
 use crate::ingest::pipeline::Pipeline;
 use crate::market::{Instrument, Symbol};
 use crate::sim::demo::Demo;
 use crate::sources::hybrid::Hybrid;
-use crate::store::master::{ReadPool, StoreError, Writer};
+use crate::store::master::{ReadPool, Role, StoreError, Writer};
+
+/// Log records kept in memory for consoles.
+pub(super) const LOG_RECORDS: usize = 20_000;
+
+/// Longest wait before dropped log lines are told of.
+const LOG_TENDED_EVERY: Duration = Duration::from_secs(5);
 
 /// A runtime for an engine: two workers suffice, the heavy work has threads of its own.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
@@ -21,11 +32,12 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 pub(super) struct Rig {
     engine: Engine,
     demo: Option<Demo>,
+    tending: JoinHandle<()>,
 }
 
 impl Rig {
     /// Starts the simulators if needed, then the engine on the context's data folder.
-    pub async fn start(context: &Context, logs: Arc<LogRing>) -> Result<Self, Failure> {
+    pub async fn start(context: &Context, role: Role, logging: &Logging) -> Result<Self, Failure> {
         let mut settings = context.settings.clone();
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&context.data_dir)?;
         let demo = if context.demo {
@@ -43,10 +55,12 @@ impl Rig {
             data_dir: context.data_dir.clone(),
             demo: context.demo,
             clock: Arc::clone(&context.clock),
-            logs,
+            logs: Arc::clone(&logging.ring),
         };
         let engine = Engine::start(options).await.map_err(|e| Failure::new(format!("the engine did not start: {e}")))?;
-        Ok(Self { engine, demo })
+        engine.declare(role, None, None).await?;
+        let tending = tokio::spawn(tend(logging.control()));
+        Ok(Self { engine, demo, tending })
     }
 
     /// A client of the engine.
@@ -56,12 +70,46 @@ impl Rig {
         Client::Local(LocalClient { state, requests, logs })
     }
 
+    /// A demo that starts with nothing begins to fetch by itself; later ones wait to be asked.
+    pub async fn first_fill(&self) {
+        let client = self.client();
+        if self.demo.is_none() || !client.state().borrow().runs.is_empty() {
+            return;
+        }
+        let command = Command::Ingest { spec: IngestSpec::default() };
+        if let Err(e) = client.send(Envelope { id: "demo-first-fill".to_owned(), actor: "demo".to_owned(), command }).await {
+            tracing::warn!(target: "cli", error = %e, "The demo's first fill did not start");
+        }
+    }
+
+    /// A way to ask whether the engine lives.
+    pub fn pulse(&self) -> Pulse {
+        self.engine.pulse()
+    }
+
+    /// Waits until the engine has stopped by itself, which only a bug can make it do.
+    pub async fn gone(&self) {
+        let requests: &mpsc::Sender<Request> = &self.engine.requests;
+        requests.closed().await;
+    }
+
     /// Stops the engine, then the simulators.
     pub async fn stop(self) {
+        self.tending.abort();
         self.engine.stop().await;
         if let Some(demo) = self.demo {
             demo.stop().await;
         }
+    }
+}
+
+/// Tells of dropped log lines for as long as the engine runs.
+async fn tend(log: LogControl) {
+    let mut tick = tokio::time::interval(LOG_TENDED_EVERY);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        log.report_drops();
     }
 }
 

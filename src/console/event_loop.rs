@@ -251,7 +251,7 @@ impl Console {
                     }
                     Some(ForLoop::Mouse(on)) => self.guard.capture_mouse(on)?,
                     Some(ForLoop::Suspend) => self.suspend().await?,
-                    Some(ForLoop::Quit) => return Ok(Some(Exit::Quit)),
+                    Some(ForLoop::Leave(exit)) => return Ok(Some(exit)),
                     None => {}
                 }
             }

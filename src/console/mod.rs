@@ -60,8 +60,12 @@ pub struct ConsoleOptions {
 /// Why the console ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// The operator quit.
-    Quit,
+    /// The operator detached: the engine, in a daemon, goes on.
+    Detached,
+    /// The engine in this process is to be handed over to a daemon in the background.
+    HandOver,
+    /// The engine in this process is to stop, or has stopped.
+    Stop,
     /// A signal asked for it, by its number.
     Signal(i32),
     /// The terminal is gone.

@@ -12,7 +12,7 @@ use crossterm::execute;
 use tokio::sync::mpsc;
 
 use super::app::{Effect, Export, Msg, Slot};
-use super::term;
+use super::{Exit, term};
 use crate::control::Client;
 use crate::engine::{Command, Envelope, LogFilter, LogLevel, Query};
 
@@ -38,7 +38,7 @@ pub enum ForLoop {
     /// Suspend.
     Suspend,
     /// Leave.
-    Quit,
+    Leave(Exit),
 }
 
 /// Log records that were asked for.
@@ -74,7 +74,7 @@ impl Outside {
             Effect::Notify(text) => term::notify(&text),
             Effect::Mouse(on) => return Some(ForLoop::Mouse(on)),
             Effect::Suspend => return Some(ForLoop::Suspend),
-            Effect::Quit => return Some(ForLoop::Quit),
+            Effect::Leave(exit) => return Some(ForLoop::Leave(exit)),
         }
         None
     }

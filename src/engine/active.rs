@@ -35,9 +35,10 @@ impl Active {
         match event {
             Event::Phase(phase) => (*phase).clone_into(&mut p.phase),
             Event::Planned { series, requests, .. } => {
-                p.series_total = series.len() as u32;
-                p.requests_total = *requests;
-                self.overlay = series.iter().map(|s| (*s, CellState::Queued)).collect();
+                // A later pass of the run adds its own work to what is done.
+                p.series_total = p.series_done + series.len() as u32;
+                p.requests_total = p.requests_done + requests;
+                self.overlay.extend(series.iter().map(|s| (*s, CellState::Queued)));
             }
             Event::Working(series) => {
                 self.overlay.insert(*series, CellState::Fetching);
@@ -114,6 +115,9 @@ mod tests {
         assert!(a.view.progress.eta_s.is_some());
         assert!((a.view.progress.bars_per_second - 100.0).abs() < 1.0);
         assert_eq!((a.view.progress.failed, a.view.progress.bars), (1, 1000));
+        a.apply(&Event::Planned { summary: PlanSummary::default(), series: series[..2].to_vec(), requests: 4 }, at(11));
+        let p = &a.view.progress;
+        assert_eq!((p.series_done, p.series_total, p.requests_done, p.requests_total), (1, 3, 10, 14), "a second pass adds its work");
         assert!(!a.overlay.contains_key(&series[0]));
     }
 }

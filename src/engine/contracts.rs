@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use crate::market::Symbol;
-use crate::sources::ContractId;
+use crate::market::{ContractId, Symbol};
 use crate::sources::ib::ContractBook;
 use crate::store::master::{ReadPool, Writer};
 

@@ -1,11 +1,11 @@
 //! Exact aggregation of bars into coarser timeframes, on session boundaries.
 //!
 //! The pipeline calls [`order`] once to learn what is derived from what, [`bucket_span`] to widen what a fetch
-//! touched to whole target bars, and [`aggregate`] on the stored bars of that span. [`compare`] checks a derived
+//! touched to whole target bars, and [`aggregate`] on the stored bars of that span, cut [`by_source`]. [`compare`] checks a derived
 //! series against the same bars fetched natively.
 
 use crate::market::calendar::{bucket_date, bucket_end};
-use crate::market::{Bars, Calendar, Candle, Session, Timeframe, date_to_ts, ts_to_date};
+use crate::market::{Bars, Calendar, Candle, Session, SourceId, Timeframe, date_to_ts, ts_to_date};
 
 /// What is derived from what: for every timeframe that is not in `native`, the coarsest base among the native and the
 /// already derived ones, in an order in which each base comes before its dependants. Timeframes that nothing
@@ -126,6 +126,25 @@ pub fn aggregate(calendar: Calendar, target: Timeframe, base: Timeframe, bars: &
     }
     out.extend(current.map(|(_, sum)| sum));
     out
+}
+
+/// Cuts derived `bars` into runs of one source each. A bar has the least preferred source among its inputs, so that only
+/// what is the primary's throughout is called the primary's. `inputs` are the base bars, ascending; those of a bar are
+/// stamped from its stamp on, up to the next bar's.
+pub fn by_source(bars: &[Candle], inputs: &[(Candle, SourceId)]) -> Vec<(SourceId, Bars)> {
+    let mut runs: Vec<(SourceId, Bars)> = Vec::new();
+    let mut rest = &inputs[bars.first().map_or(0, |b| inputs.partition_point(|(i, _)| i.ts < b.ts))..];
+    for (i, bar) in bars.iter().enumerate() {
+        let until = bars.get(i + 1).map_or(i64::MAX, |next| next.ts);
+        let (own, others) = rest.split_at(rest.partition_point(|(input, _)| input.ts < until));
+        rest = others;
+        let source = own.iter().map(|(_, source)| *source).max().unwrap_or(SourceId::File);
+        match runs.last_mut().filter(|(s, _)| *s == source) {
+            Some((_, run)) => run.push(*bar),
+            None => runs.push((source, vec![*bar])),
+        }
+    }
+    runs
 }
 
 /// A figure of a bar.

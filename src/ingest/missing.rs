@@ -30,6 +30,8 @@ pub enum Reason {
     Heal,
     /// The fallback filled it, and the primary is back.
     Recover,
+    /// It is on another share basis than the source's.
+    Rebase,
 }
 
 /// A span to fetch.

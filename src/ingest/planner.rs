@@ -5,15 +5,12 @@
 use std::collections::BTreeSet;
 
 use super::derive;
-use super::missing::{Known, Rules, Want, wanted};
+use super::missing::{Known, Reason, Rules, Want, wanted};
 use super::{IngestSpec, PlanSummary};
 use crate::config::{IngestSettings, SourcePolicy};
-use crate::market::{AssetClass, DAY, Instrument, Series, SourceId, Symbol, Timeframe, Universe};
-use crate::sources::{Facet, Source, Window};
-use crate::store::master::{Reader, RunRecord, RunState, SeriesState, StoreError};
-
-/// Runs looked through for one that left work behind; older ones have long been made up for.
-const RUNS_LOOKED_AT: usize = 64;
+use crate::market::{AssetClass, DAY, Facet, Instrument, Series, SourceId, Symbol, Timeframe, Universe};
+use crate::sources::{Source, Window};
+use crate::store::master::{Reader, SeriesState, StoreError, Underived};
 
 /// The work of one run.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,8 +19,25 @@ pub struct Plan {
     pub symbols: Vec<SymbolPlan>,
     /// Series that lack nothing.
     pub fresh: u32,
-    /// What cannot be had, and why.
+    /// Series that a split or the vendor put on another share basis, and that no source can bring again: what there is of
+    /// them is adjusted.
+    pub in_place: Vec<Series>,
+    /// What cannot be had, and why; what is fetched again, and why.
     pub notes: Vec<String>,
+}
+
+impl Plan {
+    /// This plan and what is to be fetched again.
+    #[must_use]
+    pub fn and(mut self, again: Self) -> Self {
+        let fetched = |plan: &Self| plan.symbols.iter().flat_map(SymbolPlan::series).collect::<BTreeSet<_>>();
+        let more = fetched(&again).difference(&fetched(&self)).count() as u32;
+        self.fresh = self.fresh.saturating_sub(more);
+        self.symbols.extend(again.symbols);
+        self.in_place.extend(again.in_place);
+        self.notes.extend(again.notes);
+        self
+    }
 }
 
 /// The work on one symbol.
@@ -35,8 +49,8 @@ pub struct SymbolPlan {
     pub fetch: Vec<(Timeframe, Vec<Want>)>,
     /// Timeframes derived from what is fetched, bases first: `(target, base)`.
     pub derive: Vec<(Timeframe, Timeframe)>,
-    /// Derive the whole horizon, not only what this run touches: an earlier run stopped between fetch and derivation.
-    pub rederive: bool,
+    /// Fetched timeframes that changed without their derived ones: a run was cut off, a finding settled.
+    pub changed: Vec<Timeframe>,
     /// Facets that are due.
     pub facets: Vec<Facet>,
 }
@@ -44,13 +58,14 @@ pub struct SymbolPlan {
 impl SymbolPlan {
     /// Series this plan works on.
     pub fn series(&self) -> impl Iterator<Item = Series> + '_ {
-        let derived = self.derive.iter().filter(|(_, base)| self.rederive || self.is_touched(*base)).map(|(t, _)| *t);
+        let derived = self.derive.iter().filter(|(_, base)| self.is_touched(*base)).map(|(t, _)| *t);
         self.fetch.iter().map(|(t, _)| *t).chain(derived).map(|timeframe| Series { symbol: self.instrument.symbol, timeframe })
     }
 
-    /// Whether a timeframe is fetched, or derived from one that is.
+    /// Whether a timeframe is fetched or has changed, or is derived from one that is.
     pub fn is_touched(&self, timeframe: Timeframe) -> bool {
         self.fetch.iter().any(|(t, _)| *t == timeframe)
+            || self.changed.contains(&timeframe)
             || self.derive.iter().any(|&(t, base)| t == timeframe && base != t && self.is_touched(base))
     }
 }
@@ -87,17 +102,13 @@ impl PlanInput<'_> {
     /// Native timeframes that have to be fetched for the ones asked for, and everything derived from them.
     fn timeframes(&self) -> (Vec<Timeframe>, Vec<(Timeframe, Timeframe)>) {
         let order = derive::order(&self.settings.native);
-        let root = |t: Timeframe| {
-            let mut at = t;
-            while let Some(&(_, base)) = order.iter().find(|(target, _)| *target == at) {
-                at = base;
-            }
-            at
-        };
         let asked = &self.spec.timeframes;
-        let roots: BTreeSet<Timeframe> =
-            if asked.is_empty() { self.settings.native.iter().copied().collect() } else { asked.iter().map(|&t| root(t)).collect() };
-        let derived = order.iter().copied().filter(|&(t, _)| roots.contains(&root(t))).collect();
+        let roots: BTreeSet<Timeframe> = if asked.is_empty() {
+            self.settings.native.iter().copied().collect()
+        } else {
+            asked.iter().map(|&t| root(&order, t)).collect()
+        };
+        let derived = order.iter().copied().filter(|&(t, _)| roots.contains(&root(&order, t))).collect();
         (roots.into_iter().collect(), derived)
     }
 }
@@ -106,7 +117,7 @@ impl PlanInput<'_> {
 pub fn plan(input: &PlanInput<'_>, reader: &Reader) -> Result<Plan, StoreError> {
     let (native, derive) = input.timeframes();
     let states = reader.series_states()?;
-    let runs = reader.runs(RUNS_LOOKED_AT)?;
+    let underived = reader.underived()?;
     let mut out = Plan::default();
     for symbol in &input.spec.symbols {
         if input.universe.get(*symbol).is_none() {
@@ -131,8 +142,8 @@ pub fn plan(input: &PlanInput<'_>, reader: &Reader) -> Result<Plan, StoreError> 
         }
         // A symbol that nobody knows has no splits either.
         let facets = if rests { Vec::new() } else { due_facets(input, instrument, reader)? };
-        let rederive = left_unclean(&runs, instrument.symbol) || derived_lag(instrument, &derive, &states);
-        let symbol = SymbolPlan { instrument: instrument.clone(), fetch, derive: derive.clone(), rederive, facets };
+        let changed = derivable_of(instrument.symbol, &derive, &states, &underived).iter().map(|u| u.series.timeframe).collect();
+        let symbol = SymbolPlan { instrument: instrument.clone(), fetch, derive: derive.clone(), changed, facets };
         let touched = symbol.series().count() as u32;
         out.fresh += (derive.len() as u32).saturating_sub(touched.saturating_sub(symbol.fetch.len() as u32));
         if touched > 0 || !symbol.facets.is_empty() {
@@ -142,28 +153,73 @@ pub fn plan(input: &PlanInput<'_>, reader: &Reader) -> Result<Plan, StoreError> 
     Ok(out)
 }
 
-/// Whether native bars of a symbol may have changed without their derived ones: among the runs since the last one that
-/// covered all of the symbol and ended by itself is one that did not. A clean run of other symbols, or of some
-/// timeframes, or an import, settles nothing.
-fn left_unclean(runs: &[RunRecord], symbol: Symbol) -> bool {
-    for run in runs.iter().filter(|r| r.state != RunState::Running) {
-        let json: serde_json::Value = serde_json::from_str(&run.spec).unwrap_or_default();
-        let clean = matches!(run.state, RunState::Succeeded | RunState::Partial);
-        // An import names its one symbol, and derives nothing but its own timeframe's dependants.
-        let imported = json.get("import").is_some();
-        let spec: IngestSpec = serde_json::from_value(json.clone()).unwrap_or_default();
-        let touched = match json.get("symbol").filter(|_| imported) {
-            Some(one) => one == symbol.as_str(),
-            None => spec.symbols.is_empty() || spec.symbols.contains(&symbol),
-        };
-        if touched && !clean {
-            return true;
+/// Plans to bring histories on the share basis of today: those of fetched timeframes are fetched again, as far back as they
+/// go; what only a file has brought, or is fetched no more, is adjusted in place.
+pub fn refetches(input: &PlanInput<'_>, reader: &Reader) -> Result<Plan, StoreError> {
+    let native = &input.settings.native;
+    let order = derive::order(native);
+    let mut out = Plan::default();
+    for series in reader.rebase_due()? {
+        if !input.spec.symbols.is_empty() && !input.spec.symbols.contains(&series.symbol) {
+            continue;
         }
-        if touched && !imported && spec.timeframes.is_empty() {
-            return false;
+        let imported = reader.provenance(series)?.iter().all(|(source, _)| *source == SourceId::File);
+        let member = input.universe.get(series.symbol).filter(|_| native.contains(&series.timeframe) && !imported);
+        let state = reader.series_state(series)?;
+        let (Some(instrument), Some((start, rows))) = (member, state.and_then(|s| Some((s.first_ts?, s.rows)))) else {
+            out.in_place.push(series);
+            continue;
+        };
+        out.notes.push(format!("{series}: its whole history is fetched again, as a split or the vendor put it on another share basis"));
+        let bars = u32::try_from(rows).unwrap_or(u32::MAX);
+        let fetch = (series.timeframe, vec![Want { window: Window { start, end: input.now }, reason: Reason::Rebase, bars }]);
+        match out.symbols.iter_mut().find(|p| p.instrument.symbol == series.symbol) {
+            Some(plan) => plan.fetch.push(fetch),
+            None => out.symbols.push(SymbolPlan {
+                instrument: instrument.clone(),
+                fetch: vec![fetch],
+                derive: order.clone(),
+                changed: Vec::new(),
+                facets: Vec::new(),
+            }),
         }
     }
-    false
+    out.notes.extend(out.in_place.iter().map(|s| format!("{s}: no source brings it again; it is adjusted by its splits")));
+    Ok(out)
+}
+
+/// The fetched series of a symbol that bars of `order` are to be derived from: those that changed since the last time,
+/// and wholly those that a timeframe was never derived from. Blocked ones are left out.
+pub fn derivable(reader: &Reader, symbol: Symbol, order: &[(Timeframe, Timeframe)]) -> Result<Vec<Underived>, StoreError> {
+    Ok(derivable_of(symbol, order, &reader.symbol_states(symbol)?, &reader.underived()?))
+}
+
+fn derivable_of(symbol: Symbol, order: &[(Timeframe, Timeframe)], states: &[SeriesState], underived: &[Underived]) -> Vec<Underived> {
+    let state = |timeframe| states.iter().find(|s| s.series == Series { symbol, timeframe });
+    let roots: BTreeSet<Timeframe> = order.iter().map(|&(t, _)| root(order, t)).collect();
+    let due = |timeframe: Timeframe| {
+        let (series, at) = (Series { symbol, timeframe }, state(timeframe)?);
+        let changed = underived.iter().find(|u| u.series == series).copied();
+        let made = |&(target, base): &(Timeframe, Timeframe)| state(target).is_some_and(|s| s.derived_from == Some(base));
+        let all_made = order.iter().filter(|(t, _)| root(order, *t) == timeframe).all(made);
+        let whole = at.first_ts.zip(at.last_ts).map(|(first, last)| (first, last + 1));
+        let due = match whole.filter(|_| !all_made) {
+            // No count of changes is negative: what was marked meanwhile stays.
+            Some(span) => Some(Underived { span, ..changed.unwrap_or(Underived { series, span, changes: -1 }) }),
+            None => changed,
+        };
+        due.filter(|_| at.blocked.is_none())
+    };
+    roots.into_iter().filter_map(due).collect()
+}
+
+/// The fetched timeframe that `timeframe` comes from in the end.
+fn root(order: &[(Timeframe, Timeframe)], timeframe: Timeframe) -> Timeframe {
+    let mut at = timeframe;
+    while let Some(&(_, base)) = order.iter().find(|(target, _)| *target == at) {
+        at = base;
+    }
+    at
 }
 
 fn wants_of(input: &PlanInput<'_>, instrument: &Instrument, timeframe: Timeframe, reader: &Reader) -> Result<Vec<Want>, StoreError> {
@@ -219,13 +275,6 @@ fn due_facets(input: &PlanInput<'_>, instrument: &Instrument, reader: &Reader) -
         }
     }
     Ok(due)
-}
-
-/// Whether some derived series ends elsewhere than its base says it should.
-fn derived_lag(instrument: &Instrument, derive: &[(Timeframe, Timeframe)], states: &[SeriesState]) -> bool {
-    let last =
-        |t: Timeframe| states.iter().find(|s| s.series == Series { symbol: instrument.symbol, timeframe: t }).and_then(|s| s.last_ts);
-    derive.iter().any(|&(target, base)| last(base).and_then(|ts| instrument.calendar().bucket(target, base, ts)) != last(target))
 }
 
 /// The plan's figures, with requests counted on the sources that would be asked now. `choose` gives the preferred
@@ -287,30 +336,46 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use Timeframe::{D1, H1, M30, Mo1, W1};
 
-    fn run(state: RunState, spec: &str) -> RunRecord {
-        RunRecord { id: 1, started_at: 0, ended_at: None, state, spec: spec.to_owned(), summary: None, error: None }
+    const ORDER: [(Timeframe, Timeframe); 3] = [(H1, M30), (W1, D1), (Mo1, D1)];
+
+    fn aapl(timeframe: Timeframe) -> Series {
+        Series { symbol: Symbol::new("AAPL").unwrap(), timeframe }
+    }
+
+    fn state(timeframe: Timeframe, derived_from: Option<Timeframe>) -> SeriesState {
+        SeriesState {
+            series: aapl(timeframe),
+            first_ts: Some(100),
+            last_ts: Some(900),
+            last_final_ts: Some(900),
+            rows: 9,
+            source: Some(SourceId::Ib),
+            derived_from,
+            attempted_at: None,
+            succeeded_at: None,
+            gaps: 0,
+            error: None,
+            blocked: None,
+        }
     }
 
     #[test]
-    fn what_a_cut_off_run_left_is_not_forgotten_for_a_later_run_of_other_series() {
-        use RunState::{Cancelled, Failed, Lost, Partial, Running, Succeeded};
-        let aapl = Symbol::new("AAPL").unwrap();
-        let (all, msft, aapl_days) = ("{}", r#"{"symbols":["MSFT"]}"#, r#"{"symbols":["AAPL"],"timeframes":["1d"]}"#);
-        let import = |symbol: &str| format!(r#"{{"import":"candles","symbol":"{symbol}"}}"#);
-        let (own, other) = (import("AAPL"), import("KO"));
-        for (newest_first, unclean) in [
-            (vec![], false),
-            (vec![run(Running, all), run(Cancelled, all)], true),
-            (vec![run(Succeeded, msft), run(Lost, all)], true),
-            (vec![run(Succeeded, aapl_days), run(Failed, all)], true),
-            (vec![run(Succeeded, &own), run(Cancelled, all)], true),
-            (vec![run(Failed, &own), run(Succeeded, all)], true),
-            (vec![run(Failed, &other), run(Succeeded, all)], false),
-            (vec![run(Cancelled, msft), run(Partial, all)], false),
-            (vec![run(Succeeded, r#"{"symbols":["AAPL"]}"#), run(Cancelled, all)], false),
-        ] {
-            assert_eq!(left_unclean(&newest_first, aapl), unclean, "{newest_first:?}");
-        }
+    fn what_changed_is_derived_and_no_more() {
+        let mut states = vec![state(M30, None), state(H1, Some(M30)), state(D1, None), state(W1, Some(D1)), state(Mo1, Some(D1))];
+        let due = |states: &[SeriesState], marks: &[Underived]| derivable_of(aapl(D1).symbol, &ORDER, states, marks);
+        assert_eq!(due(&states, &[]), []);
+        let mark = Underived { series: aapl(D1), span: (500, 600), changes: 7 };
+        assert_eq!(due(&states, &[mark]), [mark]);
+        // A month without a whole one has no bar, and is made of days all the same.
+        (states[4].rows, states[4].last_ts) = (0, None);
+        assert_eq!(due(&states, &[mark]), [mark]);
+        // A timeframe that was never made of its base needs all of it.
+        states[3].derived_from = None;
+        assert_eq!(due(&states, &[mark]), [Underived { span: (100, 901), ..mark }]);
+        assert_eq!(due(&states, &[])[0].span, (100, 901));
+        states[2].blocked = Some("the currency changed".into());
+        assert_eq!(due(&states, &[mark]), [], "nothing is made of a blocked base");
     }
 }

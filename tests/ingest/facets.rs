@@ -1,9 +1,8 @@
 //! Splits, dividends, fundamentals and descriptions: who is asked, what counts as work, and what is no change.
 
 use nightdesk::config::SourcePolicy;
-use nightdesk::engine::{CellState, IngestSpec};
-use nightdesk::market::{SourceId, Timeframe};
-use nightdesk::sources::Facet;
+use nightdesk::engine::{CellState, Command, IngestSpec};
+use nightdesk::market::{Facet, SourceId, Timeframe};
 use nightdesk::store::master::RunState;
 
 use crate::support::{Desk, daily, quick_settings, symbol};
@@ -28,6 +27,18 @@ async fn another_vendors_words_are_no_change_of_the_listing() {
     assert!(words[0].0.quote_type.is_none() && words[0].0.ib_contract_id.is_some());
     assert_eq!(words[1].0.quote_type.as_deref(), Some("EQUITY"));
     assert!(words[1..].iter().all(|w| w.0 == words[1].0), "Yahoo's words stay: {words:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gentle_stop_does_not_wait_for_a_slow_facet() {
+    let mut desk = Desk::start(&["AAPL"], quick_settings()).await;
+    desk.yahoo_fault("slow:AAPL");
+    let run_id = desk.begin(refresh(SourcePolicy::Auto)).await;
+    desk.wait_for(|s| s.active.as_ref().filter(|r| r.progress.series_done >= 3).map(|_| ())).await;
+    let asked = std::time::Instant::now();
+    desk.send(Command::Cancel { run_id, now: false }).await.unwrap();
+    assert_eq!(desk.ended(run_id).await.state, RunState::Cancelled);
+    assert!(asked.elapsed().as_secs() < 5, "the facet would have been waited for: {:?}", asked.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]

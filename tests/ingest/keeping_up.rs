@@ -1,9 +1,9 @@
 //! After the first fill: the nightly top-up, holes, splits, and symbols nobody knows.
 
 use nightdesk::config::{Lookback, SourcePolicy};
-use nightdesk::engine::{CellState, IngestSpec};
+use nightdesk::engine::{CellState, IngestSpec, Query, Reply};
 use nightdesk::ingest::derive::{aggregate, order};
-use nightdesk::market::{DAY, SourceId, Timeframe};
+use nightdesk::market::{Actions, DAY, SourceId, Split, Timeframe};
 use nightdesk::sim::MarketFeed;
 use nightdesk::store::master::RunState;
 
@@ -112,6 +112,51 @@ async fn a_split_rewrites_the_whole_history_at_once() {
     assert_eq!(desk.engine.state.borrow().market.count(CellState::Quarantined), 0);
     let again = desk.ingest(IngestSpec::default()).await.summary.unwrap();
     assert_eq!((again.inserted, again.revised, again.derived), (0, 0, 0), "{again:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn minutes_that_yahoo_no_longer_serves_are_adjusted_after_a_split() {
+    let feed = MarketFeed::new(universe(&["AAPL"]), 7);
+    let mut desk = Desk::build(&["AAPL"], Build { feed: Some(feed), ..Build::default() }).await;
+    desk.yahoo_fault("split-tonight:AAPL");
+    let spec = IngestSpec { source: Some(SourcePolicy::Yahoo), ..IngestSpec::default() };
+    assert_eq!(desk.ingest(spec.clone()).await.state, RunState::Succeeded);
+    let minutes = series("AAPL", Timeframe::M1);
+    let read = |d: &Desk| d.reader().bars(minutes, (i64::MIN, i64::MAX), false).unwrap();
+    let before = read(&desk);
+    assert!(before.len() > 1_000);
+    // Two months later: the minutes of March are out of Yahoo's reach.
+    desk.clock.jump_to(SUNDAY + 60 * DAY);
+    let run = desk.ingest(IngestSpec { lookback: Some(Lookback::days(5)), ..spec.clone() }).await;
+    assert_eq!(run.state, RunState::Succeeded, "{:?}", run.summary);
+    let after = read(&desk);
+    for old in &before {
+        let new = after.iter().find(|b| b.ts == old.ts).unwrap();
+        assert_eq!((new.open, new.close, new.volume), (old.open / 4.0, old.close / 4.0, old.volume * 4.0), "{}", old.ts);
+    }
+    let noted = desk.reader().open_issues(99).unwrap();
+    assert!(noted.iter().any(|i| i.issue.series == minutes && i.issue.message.contains("adjusted here: price / 4")), "{noted:?}");
+    let fives = desk.reader().bars(series("AAPL", Timeframe::M5), (i64::MIN, i64::MAX), false).unwrap();
+    assert!(fives[0].open == after[0].open, "and what is derived from them");
+    let again = desk.ingest(spec).await.summary.unwrap();
+    assert_eq!((again.inserted, again.revised, again.derived), (0, 0, 0), "{again:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_names_the_histories_that_are_due_to_be_fetched_again() {
+    let mut desk = Desk::start(&["AAPL"], quick_settings()).await;
+    desk.ingest(IngestSpec::default()).await;
+    let dir = desk.stop().await;
+    let outside = crate::quality::writer(&dir);
+    let run = outside.begin_run("{}".into()).await.unwrap();
+    let split = Split { ex_date: nightdesk::market::ts_to_date(SUNDAY - DAY), numerator: 2.0, denominator: 1.0 };
+    outside.actions(symbol("AAPL"), Actions { splits: vec![split], dividends: vec![] }, SourceId::Yahoo, run).await.unwrap();
+    outside.finish_run(run, RunState::Succeeded, None, None).await.unwrap();
+    outside.close().await.unwrap();
+    let desk = Desk::build(&["AAPL"], Build { dir: Some(dir), ..Build::default() }).await;
+    let Reply::Plan(plan) = desk.client().query(Query::Plan { spec: IngestSpec::default() }).await.unwrap() else { panic!("no plan") };
+    assert!(plan.series == 17 && plan.fresh == 0 && plan.requests.iter().map(|r| r.1).sum::<u32>() >= 3, "{plan:?}");
+    assert_eq!(plan.notes.iter().filter(|n| n.contains("fetched again")).count(), 3, "{:?}", plan.notes);
 }
 
 #[tokio::test(flavor = "multi_thread")]

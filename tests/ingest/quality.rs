@@ -1,11 +1,15 @@
 //! Bad bars on their way through a run: found, hidden, left out of what is derived, and shown again by an operator.
 
 use nightdesk::config::{Lookback, SourcePolicy};
-use nightdesk::engine::{Command, IngestSpec, Query, Reply};
-use nightdesk::market::Timeframe;
-use nightdesk::store::master::{Resolution, RunState, Scope};
+use nightdesk::engine::{Command, DATABASE, IngestSpec, Query, Reply};
+use nightdesk::market::{Candle, DAY, ManualClock, SourceId, Timeframe};
+use nightdesk::store::master::{
+    CandleBatch, CandleQuery, Issue, Resolution, RunState, Scope, Severity, Span, StoreError, Writer, WriterOptions,
+};
 
-use crate::support::{Build, Desk, daily, quick_settings, series};
+use crate::support::{Build, Desk, SUNDAY, daily, quick_settings, series};
+
+const HOUR: i64 = 3600;
 
 fn yahoo_days() -> IngestSpec {
     IngestSpec { source: Some(SourcePolicy::Yahoo), lookback: Some(Lookback::days(300)), ..daily() }
@@ -53,4 +57,85 @@ async fn rows_of_nulls_become_no_prices() {
         assert!(bars.len() > 150, "{fault}: {}", bars.len());
         assert!(bars.iter().all(|b| b.low > 0.0 && b.volume != 0.0), "{fault}");
     }
+}
+
+/// A writer on the folder of a desk that is stopped.
+pub fn writer(dir: &tempfile::TempDir) -> Writer {
+    let options = WriterOptions { cache_mib: 8, demo: true, clock: ManualClock::at(SUNDAY) };
+    Writer::open(&dir.path().join(DATABASE), options).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blocked_series_blocks_what_is_derived_from_it() {
+    let mut desk = Desk::start(&["AAPL", "KO"], quick_settings()).await;
+    desk.ingest(IngestSpec::default()).await;
+    let dir = desk.stop().await;
+    let listing = |severity| Issue {
+        check: 22,
+        severity,
+        series: series("AAPL", Timeframe::D1),
+        scope: Scope::Series,
+        message: "AAPL: the currency changed from USD to EUR".into(),
+    };
+    let outside = writer(&dir);
+    outside.issues(vec![listing(Severity::Exclude)], None).await.unwrap();
+    outside.close().await.unwrap();
+    let week_later = SUNDAY + 7 * DAY;
+    let mut desk = Desk::build(&["AAPL", "KO"], Build { dir: Some(dir), now: week_later, ..Build::default() }).await;
+    assert_eq!(desk.ingest(IngestSpec::default()).await.state, RunState::Succeeded);
+    let read = |d: &Desk, name, t| d.reader().candles(&CandleQuery::new(series(name, t), Span::All));
+    for timeframe in [Timeframe::D1, Timeframe::W1, Timeframe::Mo1] {
+        let refused = read(&desk, "AAPL", timeframe);
+        assert!(matches!(&refused, Err(StoreError::Blocked { reason, .. }) if reason.contains("currency")), "{timeframe}: {refused:?}");
+        assert!(read(&desk, "KO", timeframe).is_ok());
+    }
+    assert!(read(&desk, "AAPL", Timeframe::H1).is_ok(), "hours are not made of days");
+    let last = |d: &Desk, t| d.reader().series_state(series("AAPL", t)).unwrap().unwrap().last_ts.unwrap();
+    assert_eq!((last(&desk, Timeframe::D1), last(&desk, Timeframe::W1)), (week_later - 5 * HOUR * 12, SUNDAY - 6 * DAY - 12 * HOUR));
+    assert_eq!(desk.ingest(IngestSpec::default()).await.summary.unwrap().derived, 0, "and it is no work for every night");
+
+    let id = desk.reader().open_issues(9).unwrap().iter().find(|i| i.issue.check == 22).unwrap().id;
+    desk.send(Command::ResolveIssue { id, resolution: Resolution::Accepted, note: String::new() }).await.unwrap();
+    assert_eq!(last(&desk, Timeframe::W1), SUNDAY + DAY - 12 * HOUR, "the week that was waiting is there");
+    assert!(read(&desk, "AAPL", Timeframe::W1).is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_that_is_odd_in_the_whole_universe_leaves_its_week_until_it_is_made_good() {
+    let symbols = ["AAPL", "KO"];
+    let mut desk = Desk::start(&symbols, quick_settings()).await;
+    desk.ingest(daily()).await;
+    let friday = |d: &Desk, name| d.reader().last_bars(series(name, Timeframe::D1), 1).unwrap()[0].0;
+    let sound = symbols.map(|name| friday(&desk, name));
+    let rewrite = async |desk: Desk, factor: f64| {
+        let dir = desk.stop().await;
+        let outside = writer(&dir);
+        for (name, bar) in symbols.iter().zip(sound) {
+            let bar = Candle { high: bar.high * factor, close: bar.close * factor, ..bar };
+            let run_id = outside.begin_run("{}".into()).await.unwrap();
+            let batch = CandleBatch { series: series(name, Timeframe::D1), source: SourceId::Ib, run_id, bars: vec![bar], replace: None };
+            outside.candles(batch).await.unwrap();
+        }
+        outside.close().await.unwrap();
+        Desk::build(&symbols, Build { dir: Some(dir), ..Build::default() }).await
+    };
+    let mut desk = rewrite(desk, 3.0).await;
+    desk.ingest(IngestSpec { source: Some(SourcePolicy::Ib), ..daily() }).await;
+    let of_check = |d: &Desk, n| d.reader().open_issues(99).unwrap().into_iter().filter(|i| i.issue.check == n).collect::<Vec<_>>();
+    assert_eq!((of_check(&desk, 7).len(), of_check(&desk, 21).len()), (2, 2));
+    let week = |d: &Desk, name| d.reader().last_bars(series(name, Timeframe::W1), 1).unwrap()[0].0;
+    let in_week = |d: &Desk, factor| symbols.iter().zip(sound).all(|(name, bar)| week(d, name).close == bar.close * factor);
+    for (check, resolution) in [(7, Resolution::Accepted), (21, Resolution::Fixed)] {
+        for found in of_check(&desk, check) {
+            desk.send(Command::ResolveIssue { id: found.id, resolution, note: String::new() }).await.unwrap();
+        }
+    }
+    assert!(in_week(&desk, 3.0), "shown by the operator");
+    desk.ingest(IngestSpec { source: Some(SourcePolicy::Ib), ..daily() }).await;
+    assert_eq!(of_check(&desk, 21).len(), 2, "found again, after everything was derived");
+    assert!(!in_week(&desk, 3.0), "hidden days are in no week");
+    let mut desk = rewrite(desk, 1.0).await;
+    desk.ingest(IngestSpec { source: Some(SourcePolicy::Ib), ..daily() }).await;
+    assert_eq!(of_check(&desk, 21), [], "the day is as it should be");
+    assert!(in_week(&desk, 1.0), "and in its week again");
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use chrono::NaiveDate;
 use nightdesk::config::{IngestSettings, SourcePolicy, YahooSettings};
-use nightdesk::market::{Calendar, Candle, DAY, SourceId, Timeframe};
+use nightdesk::market::{Calendar, Candle, DAY, Facet, SourceId, Timeframe};
 use nightdesk::sim::yahoo::{Server, ServerOptions};
 use nightdesk::sim::{Fault, FaultName};
 use nightdesk::sources::hybrid::{FetchEnd, FetchRequest, Hybrid, HybridTuning, Part};
 use nightdesk::sources::ib::IbSource;
 use nightdesk::sources::yahoo::YahooSource;
-use nightdesk::sources::{BreakerState, Facet, LinkState, Outcome, Source, Window};
+use nightdesk::sources::{BreakerState, LinkState, Outcome, Source, Window};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;

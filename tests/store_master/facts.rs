@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use chrono::NaiveDate;
-use nightdesk::market::{Actions, AssetClass, Bars, Candle, Instrument, SourceId, Split, Symbol, Timeframe, Universe};
-use nightdesk::sources::{ContractId, Facet, Fundamentals, METRICS, Metadata};
+use nightdesk::market::{
+    Actions, AssetClass, Bars, Candle, ContractId, Facet, Fundamentals, Instrument, METRICS, Metadata, SourceId, Split, Symbol, Timeframe,
+    Universe,
+};
 use nightdesk::store::master::{Attempt, CandleBatch, EmptySpan, SeriesUpdate};
 
 use crate::{Desk, START, aapl, batch, minutes};
@@ -170,7 +172,7 @@ async fn an_obsolete_history_is_marked_until_all_of_it_is_replaced() {
     let desk = Desk::new();
     let writer = desk.writer();
     let due = || desk.reader().rebase_due().unwrap();
-    let run = writer.begin_run("{}".into()).await.unwrap();
+    let run = writer.begin_run(None, "{}".into()).await.unwrap();
     let of = |bars: Bars| CandleBatch { run_id: run, ..batch(bars) };
     let half = |c: Candle| Candle { open: c.open / 2.0, high: c.high / 2.0, low: c.low / 2.0, close: c.close / 2.0, ..c };
     let halved = |n: i64| minutes(n).into_iter().map(half);
@@ -179,11 +181,9 @@ async fn an_obsolete_history_is_marked_until_all_of_it_is_replaced() {
     // A vendor that serves an overlap at half the price has re-based all that lies before it, too.
     writer.candles(of(halved(6).skip(4).collect())).await.unwrap();
     assert_eq!(due(), [aapl()]);
-    let part = CandleBatch { replace: Some((START + 60, START + 360)), ..of(halved(6).skip(1).collect()) };
-    writer.candles(part).await.unwrap();
+    writer.candles(of(halved(6).skip(1).collect())).await.unwrap();
     assert_eq!(due(), [aapl()], "the first bar is still on the old basis");
-    let whole = CandleBatch { replace: Some((START, START + 360)), ..of(halved(6).collect()) };
-    writer.candles(whole).await.unwrap();
+    writer.swap(of(halved(6).collect()), (START, START + 360), vec![], vec![]).await.unwrap();
     assert_eq!(due(), []);
 
     let split = |day_: u32| Actions { splits: vec![Split { ex_date: day(day_), numerator: 2.0, denominator: 1.0 }], dividends: vec![] };
@@ -191,8 +191,45 @@ async fn an_obsolete_history_is_marked_until_all_of_it_is_replaced() {
     writer.actions(symbol, split(1), SourceId::Yahoo, run).await.unwrap();
     assert_eq!(due(), [], "the bars are no older than the split");
     desk.clock.advance(Duration::from_hours(9 * 24));
-    writer.actions(symbol, split(8), SourceId::File, run).await.unwrap();
-    assert_eq!(due(), [], "an imported split says nothing of the vendors");
-    writer.actions(symbol, split(9), SourceId::Yahoo, run).await.unwrap();
-    assert_eq!(due(), [aapl()]);
+    writer.actions(symbol, split(9), SourceId::File, run).await.unwrap();
+    assert_eq!(due(), [aapl()], "whoever says so");
+}
+
+#[tokio::test]
+async fn bars_that_nobody_serves_again_are_adjusted_or_hidden_and_never_deleted() {
+    let desk = Desk::new();
+    let writer = desk.writer();
+    let old = writer.begin_run("{}".into()).await.unwrap();
+    writer.candles(CandleBatch { run_id: old, ..batch(minutes(8)) }).await.unwrap();
+    let imported = Candle { volume: f64::NAN, ..crate::bar(START - 60, 77.0) };
+    writer.candles(CandleBatch { source: SourceId::File, run_id: old, ..batch(vec![imported]) }).await.unwrap();
+    desk.clock.advance(Duration::from_hours(20 * 24));
+    let new = writer.begin_run("{}".into()).await.unwrap();
+    let split = Split { ex_date: day(8), numerator: 3.0, denominator: 2.0 };
+    writer.actions(symbol("AAPL"), Actions { splits: vec![split], dividends: vec![] }, SourceId::Yahoo, new).await.unwrap();
+    assert_eq!(desk.reader().rebase_due().unwrap(), [aapl()]);
+    // The source serves the last five minutes but one.
+    let split_of =
+        |c: Candle| Candle { open: c.open / 1.5, high: c.high / 1.5, low: c.low / 1.5, close: c.close / 1.5, volume: c.volume * 1.5, ..c };
+    let served: Bars = minutes(8).into_iter().skip(3).filter(|b| b.ts != START + 300).map(split_of).collect();
+    let (report, _) = writer.swap(CandleBatch { run_id: new, ..batch(served) }, (START - 60, START + 480), vec![], vec![]).await.unwrap();
+    assert_eq!((report.kept, report.adjusted, report.written.revised), (5, 5, 4));
+    let bars = desk.reader().bars(aapl(), (i64::MIN, i64::MAX), false).unwrap();
+    let want: Bars = std::iter::once(imported).chain(minutes(8)).map(split_of).collect();
+    assert!(bars.len() == 9 && bars.iter().zip(&want).all(|(a, b)| a.same_content(b)), "{bars:?}");
+    assert_eq!(desk.reader().provenance(aapl()).unwrap(), [(SourceId::Ib, 8), (SourceId::File, 1)], "each keeps its source");
+    let noted = desk.reader().open_issues(9).unwrap();
+    assert!(noted.len() == 1 && !noted[0].issue.severity.hides() && noted[0].issue.message.contains("5 bars"), "{noted:?}");
+    assert_eq!(desk.reader().rebase_due().unwrap(), []);
+    // A second time nothing is left to adjust.
+    let none = CandleBatch { run_id: new, ..batch(vec![]) };
+    assert_eq!(writer.swap(none.clone(), (i64::MIN, i64::MAX), vec![], vec![]).await.unwrap().0.adjusted, 0);
+
+    // A vendor that halves what it serves without a split that would say so: what it no longer serves is hidden.
+    let halved: Bars =
+        bars[4..].iter().map(|c| Candle { open: c.open / 2.0, high: c.high / 2.0, low: c.low / 2.0, close: c.close / 2.0, ..*c }).collect();
+    let (report, found) = writer.swap(CandleBatch { bars: halved, ..none }, (i64::MIN, i64::MAX), vec![], vec![]).await.unwrap();
+    assert_eq!((report.kept, report.adjusted, found.opened), (4, 0, 1));
+    assert_eq!(desk.reader().stamps(aapl(), (i64::MIN, i64::MAX)).unwrap().len(), 9);
+    assert_eq!(desk.reader().bars(aapl(), (i64::MIN, i64::MAX), false).unwrap().len(), 5);
 }

@@ -2,8 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use nightdesk::market::{SourceId, Timeframe};
-use nightdesk::sources::METRICS;
+use nightdesk::market::{METRICS, SourceId, Timeframe};
 use nightdesk::store::master::{APPLICATION_ID, Reader, StoreError, VERSION, Writer};
 
 use crate::Desk;

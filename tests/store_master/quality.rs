@@ -110,3 +110,51 @@ async fn bars_and_the_findings_that_hide_them_are_written_together() {
     assert_eq!(writer.screened(batch(again), vec![9], window, vec![]).await.unwrap().1.fixed, 1);
     assert_eq!(seen(&desk), [0, 1, 2, 3, 4, 5]);
 }
+
+#[tokio::test]
+async fn a_finding_whose_span_moves_stays_the_same_one() {
+    let desk = Desk::new();
+    let writer = desk.writer();
+    writer.candles(batch(minutes(12))).await.unwrap();
+    let found = |check, from, to| vec![issue(check, Severity::Exclude, from, to)];
+    let log = |found: Vec<Issue>| writer.reconcile(aapl(), vec![6, 9, 12], (i64::MIN, i64::MAX), found, None);
+    // A stale run that goes on: open, then accepted.
+    assert_eq!(log(found(12, 2, 4)).await.unwrap().opened, 1);
+    assert_eq!(log(found(12, 2, 5)).await.unwrap(), IssueReport { opened: 0, known: 1, fixed: 0 });
+    assert_eq!(seen(&desk), [0, 1, 6, 7, 8, 9, 10, 11]);
+    let open = || desk.reader().open_issues(9).unwrap();
+    writer.resolve(open()[0].id, Resolution::Accepted, String::new()).await.unwrap();
+    assert_eq!(log(found(12, 1, 6)).await.unwrap(), IssueReport { opened: 0, known: 1, fixed: 0 });
+    assert_eq!(seen(&desk).len(), 12);
+    // Worse than what was accepted is news.
+    let worse = Issue { severity: Severity::Critical, ..found(12, 1, 7).remove(0) };
+    assert_eq!(log(vec![worse]).await.unwrap().opened, 1);
+    assert_eq!(log(vec![]).await.unwrap().fixed, 1);
+    // A break is known by its last bar, however far back the history reaches; another break is another finding.
+    log(found(6, 3, 5)).await.unwrap();
+    writer.resolve(open()[0].id, Resolution::Dismissed, String::new()).await.unwrap();
+    assert_eq!(log(found(6, 0, 5)).await.unwrap(), IssueReport { opened: 0, known: 1, fixed: 0 });
+    assert_eq!(seen(&desk), [6, 7, 8, 9, 10, 11], "still hidden, and the older bars with it");
+    assert_eq!(log(found(6, 0, 8)).await.unwrap().opened, 1);
+}
+
+#[tokio::test]
+async fn a_bad_bar_beside_an_accepted_one_is_news() {
+    let desk = Desk::new();
+    let writer = desk.writer();
+    writer.candles(batch(minutes(6))).await.unwrap();
+    let log = |from, to| writer.reconcile(aapl(), vec![9], (START, START + 360), vec![issue(9, Severity::Critical, from, to)], None);
+    log(1, 1).await.unwrap();
+    let reader = desk.reader();
+    let first = reader.open_issues(9).unwrap().remove(0);
+    writer.resolve(first.id, Resolution::Accepted, String::new()).await.unwrap();
+    assert_eq!(log(1, 2).await.unwrap(), IssueReport { opened: 1, known: 1, fixed: 0 });
+    assert_eq!(seen(&desk), [0, 1, 3, 4, 5]);
+    let open = reader.open_issues(9).unwrap();
+    assert_eq!(open[0].issue.scope, issue(9, Severity::Critical, 2, 2).scope);
+    assert_eq!(log(1, 2).await.unwrap(), IssueReport { opened: 0, known: 2, fixed: 0 });
+    // A look at a part of the span leaves the rest as it was.
+    let part = vec![issue(9, Severity::Critical, 3, 4)];
+    writer.reconcile(aapl(), vec![9], (START + 180, START + 360), part, None).await.unwrap();
+    assert_eq!(seen(&desk), [0, 1, 5]);
+}

@@ -1,7 +1,7 @@
 //! The typed questions for bars: spans, the forming bar, price bases.
 
 use nightdesk::market::{Actions, Dividend, SourceId, Split, Timeframe, date_to_ts, ts_to_date};
-use nightdesk::store::master::{Adjustment, CandleBatch, CandleQuery, Span};
+use nightdesk::store::master::{Adjustment, CandleBatch, CandleQuery, ReadPool, Span, StoreError};
 
 use crate::{Desk, START, aapl, bar, batch, minutes, series};
 
@@ -30,6 +30,16 @@ async fn spans_choose_the_bars() {
     assert_eq!(reader.stamps(aapl(), (START, START + 61)).unwrap(), [START, START + 60]);
     assert_eq!(reader.bars(aapl(), (START, i64::MAX), true).unwrap().len(), 100);
     assert_eq!(reader.month_counts(aapl()).unwrap(), [(1_709_251_200, 100)]);
+}
+
+#[tokio::test]
+async fn a_read_that_panics_is_told_from_a_writer_that_is_gone() {
+    let desk = Desk::new();
+    drop(desk.writer());
+    let pool = ReadPool::new(&desk.db());
+    let failed = pool.with(|_| -> Result<(), StoreError> { panic!("row {} is odd", 7) }).await;
+    assert!(matches!(&failed, Err(StoreError::ReadPanicked(why)) if why == "row 7 is odd"), "{failed:?}");
+    assert!(pool.with(|r| r.symbols_by_sector("Technology")).await.unwrap().is_empty(), "the pool goes on");
 }
 
 #[tokio::test]

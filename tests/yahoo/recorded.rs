@@ -5,9 +5,9 @@
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
-use nightdesk::market::{Candle, Clock, DAY, Instrument, ManualClock, Timeframe, ts_to_date};
+use nightdesk::market::{Candle, Clock, DAY, Instrument, METRICS, ManualClock, Timeframe, ts_to_date};
 use nightdesk::sources::yahoo::{YahooSource, read_chart, read_chart_actions, read_summary};
-use nightdesk::sources::{CandleRequest, Fetched, METRICS, Outcome, Source, Window};
+use nightdesk::sources::{CandleRequest, Fetched, Outcome, Source, Window};
 use serde_json::Value;
 
 use crate::desk::{Desk, instrument};

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use chrono::NaiveDate;
-use nightdesk::market::{Candle, DAY, Symbol, Timeframe, ts_to_date};
+use nightdesk::market::{Candle, DAY, METRICS, Symbol, Timeframe, ts_to_date};
 use nightdesk::sim::{Fault, FaultName};
-use nightdesk::sources::{METRICS, Outcome, Source};
+use nightdesk::sources::{Outcome, Source};
 
 use crate::desk::{Desk, NOW, data, instrument, request};
 

@@ -1,23 +1,27 @@
 //! Where the data-quality checks meet the run: what each is given, and where its findings go.
 
-use std::collections::BTreeMap;
-use std::ops::Range;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::symbol::Change;
 use super::tally::Tally;
 use super::{Event, Job};
 use crate::ingest::derive::{aggregate, compare};
 use crate::ingest::missing::Reason;
 use crate::ingest::quality::{self, Stage, compare as between};
-use crate::market::{Bars, Candle, DAY, Instrument, Series, Timeframe};
+use crate::market::{AssetClass, Bars, Candle, DAY, Instrument, Series, Timeframe, date_to_ts};
 use crate::sources::Window;
-use crate::store::master::{CandleBatch, Issue, Reader, StoreError, WriteReport};
+use crate::store::master::{CandleBatch, Issue, IssueFilter, Reader, Resolution, Scope, StoreError, StoredIssue, Underived, WriteReport};
 
 /// Stored bars given to the screen as context.
 const CONTEXT_BARS: usize = 25;
 /// Checks of adjusted prices, which imports run on what only a file holds.
 const ADJUSTMENT: [u8; 2] = [18, 19];
+/// Two sources contradict each other; the universe is odd on one day; minutes contradict their day.
+const TWO_SOURCES: u8 = 20;
+const UNIVERSE: u8 = 21;
+const INSIDE_A_DAY: u8 = 23;
+/// The bar before one is looked for this far back: over any closure of the exchange.
+const BEFORE: i64 = 15 * DAY;
 /// Sessions whose minutes are compared with the daily bar, newest first.
 const COMPARED_SESSIONS: i64 = 40;
 
@@ -70,6 +74,27 @@ impl Job {
         Ok(report)
     }
 
+    /// Swaps a history in with its screen's findings, and says what became of the bars that nothing replaced.
+    pub(super) async fn write_swapped(
+        &self,
+        batch: CandleBatch,
+        window: Window,
+        found: Vec<Issue>,
+        tally: &mut Tally,
+    ) -> Result<(), StoreError> {
+        let (series, checks) = (batch.series, quality::checks_of(Stage::Screen));
+        let (report, issues) = self.pipeline.writer.swap(batch, (window.start, window.end), checks, found).await?;
+        let written = &report.written;
+        tracing::info!(
+            target: "ingest", %series, revised = written.revised, kept = report.kept, adjusted = report.adjusted,
+            "The history is on the new share basis"
+        );
+        tally.wrote(written);
+        tally.issues += issues.opened;
+        self.tell(Event::Wrote(written.inserted + written.revised + written.completed + report.adjusted)).await;
+        Ok(())
+    }
+
     /// Writes findings.
     pub(super) async fn record(&self, found: Vec<Issue>, tally: &mut Tally) -> Result<(), StoreError> {
         if !found.is_empty() {
@@ -78,17 +103,19 @@ impl Job {
         Ok(())
     }
 
-    /// Runs the history checks on a stored series and settles the findings that no longer hold.
-    pub(super) async fn review(&self, instrument: &Instrument, timeframe: Timeframe, tally: &mut Tally) -> Result<(), StoreError> {
+    /// Runs the history checks on a stored series and settles the findings that no longer hold. Daily and longer bars are
+    /// judged by all that came before them; of the others, only what may have changed is read.
+    pub(super) async fn review(&self, instrument: &Instrument, changed: &Underived, tally: &mut Tally) -> Result<(), StoreError> {
         if !self.pipeline.settings.quality.enabled {
             return Ok(());
         }
-        let series = Series { symbol: instrument.symbol, timeframe };
+        let (series, span) = (changed.series, changed.span);
         let (calendar, now) = (instrument.calendar(), self.pipeline.clock.now());
         let settings = Arc::clone(&self.pipeline.settings);
         let review = move |r: &Reader| {
+            let from = if series.timeframe.is_intraday() { widened(r, series, span.0 - BEFORE)? } else { i64::MIN };
             let (bars, splits, dividends) =
-                (r.bars(series, (i64::MIN, i64::MAX), true)?, r.splits(series.symbol)?, r.dividends(series.symbol)?);
+                (r.bars(series, (from, i64::MAX), true)?, r.splits(series.symbol)?, r.dividends(series.symbol)?);
             let input = quality::Input {
                 series,
                 calendar,
@@ -101,47 +128,85 @@ impl Job {
                 delay: quality::VENDOR_DELAY,
                 settings: &settings.quality,
             };
-            Ok(quality::review(&input))
+            Ok((from, quality::review(&input)))
         };
-        let found = self.pipeline.reads.with(review).await?;
+        let (from, found) = self.pipeline.reads.with(review).await?;
         // Without the file that showed them, a run cannot disprove findings about adjustment; it may only add some.
         let (adjustment, found): (Vec<Issue>, Vec<Issue>) = found.into_iter().partition(|i| ADJUSTMENT.contains(&i.check));
         let checks = quality::checks_of(Stage::Review).into_iter().filter(|c| !ADJUSTMENT.contains(c)).collect();
-        let report = self.pipeline.writer.reconcile(series, checks, (i64::MIN, i64::MAX), found, Some(self.run_id)).await?;
-        tally.issues += report.opened;
+        self.settle(series, checks, (from, i64::MAX), found, tally).await?;
         self.record(adjustment, tally).await?;
+        self.void_comparisons(series).await?;
         self.confirm_jumps(instrument, series, tally).await
     }
 
-    /// Compares the minutes of the sessions that changed with their daily bars (check 23).
+    /// Logs what checks found on a span of a series, and settles what they found there before and do not find any more.
+    async fn settle(
+        &self,
+        series: Series,
+        checks: Vec<u8>,
+        window: (i64, i64),
+        found: Vec<Issue>,
+        tally: &mut Tally,
+    ) -> Result<(), StoreError> {
+        let report = self.pipeline.writer.reconcile(series, checks, window, found, Some(self.run_id)).await?;
+        tally.issues += report.opened;
+        Ok(())
+    }
+
+    /// Settles contradictions between two sources (check 20) whose bars were written anew since: what was compared is gone.
+    async fn void_comparisons(&self, series: Series) -> Result<(), StoreError> {
+        let void = move |r: &Reader| {
+            let mut void = Vec::new();
+            for stored in open_findings(r, series)?.into_iter().filter(|s| s.issue.check == TWO_SOURCES) {
+                if let (Scope::Bars { from, to }, Some(run)) = (stored.issue.scope, stored.run_id)
+                    && r.written_after(series, (from, to), run)?
+                {
+                    void.push(stored.id);
+                }
+            }
+            Ok(void)
+        };
+        for id in self.pipeline.reads.with(void).await? {
+            self.pipeline.writer.resolve(id, Resolution::Fixed, "the bars that were compared have been replaced".to_owned()).await?;
+        }
+        Ok(())
+    }
+
+    /// Compares the minutes of the sessions that changed, in minutes or in days, with their daily bars (check 23).
     pub(super) async fn minutes_against_days(
         &self,
         instrument: &Instrument,
-        changes: &BTreeMap<Timeframe, Change>,
+        changed: &[Underived],
         tally: &mut Tally,
     ) -> Result<(), StoreError> {
-        let finest = changes.keys().copied().find(|t| t.is_intraday());
+        let finest = self.pipeline.settings.ingest.native.iter().copied().filter(|t| t.is_intraday()).min();
         let (Some(intraday), true) = (finest, self.pipeline.settings.quality.enabled) else { return Ok(()) };
-        let Range { start, end } = changes[&intraday].span.clone();
+        let of = |t: Timeframe, length: i64| changed.iter().find(|u| u.series.timeframe == t).map(|u| (u.span.0, u.span.1 + length));
+        let spans = [of(intraday, 0), of(Timeframe::D1, DAY)];
+        let Some((start, end)) = spans.into_iter().flatten().reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))) else { return Ok(()) };
         let (calendar, now, symbol) = (instrument.calendar(), self.pipeline.clock.now(), instrument.symbol);
         let daily = Series { symbol, timeframe: Timeframe::D1 };
-        let mismatches = self
-            .pipeline
-            .reads
-            .with(move |r| {
-                // Whole sessions only: the first one touched may have been there in part before.
-                let from = start.max(end - COMPARED_SESSIONS * DAY);
-                let whole: Vec<_> = calendar.sessions(from, end).filter(|s| s.open >= from && s.close <= now).collect();
-                let (Some(first), Some(last)) = (whole.first(), whole.last()) else { return Ok(Vec::new()) };
-                let minutes = r.bars(Series { symbol, timeframe: intraday }, (first.open, last.close), false)?;
-                let days = r.bars(daily, (crate::market::date_to_ts(first.date), crate::market::date_to_ts(last.date) + 1), false)?;
-                Ok(compare(&days, &aggregate(calendar, Timeframe::D1, intraday, &minutes, now)))
-            })
-            .await?;
-        self.record(between::intraday_vs_daily(daily, &mismatches), tally).await
+        let look = move |r: &Reader| {
+            let from = start.max(end - COMPARED_SESSIONS * DAY);
+            // Whole sessions only: minutes that begin inside one add up to less than its day.
+            let minutes = Series { symbol, timeframe: intraday };
+            let first_minute = r.series_state(minutes)?.and_then(|s| s.first_ts).unwrap_or(i64::MAX);
+            let begins = calendar.session_at(from).map_or(from, |s| s.open).max(first_minute);
+            let whole: Vec<_> = calendar.sessions(begins, end).filter(|s| s.open >= begins && s.close <= now).collect();
+            let (Some(first), Some(last)) = (whole.first(), whole.last()) else { return Ok(None) };
+            let minutes = r.bars(minutes, (first.open, last.close), false)?;
+            let window = (date_to_ts(first.date), date_to_ts(last.date) + 1);
+            // Hidden days too: the one that is hidden for this very reason is not to come back for being hidden.
+            let days = r.bars(daily, window, true)?;
+            Ok(Some((window, compare(&days, &aggregate(calendar, Timeframe::D1, intraday, &minutes, now)))))
+        };
+        let Some((window, mismatches)) = self.pipeline.reads.with(look).await? else { return Ok(()) };
+        self.settle(daily, vec![INSIDE_A_DAY], window, between::intraday_vs_daily(daily, &mismatches), tally).await
     }
 
-    /// Checks that look at many symbols on one date, after all of them are up to date.
+    /// Checks that look at many symbols on one date, after all of them are up to date: on the last day, and on the days
+    /// that were found odd before and may have been made good since.
     pub(super) async fn cross_section(&self, tally: &mut Tally) -> Result<(), StoreError> {
         if !self.pipeline.settings.quality.enabled || !self.spec.symbols.is_empty() {
             return Ok(());
@@ -149,26 +214,57 @@ impl Job {
         let (universe, settings, now) =
             (Arc::clone(&self.pipeline.universe), Arc::clone(&self.pipeline.settings), self.pipeline.clock.now());
         let look = move |r: &Reader| {
-            let mut found = Vec::new();
-            for class in [crate::market::AssetClass::Stock, crate::market::AssetClass::Crypto] {
-                let Some(day) = class.calendar().last_closed(now - quality::VENDOR_DELAY) else { continue };
-                let ts = crate::market::date_to_ts(day.date);
-                let mut members = Vec::new();
-                for i in universe.instruments.iter().filter(|i| i.asset == class) {
-                    let series = Series { symbol: i.symbol, timeframe: Timeframe::D1 };
-                    let last: Vec<Candle> = r.bars(series, (ts - 15 * DAY, ts + 1), true)?;
-                    let (bar, before) = match last.split_last() {
-                        Some((bar, rest)) if bar.ts == ts => (Some(*bar), rest.last().copied()),
-                        Some((older, _)) => (None, Some(*older)),
-                        None => continue,
-                    };
-                    members.push(between::Member { series, bar, before });
+            let open = r.open_of_check(UNIVERSE)?;
+            let mut looks = Vec::new();
+            for class in [AssetClass::Stock, AssetClass::Crypto] {
+                let listed: Vec<&Instrument> = universe.instruments.iter().filter(|i| i.asset == class).collect();
+                let own = open.iter().filter(|(series, _)| listed.iter().any(|i| i.symbol == series.symbol)).map(|(_, ts)| *ts);
+                let last = class.calendar().last_closed(now - quality::VENDOR_DELAY).map(|day| date_to_ts(day.date));
+                for ts in own.chain(last).collect::<BTreeSet<i64>>() {
+                    let found = between::cross_section(ts, &members(r, &listed, ts)?, &settings.quality);
+                    for instrument in &listed {
+                        let series = Series { symbol: instrument.symbol, timeframe: Timeframe::D1 };
+                        let own: Vec<Issue> = found.iter().filter(|i| i.series == series).cloned().collect();
+                        if !own.is_empty() || open.contains(&(series, ts)) {
+                            looks.push((series, ts, own));
+                        }
+                    }
                 }
-                found.extend(between::cross_section(ts, &members, &settings.quality));
             }
-            Ok(found)
+            Ok(looks)
         };
-        let found = self.pipeline.reads.with(look).await?;
-        self.record(found, tally).await
+        for (series, ts, found) in self.pipeline.reads.with(look).await? {
+            self.settle(series, vec![UNIVERSE], (ts, ts + 1), found, tally).await?;
+        }
+        Ok(())
     }
+}
+
+/// The daily bars of `ts` and before of those that have any.
+fn members(r: &Reader, listed: &[&Instrument], ts: i64) -> Result<Vec<between::Member>, StoreError> {
+    let mut members = Vec::with_capacity(listed.len());
+    for instrument in listed {
+        let series = Series { symbol: instrument.symbol, timeframe: Timeframe::D1 };
+        let last: Vec<Candle> = r.bars(series, (ts - BEFORE, ts + 1), true)?;
+        let (bar, before) = match last.split_last() {
+            Some((bar, rest)) if bar.ts == ts => (Some(*bar), rest.last().copied()),
+            Some((older, _)) => (None, Some(*older)),
+            None => continue,
+        };
+        members.push(between::Member { series, bar, before });
+    }
+    Ok(members)
+}
+
+fn open_findings(r: &Reader, series: Series) -> Result<Vec<StoredIssue>, StoreError> {
+    r.data_quality_issues(IssueFilter { symbol: Some(series.symbol), timeframe: Some(series.timeframe), settled: false, limit: 10_000 })
+}
+
+/// `from` moved back to the start of the open findings that reach over it, so that these are judged as a whole.
+fn widened(r: &Reader, series: Series, from: i64) -> Result<i64, StoreError> {
+    let starts = open_findings(r, series)?.into_iter().filter_map(|s| match s.issue.scope {
+        Scope::Bars { from: start, to } if to >= from => Some(start),
+        _ => None,
+    });
+    Ok(starts.min().map_or(from, |start| start.min(from)))
 }

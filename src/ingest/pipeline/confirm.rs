@@ -61,7 +61,7 @@ impl Job {
             let tx = tx;
             tokio::select! {
                 _ = self.pipeline.hybrid.fetch(&want, &tx, &self.stop.gently) => {}
-                () = self.stop.now.cancelled() => {}
+                () = self.let_go() => {}
             }
         };
         let gather = async {

@@ -6,9 +6,9 @@ use super::tally::Tally;
 use super::{Event, FACET_WORKERS, Job};
 use crate::ingest::planner::SymbolPlan;
 use crate::ingest::quality::compare::{Listing, listing};
-use crate::market::{Series, Timeframe, ts_to_date};
+use crate::market::{Facet, Metadata, Series, Timeframe, ts_to_date};
+use crate::sources::Outcome;
 use crate::sources::hybrid::Answer;
-use crate::sources::{Facet, Metadata, Outcome};
 use crate::store::master::StoreError;
 
 /// Before the first day of Yahoo's history; every stored action of a symbol is read each time, as vendors revise them.
@@ -21,7 +21,7 @@ impl Job {
             let mut tally = Tally::default();
             let ended = tokio::select! {
                 ended = job.read_facets(&plan, &mut tally) => ended,
-                () = job.stop.now.cancelled() => Ok(()),
+                () = job.let_go() => Ok(()),
             };
             (tally, ended.err())
         };

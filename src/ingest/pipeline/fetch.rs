@@ -1,7 +1,6 @@
 //! One series: ask the sources for its spans and write each answer before asking for the next.
 
 use std::collections::BTreeSet;
-use std::ops::Range;
 
 use tokio::sync::mpsc;
 
@@ -17,22 +16,16 @@ use crate::store::master::{Attempt, CandleBatch, EmptySpan, StoreError};
 /// What fetching one series came to.
 #[derive(Debug, Default)]
 pub(super) struct SeriesEnd {
-    /// Span of stamps whose stored bars changed.
-    pub changed: Option<Range<i64>>,
     /// Source of the newest answer with bars.
     pub source: Option<SourceId>,
     /// Why it is not complete.
     pub error: Option<String>,
     /// Old bars changed by one common factor: the vendor has re-based the history.
     pub rebased: bool,
+    /// The history was put on a new basis.
+    pub swapped: bool,
     /// The bars before the next answer, for its screen.
     before: Vec<Candle>,
-}
-
-impl SeriesEnd {
-    fn touch(&mut self, span: Range<i64>) {
-        self.changed = Some(self.changed.take().map_or(span.clone(), |c| c.start.min(span.start)..c.end.max(span.end)));
-    }
 }
 
 impl Job {
@@ -107,7 +100,7 @@ impl Job {
         Ok(())
     }
 
-    /// One fetch of the hybrid; the sender is dropped with its end, which ends the receiving side. To stop at once is
+    /// One fetch of the hybrid; the sender is dropped with its end, which ends the receiving side. To let go is
     /// to drop the fetch, which withdraws its request; what has arrived is still taken.
     async fn ask(
         &self,
@@ -120,12 +113,12 @@ impl Job {
         let want = FetchRequest { instrument: instrument.clone(), timeframe, span, policy };
         tokio::select! {
             end = self.pipeline.hybrid.fetch(&want, &parts, &self.stop.gently) => end,
-            () = self.stop.now.cancelled() => FetchEnd { remaining: Some(span), cancelled: true, ..FetchEnd::default() },
+            () = self.let_go() => FetchEnd { remaining: Some(span), cancelled: true, ..FetchEnd::default() },
         }
     }
 
-    /// Fetches a whole span anew and swaps it in with one transaction; nothing changes unless all of it arrives, from
-    /// one source.
+    /// Fetches a whole span anew and swaps it in with one transaction; nothing changes unless all that is served arrives,
+    /// from one source. What no source serves any more the store adjusts.
     pub(super) async fn replace_series(
         &self,
         instrument: &Instrument,
@@ -164,11 +157,11 @@ impl Job {
         };
         tally.bars += bars.len() as u64;
         let screened = self.screen(instrument, series, &[], bars);
-        let replace = Some((span.start, span.end));
-        let batch = CandleBatch { series, source, run_id: self.run_id, bars: screened.bars, replace };
-        self.write_screened(batch, span, screened.issues, tally).await?;
-        end.source = Some(source);
-        end.touch(span.start..span.end);
+        // Without a bar of anybody's nothing is said of whose they are.
+        let batch =
+            CandleBatch { series, source: source.unwrap_or(SourceId::File), run_id: self.run_id, bars: screened.bars, replace: None };
+        self.write_swapped(batch, span, screened.issues, tally).await?;
+        end.swapped = true;
         Ok(end)
     }
 
@@ -195,7 +188,6 @@ impl Job {
         }
         tally.bars += bars.len() as u64;
         let screened = self.screen(instrument, series, &end.before, bars);
-        let span = screened.bars.first().map(|b| b.ts).zip(screened.bars.last().map(|b| b.ts + 1));
         let tail = screened.bars.len().saturating_sub(25);
         let before = screened.bars[tail..].to_vec();
         let batch = CandleBatch { series, source: part.source, run_id: self.run_id, bars: screened.bars, replace: None };
@@ -209,9 +201,6 @@ impl Job {
         end.before = before;
         end.source = Some(part.source);
         end.rebased |= report.is_rebased();
-        if let (Some((from, to)), true) = (span, report.inserted + report.revised + report.completed + report.deleted > 0) {
-            end.touch(from..to);
-        }
         Ok(())
     }
 
@@ -257,17 +246,17 @@ impl Job {
     }
 }
 
-/// Whether an answer may replace a whole history, and whose it is.
-fn whole(fetched: &FetchEnd, sources: &BTreeSet<SourceId>) -> Result<SourceId, String> {
+/// Whether an answer may replace a whole history, and whose it is; `None` where no source serves any of it.
+fn whole(fetched: &FetchEnd, sources: &BTreeSet<SourceId>) -> Result<Option<SourceId>, String> {
     if let Some(fault) = &fetched.failed {
         return Err(fault.message.clone());
     }
-    if let Some(before) = fetched.unreachable.or(fetched.remaining) {
-        return Err(format!("no source that can be asked serves its bars before {}", ts_to_date(before.end)));
+    if let Some(before) = fetched.remaining {
+        return Err(format!("no source that can be asked now serves its bars before {}", ts_to_date(before.end)));
     }
     match sources.iter().copied().collect::<Vec<_>>()[..] {
-        [source] => Ok(source),
-        [] => Err("no source has bars of it".to_owned()),
+        [] => Ok(None),
+        [source] => Ok(Some(source)),
         _ => Err("two sources answered parts of it".to_owned()),
     }
 }
@@ -281,10 +270,14 @@ mod tests {
     fn a_history_is_replaced_only_by_a_whole_one_from_one_source() {
         let (one, two) = (BTreeSet::from([SourceId::Ib]), BTreeSet::from([SourceId::Ib, SourceId::Yahoo]));
         let span = Some(Window { start: 0, end: 86_400 });
-        assert_eq!(whole(&FetchEnd::default(), &one), Ok(SourceId::Ib));
+        assert_eq!(whole(&FetchEnd::default(), &one), Ok(Some(SourceId::Ib)));
         assert!(whole(&FetchEnd::default(), &two).is_err(), "each bar has one source");
-        assert!(whole(&FetchEnd::default(), &BTreeSet::new()).is_err(), "nothing must not replace something");
-        assert!(whole(&FetchEnd { unreachable: span, ..FetchEnd::default() }, &one).is_err(), "older bars would be deleted");
+        assert_eq!(whole(&FetchEnd::default(), &BTreeSet::new()), Ok(None), "nothing replaces nothing");
+        assert_eq!(
+            whole(&FetchEnd { unreachable: span, ..FetchEnd::default() }, &one),
+            Ok(Some(SourceId::Ib)),
+            "the store adjusts the rest"
+        );
         assert!(whole(&FetchEnd { remaining: span, ..FetchEnd::default() }, &one).is_err());
         assert!(whole(&FetchEnd { failed: Some(Fault::new("refused")), ..FetchEnd::default() }, &one).is_err());
     }

@@ -9,10 +9,12 @@ mod confirm;
 mod derive_step;
 mod facets;
 mod fetch;
+mod refetch;
 mod symbol;
 mod tally;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -24,10 +26,12 @@ use crate::config::{Settings, SourcePolicy};
 use crate::market::{Clock, Instrument, SourceId, Universe};
 use crate::sources::hybrid::Hybrid;
 use crate::sources::{BreakerState, LinkState};
-use crate::store::master::{ReadPool, StoreError, Writer};
+use crate::store::master::{ReadPool, Reader, StoreError, Writer};
 
 use tally::Tally;
 
+/// What a gentle stop leaves to the requests in flight: a run lets go within about a second.
+const GRACE: Duration = Duration::from_secs(1);
 /// Symbols whose facets are read at once; the source's own limits are tighter.
 const FACET_WORKERS: usize = 4;
 
@@ -50,7 +54,7 @@ pub struct Pipeline {
 /// Two strengths of stopping a run.
 #[derive(Clone, Debug, Default)]
 pub struct Stop {
-    /// Finish the requests in flight, write what they bring, start nothing new.
+    /// Start nothing new; requests in flight have a second to be answered, and what they bring is written.
     pub gently: CancellationToken,
     /// Withdraw the requests in flight.
     pub now: CancellationToken,
@@ -78,23 +82,39 @@ pub enum RunEnd {
 impl Pipeline {
     /// What `spec` would do now.
     pub async fn plan(self: &Arc<Self>, spec: &IngestSpec) -> Result<(Plan, PlanSummary), StoreError> {
-        let this = Arc::clone(self);
-        let spec = spec.clone();
-        let now = self.clock.now();
-        let policy = spec.source.unwrap_or(self.settings.ingest.source);
-        let primary_up = self.primary_is_up();
-        let plan = self
-            .reads
+        let (plan, refetch) = tokio::try_join!(self.work_of(spec), self.refetches(spec))?;
+        let summary = self.summary(&plan.clone().and(refetch), spec);
+        Ok((plan, summary))
+    }
+
+    /// What is missing.
+    async fn work_of(self: &Arc<Self>, spec: &IngestSpec) -> Result<Plan, StoreError> {
+        self.planned(spec, planner::plan).await
+    }
+
+    /// Histories to be put on another share basis.
+    async fn refetches(self: &Arc<Self>, spec: &IngestSpec) -> Result<Plan, StoreError> {
+        self.planned(spec, planner::refetches).await
+    }
+
+    async fn planned<F>(self: &Arc<Self>, spec: &IngestSpec, make: F) -> Result<Plan, StoreError>
+    where
+        F: FnOnce(&PlanInput<'_>, &Reader) -> Result<Plan, StoreError> + Send + 'static,
+    {
+        let (this, spec, now, primary_up) = (Arc::clone(self), spec.clone(), self.clock.now(), self.primary_is_up());
+        self.reads
             .with(move |reader| {
                 let input = PlanInput { spec: &spec, universe: &this.universe, settings: &this.settings.ingest, now, primary_up };
-                planner::plan(&input, reader)
+                make(&input, reader)
             })
-            .await?;
-        tracing::debug!(target: "ingest", symbols = plan.symbols.len(), fresh = plan.fresh, ?policy, "Plan made");
+            .await
+    }
+
+    fn summary(&self, plan: &Plan, spec: &IngestSpec) -> PlanSummary {
+        let policy = spec.source.unwrap_or(self.settings.ingest.source);
         let choose = |i: &Instrument, t| self.hybrid.pick(i, t, policy).into_iter().next();
         let answers = |facet, asset| self.hybrid.answers(facet, asset, policy);
-        let summary = planner::summarize(&plan, choose, answers, now, |s| self.pace(s));
-        Ok((plan, summary))
+        planner::summarize(plan, choose, answers, self.clock.now(), |s| self.pace(s))
     }
 
     /// Runs `spec` to its end. Events that the receiver does not take in time are waited for: progress is bounded by
@@ -103,14 +123,11 @@ impl Pipeline {
         let started = self.clock.mono();
         let seconds = |clock: &Arc<dyn Clock>| (clock.mono().saturating_sub(started)).as_secs_f64();
         let _ = events.send(Event::Phase("planning")).await;
-        let (plan, summary) = match self.plan(&spec).await {
-            Ok(both) => both,
+        let plan = match self.work_of(&spec).await {
+            Ok(plan) => plan,
             Err(e) => return RunEnd::Failed(RunSummary::default(), e),
         };
         let fresh = plan.fresh;
-        let requests = summary.requests.iter().map(|(_, n)| n).sum();
-        let series = plan.symbols.iter().flat_map(SymbolPlan::series).collect();
-        let _ = events.send(Event::Planned { summary, series, requests }).await;
         let job = self.job(run_id, spec, events, stop.clone());
         let mut tally = Tally::default();
         let ended = job.work(plan, &mut tally).await;
@@ -122,15 +139,14 @@ impl Pipeline {
         }
     }
 
-    /// Derives all series of a symbol from what its native series show now: after a finding was settled, bars that
-    /// were hidden may count again, or the other way round. Asks no source.
+    /// Derives what the fetched series of a symbol show now and did not before: after a finding was settled, bars that were
+    /// hidden may count again, or the other way round. Asks no source.
     pub async fn rederive(self: &Arc<Self>, instrument: Instrument) -> Result<(), StoreError> {
         let run_id = self.reads.with(|r| r.runs(1)).await?.first().map_or(0, |r| r.id);
         let (events, _) = mpsc::channel(1);
         let job = self.job(run_id, IngestSpec::default(), events, Stop::default());
         let derive = super::derive::order(&self.settings.ingest.native);
-        let plan = SymbolPlan { instrument, fetch: Vec::new(), derive, rederive: true, facets: Vec::new() };
-        job.work_symbol(&plan).await.1.map_or(Ok(()), Err)
+        job.derive(&instrument, &derive, &mut Tally::default()).await
     }
 
     fn job(self: &Arc<Self>, run_id: i64, spec: IngestSpec, events: mpsc::Sender<Event>, stop: Stop) -> Arc<Job> {
@@ -181,6 +197,15 @@ impl Job {
         let _ = self.events.send(event).await;
     }
 
+    /// Returns when requests in flight are to be withdrawn. A source may hold one for minutes: a cool-down, a long deadline.
+    async fn let_go(&self) {
+        let late = async {
+            self.stop.gently.cancelled().await;
+            tokio::time::sleep(GRACE).await;
+        };
+        tokio::select! { () = self.stop.now.cancelled() => {}, () = late => {} }
+    }
+
     fn stopping(&self) -> bool {
         self.stop.gently.is_cancelled() || self.stop.now.is_cancelled()
     }
@@ -192,17 +217,40 @@ impl Job {
         // The engine starts a run when the primary comes back, but not while this one is at work.
         if recovered.has_changed().unwrap_or(false) && self.policy == SourcePolicy::Auto && !self.stopping() {
             self.tell(Event::Phase("fetching again what the fallback filled")).await;
-            let (mut plan, _) = self.pipeline.plan(&self.spec).await?;
+            let mut plan = self.pipeline.work_of(&self.spec).await?;
             plan.symbols.iter_mut().for_each(|s| s.facets.clear());
             self.pass(plan, total).await?;
         }
         self.tell(Event::Phase("settling")).await;
-        self.cross_section(total).await
+        self.cross_section(total).await?;
+        self.derive_hidden(total).await
+    }
+
+    /// Derives anew what the look at the whole universe, or an operator, has hidden or shown meanwhile.
+    async fn derive_hidden(&self, total: &mut Tally) -> Result<(), StoreError> {
+        let order = super::derive::order(&self.pipeline.settings.ingest.native);
+        let changed = self.pipeline.reads.with(Reader::underived).await?;
+        for instrument in &self.pipeline.universe.instruments {
+            if changed.iter().any(|u| u.series.symbol == instrument.symbol) && !self.stopping() {
+                self.derive(instrument, &order, total).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Says what is about to be worked on.
+    async fn announce(&self, plan: &Plan) {
+        let summary = self.pipeline.summary(plan, &self.spec);
+        tracing::debug!(target: "ingest", symbols = plan.symbols.len(), fresh = plan.fresh, policy = ?self.policy, "Plan made");
+        let requests = summary.requests.iter().map(|(_, n)| n).sum();
+        let series = plan.symbols.iter().flat_map(SymbolPlan::series).collect();
+        self.tell(Event::Planned { summary, series, requests }).await;
     }
 
     /// Candles and facets of a plan, beside each other. A stop of either strength ends both soon, so that the record
     /// counts all that was written.
     async fn pass(self: &Arc<Self>, plan: Plan, total: &mut Tally) -> Result<(), StoreError> {
+        self.announce(&plan).await;
         self.tell(Event::Phase("fetching")).await;
         let facets = Arc::clone(self).read_all_facets(plan.symbols.iter().filter(|s| !s.facets.is_empty()).cloned().collect());
         let candles = Arc::clone(self).fetch_all(plan.symbols.into_iter().filter(|s| s.series().next().is_some()).collect());
@@ -212,39 +260,9 @@ impl Job {
         failed.or(failed_facets).map_or(Ok(()), Err)
     }
 
-    /// Fetches again the histories that a split or a vendor has put on another share basis, in this run or an earlier one
-    /// that did not get to it.
-    async fn refetch_due(self: &Arc<Self>, total: &mut Tally) -> Result<(), StoreError> {
-        let due = self.pipeline.reads.with(crate::store::master::Reader::rebase_due).await?;
-        let native = &self.pipeline.settings.ingest.native;
-        let derive = super::derive::order(native);
-        let members = self.pipeline.universe.instruments.iter();
-        let plans: Vec<SymbolPlan> = members
-            .filter(|i| self.spec.symbols.is_empty() || self.spec.symbols.contains(&i.symbol))
-            .map(|i| {
-                let stale = due.iter().filter(|s| s.symbol == i.symbol && native.contains(&s.timeframe));
-                let fetch = stale.map(|s| (s.timeframe, Vec::new())).collect();
-                SymbolPlan { instrument: i.clone(), fetch, derive: derive.clone(), rederive: false, facets: Vec::new() }
-            })
-            .filter(|p| !p.fetch.is_empty())
-            .collect();
-        if plans.is_empty() || self.stopping() {
-            return Ok(());
-        }
-        self.tell(Event::Phase("re-fetching after a split")).await;
-        let (tally, failed) = Arc::clone(self).refetch_all(plans).await;
-        total.add(tally);
-        failed.map_or(Ok(()), Err)
-    }
-
     async fn fetch_all(self: Arc<Self>, symbols: Vec<SymbolPlan>) -> (Tally, Option<StoreError>) {
         let workers = self.pipeline.settings.ingest.workers.max(1) as usize;
         self.each(symbols, workers, |job, symbol| async move { job.work_symbol(&symbol).await }).await
-    }
-
-    async fn refetch_all(self: Arc<Self>, symbols: Vec<SymbolPlan>) -> (Tally, Option<StoreError>) {
-        let workers = self.pipeline.settings.ingest.workers.max(1) as usize;
-        self.each(symbols, workers, |job, symbol| async move { job.refetch_symbol(&symbol).await }).await
     }
 
     /// Runs `work` for each symbol, `workers` at once. The first store failure stops new work and is returned.

@@ -1,23 +1,19 @@
 //! One symbol: fetch its native series, review them, derive the rest, record the state of each.
 
-use std::collections::BTreeMap;
-use std::ops::Range;
 use std::sync::Arc;
 
-use super::fetch::SeriesEnd;
 use super::tally::Tally;
 use super::{Event, Job};
-use crate::ingest::missing::{Known, Rules, missing_stamps};
+use crate::ingest::missing::{Known, Rules, Want, missing_stamps};
 use crate::ingest::planner::SymbolPlan;
-use crate::market::{DAY, Instrument, Series, SourceId, Timeframe};
+use crate::market::{DAY, Instrument, Series, Timeframe};
 use crate::sources::Window;
-use crate::store::master::{SeriesUpdate, StoreError};
+use crate::store::master::{Reader, SeriesUpdate, StoreError, Underived};
 
-/// Stamps whose bars changed, and who brought them.
-#[derive(Clone, Debug)]
-pub(super) struct Change {
-    pub span: Range<i64>,
-    pub source: SourceId,
+/// From the first stamp wanted to the last.
+fn hull(wants: &[Want]) -> Window {
+    let start = wants.iter().map(|w| w.window.start).min().unwrap_or(0);
+    Window { start, end: wants.iter().map(|w| w.window.end).max().unwrap_or(start) }
 }
 
 impl Job {
@@ -28,72 +24,24 @@ impl Job {
         (tally, ended.err())
     }
 
-    /// Fetches the whole stored history of the plan's series anew, after a split.
-    pub(super) async fn refetch_symbol(self: &Arc<Self>, plan: &SymbolPlan) -> (Tally, Option<StoreError>) {
-        let mut tally = Tally::default();
-        let ended = self.replace_and_derive(plan, &mut tally).await;
-        (tally, ended.err())
-    }
-
     async fn fetch_and_derive(&self, plan: &SymbolPlan, tally: &mut Tally) -> Result<(), StoreError> {
         let instrument = &plan.instrument;
-        let mut changes = BTreeMap::new();
         for (timeframe, wants) in &plan.fetch {
             if self.stopping() {
                 return Ok(());
             }
             let series = Series { symbol: instrument.symbol, timeframe: *timeframe };
             self.tell(Event::Working(series)).await;
-            let mut end = self.fetch_series(instrument, *timeframe, wants, tally).await?;
-            if end.rebased && end.error.is_none() {
-                tracing::warn!(target: "ingest", %series, "The vendor re-based the history, fetching it again");
-                end = self.replace_stored(instrument, *timeframe, tally).await?;
+            let asked = hull(wants);
+            let (recorded, before) = self.gaps(instrument, series, asked).await?;
+            let end = self.fetch_series(instrument, *timeframe, wants, tally).await?;
+            if end.rebased {
+                tracing::warn!(target: "ingest", %series, "The vendor re-based the history; it is fetched again when the splits are known");
             }
-            self.end_series(instrument, series, &mut end, &mut changes, tally).await?;
+            let (_, after) = self.gaps(instrument, series, asked).await?;
+            self.record_end(series, end.error, Some((recorded + after).saturating_sub(before)), None, tally).await?;
         }
-        if plan.rederive {
-            self.add_stored(plan, &mut changes).await?;
-        }
-        self.review_and_derive(plan, changes, tally).await
-    }
-
-    async fn replace_and_derive(&self, plan: &SymbolPlan, tally: &mut Tally) -> Result<(), StoreError> {
-        let mut changes = BTreeMap::new();
-        for &(timeframe, _) in &plan.fetch {
-            let series = Series { symbol: plan.instrument.symbol, timeframe };
-            self.tell(Event::Working(series)).await;
-            let mut end = self.replace_stored(&plan.instrument, timeframe, tally).await?;
-            // What was swapped in already must reach the derived series even if the rest has to wait.
-            if self.stopping() && end.source.is_none() {
-                break;
-            }
-            self.end_series(&plan.instrument, series, &mut end, &mut changes, tally).await?;
-        }
-        self.review_and_derive(plan, changes, tally).await
-    }
-
-    /// Replaces what is stored of a series; an empty series has nothing to replace.
-    async fn replace_stored(&self, instrument: &Instrument, timeframe: Timeframe, tally: &mut Tally) -> Result<SeriesEnd, StoreError> {
-        let series = Series { symbol: instrument.symbol, timeframe };
-        let state = self.pipeline.reads.with(move |r| r.series_state(series)).await?;
-        let Some(start) = state.and_then(|s| s.first_ts) else { return Ok(SeriesEnd::default()) };
-        let span = Window { start, end: self.pipeline.clock.now() };
-        self.replace_series(instrument, timeframe, span, tally).await
-    }
-
-    async fn end_series(
-        &self,
-        instrument: &Instrument,
-        series: Series,
-        end: &mut SeriesEnd,
-        changes: &mut BTreeMap<Timeframe, Change>,
-        tally: &mut Tally,
-    ) -> Result<(), StoreError> {
-        if let (Some(span), Some(source)) = (end.changed.clone(), end.source) {
-            changes.insert(series.timeframe, Change { span, source });
-        }
-        let gaps = self.count_gaps(instrument, series).await?;
-        self.record_end(series, end.error.take(), Some(gaps), None, tally).await
+        self.review_and_derive(plan, tally).await
     }
 
     /// Records the end of one series in the store, the tally and the event stream.
@@ -119,54 +67,43 @@ impl Job {
         Ok(())
     }
 
-    /// Holes between the first and the last final bar that no source has explained.
-    async fn count_gaps(&self, instrument: &Instrument, series: Series) -> Result<u64, StoreError> {
+    /// The unexplained holes on record for a series, and those between its first and last final bar that lie in `span`.
+    /// What a fetch changes lies in what it asked for, so that holes elsewhere need no counting.
+    pub(super) async fn gaps(&self, instrument: &Instrument, series: Series, span: Window) -> Result<(u64, u64), StoreError> {
         let (calendar, now) = (instrument.calendar(), self.pipeline.clock.now());
-        self.pipeline
-            .reads
-            .with(move |r| {
-                let Some(state) = r.series_state(series)? else { return Ok(0) };
-                let (Some(first), Some(last)) = (state.first_ts, state.last_final_ts) else { return Ok(0) };
-                let rules =
-                    Rules { calendar, timeframe: series.timeframe, horizon: first, now, reask_days: u32::from(u16::MAX), recover: false };
-                let known = Known {
-                    stamps: r.stamps(series, (first, last + DAY))?,
-                    last_final: Some(last),
-                    empty: r.empty_spans(series)?,
-                    fallback: Vec::new(),
-                };
-                Ok(missing_stamps(&rules, &known).iter().filter(|&&t| t < last).count() as u64)
-            })
-            .await
+        let count = move |r: &Reader| {
+            let Some(state) = r.series_state(series)? else { return Ok((0, 0)) };
+            let (Some(first), Some(last)) = (state.first_ts, state.last_final_ts) else { return Ok((state.gaps, 0)) };
+            let (from, until) = (first.max(span.start), last.min(span.end));
+            let rules = Rules {
+                calendar,
+                timeframe: series.timeframe,
+                horizon: from,
+                now: now.min(span.end),
+                reask_days: u32::from(u16::MAX),
+                recover: false,
+            };
+            // A weekly stamp may lie six days before the horizon it belongs to, a monthly one thirty.
+            let stamps = r.stamps(series, (from - 31 * DAY, until + DAY))?;
+            let known = Known { stamps, last_final: Some(last), empty: r.empty_spans(series)?, fallback: Vec::new() };
+            let inside = missing_stamps(&rules, &known).into_iter().filter(|t| (from..until).contains(t));
+            Ok((state.gaps, inside.count() as u64))
+        };
+        self.pipeline.reads.with(count).await
     }
 
-    /// Adds the whole stored span of every native series, for a derivation from scratch.
-    async fn add_stored(&self, plan: &SymbolPlan, changes: &mut BTreeMap<Timeframe, Change>) -> Result<(), StoreError> {
-        for &timeframe in &self.pipeline.settings.ingest.native {
-            let series = Series { symbol: plan.instrument.symbol, timeframe };
-            let state = self.pipeline.reads.with(move |r| r.series_state(series)).await?;
-            if let Some((state, first, last)) = state.and_then(|s| s.first_ts.zip(s.last_ts).map(|(a, b)| (s, a, b))) {
-                let source = changes.get(&timeframe).map(|c| c.source).or(state.source).unwrap_or(SourceId::File);
-                changes.insert(timeframe, Change { span: first..last + 1, source });
-            }
+    /// Reviews the fetched series that changed, so that hidden bars do not reach the derived ones, then derives.
+    pub(super) async fn review_and_derive(&self, plan: &SymbolPlan, tally: &mut Tally) -> Result<(), StoreError> {
+        let symbol = plan.instrument.symbol;
+        let concerned = |t: Timeframe| plan.fetch.iter().any(|(f, _)| *f == t) || plan.derive.iter().any(|(_, base)| *base == t);
+        let native: Vec<Timeframe> = self.pipeline.settings.ingest.native.iter().copied().filter(|&t| concerned(t)).collect();
+        let changed = self.pipeline.reads.with(Reader::underived).await?;
+        let changed: Vec<Underived> =
+            changed.into_iter().filter(|u| u.series.symbol == symbol && native.contains(&u.series.timeframe)).collect();
+        for one in &changed {
+            self.review(&plan.instrument, one, tally).await?;
         }
-        Ok(())
-    }
-
-    /// Reviews changed native series, so that hidden bars do not reach the derived ones, then derives.
-    async fn review_and_derive(
-        &self,
-        plan: &SymbolPlan,
-        changes: BTreeMap<Timeframe, Change>,
-        tally: &mut Tally,
-    ) -> Result<(), StoreError> {
-        for &timeframe in changes.keys() {
-            self.review(&plan.instrument, timeframe, tally).await?;
-        }
-        self.minutes_against_days(&plan.instrument, &changes, tally).await?;
-        if !changes.is_empty() {
-            self.derive(plan, changes, tally).await?;
-        }
-        Ok(())
+        self.minutes_against_days(&plan.instrument, &changed, tally).await?;
+        self.derive(&plan.instrument, &plan.derive, tally).await
     }
 }

@@ -5,8 +5,7 @@ use super::faults::{Fault, Faults, stamp_text};
 use super::measures::is_jump;
 use crate::config::QualitySettings;
 use crate::ingest::derive::{Field, Mismatch};
-use crate::market::{Candle, Series};
-use crate::sources::Metadata;
+use crate::market::{Candle, Metadata, Series};
 use crate::store::master::{Issue, Revision, Scope, Severity};
 
 /// Check 17: changes of a price (one basis point) and of a volume that count as a revision.

@@ -147,7 +147,7 @@ pub const CHECKS: [Check; 25] = [
         "adjustment mismatch",
         "E",
         "the source's adjustment step differs from ours by more than 5e-4; a dividend without a step; a dividend over 15% of the price",
-        "the ex-date's bar",
+        "the ex-date's bar; I or C on bars that no source serves again after a split",
     ),
     check(19, Review, "double adjustment", "E", "a split is flagged but prices said to be raw run on unbroken", "the ex-date's bar"),
     check(20, Compare, "cross-source", "W, E", "close differs from a second source by more than 0.5% W, five times that E", "the bars"),

@@ -5,8 +5,7 @@ use chrono::Days;
 
 use super::noise::Stream;
 use super::{Generator, exchange_date};
-use crate::market::{AssetClass, DAY, Instrument, Timeframe};
-use crate::sources::{METRICS, Metadata};
+use crate::market::{AssetClass, DAY, Instrument, METRICS, Metadata, Timeframe};
 
 /// A symbol's fundamentals and metadata at an instant.
 #[derive(Clone, Debug, PartialEq)]

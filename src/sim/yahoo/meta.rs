@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::chart::Interval;
 use super::rows::{View, narrow};
-use crate::market::{AssetClass, Calendar, DAY, Session};
-use crate::sources::{Metadata, Window};
+use crate::market::{AssetClass, Calendar, DAY, Metadata, Session};
+use crate::sources::Window;
 
 const RANGES: [&str; 11] = ["1d", "5d", "1mo", "3mo", "6mo", "1y", "2y", "5y", "10y", "ytd", "max"];
 

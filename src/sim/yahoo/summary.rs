@@ -4,10 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::http::{Request, Response};
 use super::{World, errors, hold};
-use crate::market::{AssetClass, Instrument, Symbol};
+use crate::market::{AssetClass, Instrument, METRICS, Metadata, Symbol};
 use crate::sim::FaultName;
 use crate::sources::yahoo::METRIC_FIELDS;
-use crate::sources::{METRICS, Metadata};
 
 /// fc.yahoo.com: no page, but the cookie.
 pub(super) fn cookie(world: &World) -> Response {

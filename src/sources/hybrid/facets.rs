@@ -9,8 +9,8 @@ use tokio::time::sleep;
 use super::slot::Slot;
 use super::{Hybrid, Next, Work, allowed};
 use crate::config::SourcePolicy;
-use crate::market::{Actions, Instrument, SourceId};
-use crate::sources::{Facet, Fault, Fundamentals, Metadata, Outcome, Source};
+use crate::market::{Actions, Facet, Fundamentals, Instrument, Metadata, SourceId};
+use crate::sources::{Fault, Outcome, Source};
 
 /// A facet and who gave it.
 #[derive(Clone, Debug, PartialEq)]

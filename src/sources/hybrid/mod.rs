@@ -22,9 +22,9 @@ use slot::Slot;
 
 use super::backoff::Backoff;
 use super::breaker::Breaker;
-use super::{Facet, Fault, LinkState, Outcome, Source, SourceStatus};
+use super::{Fault, LinkState, Outcome, Source, SourceStatus};
 use crate::config::{IngestSettings, SourcePolicy};
-use crate::market::{AssetClass, Clock, Instrument, SourceId, Symbol, Timeframe};
+use crate::market::{AssetClass, Clock, Facet, Instrument, SourceId, Symbol, Timeframe};
 
 /// How long a refusal ("not entitled") of a symbol is remembered.
 const REFUSED_FOR: Duration = Duration::from_hours(1);

@@ -9,8 +9,8 @@ use ibapi::contracts::{Contract, ContractDetails, Currency, Exchange, SecurityTy
 use tokio::sync::OnceCell;
 
 use super::classify::classify;
-use crate::market::{AssetClass, Instrument, Symbol};
-use crate::sources::{ContractId, Fault, Metadata, Outcome};
+use crate::market::{AssetClass, ContractId, Instrument, Metadata, Symbol};
+use crate::sources::{Fault, Outcome};
 
 /// Where contract ids are kept between runs: the database, or [`MemoryBook`].
 pub trait ContractBook: Send + Sync {

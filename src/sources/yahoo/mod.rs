@@ -30,8 +30,8 @@ pub use recorded::{read_chart, read_chart_actions, read_summary};
 pub(crate) use summary::FIELDS as METRIC_FIELDS;
 
 use crate::config::YahooSettings;
-use crate::market::{Actions, AssetClass, Clock, DAY, Instrument, SourceId, Timeframe, date_to_ts};
-use crate::sources::{CandleRequest, Facet, Fault, Fetched, Fundamentals, Metadata, Outcome, Source, SourceStatus, Window};
+use crate::market::{Actions, AssetClass, Clock, DAY, Facet, Fundamentals, Instrument, Metadata, SourceId, Timeframe, date_to_ts};
+use crate::sources::{CandleRequest, Fault, Fetched, Outcome, Source, SourceStatus, Window};
 use classify::{Refusal, widen};
 use client::Wire;
 use exchange::Sent;

@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::chart::number;
 use super::classify::{Failure, drift};
-use crate::market::AssetClass;
-use crate::sources::{Fundamentals, METRICS, Metadata, Outcome};
+use crate::market::{AssetClass, Fundamentals, METRICS, Metadata};
+use crate::sources::Outcome;
 
 /// Module and field of each metric, in the order of [`METRICS`]. Margins, growth and yields are fractions;
 /// `debtToEquity` is in percent; amounts are in `financialCurrency`. Where two modules carry a field, the one named

@@ -78,6 +78,12 @@ pub enum StoreError {
     /// The writer has stopped.
     #[error("the database writer has stopped; nothing more is stored until nightdesk is started again")]
     WriterGone,
+    /// The program's own fault: the question panicked.
+    #[error("a read of the database ended unexpectedly: {0}; nothing stored was harmed, but this is a bug: report it with the log")]
+    ReadPanicked(String),
+    /// The program is ending, and the read with it.
+    #[error("the read was given up because nightdesk is ending")]
+    ReadAbandoned,
     /// The caller's bars break the rules of a batch.
     #[error("the batch for {series} was refused: {why}")]
     BadBatch {

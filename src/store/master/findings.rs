@@ -13,10 +13,7 @@ pub(super) const ISSUE_COLUMNS: &str = "q.issue_id, q.opened_at, q.run_id, q.che
 /// Reads a row of [`ISSUE_COLUMNS`]. The settlement reads `accepted`, or `accepted: ` and the operator's note.
 pub(super) fn stored(r: &SqlRow<'_>) -> rusqlite::Result<StoredIssue> {
     let letter: String = r.get(4)?;
-    let scope = match (r.get(7)?, r.get(8)?) {
-        (Some(from), Some(to)) => Scope::Bars { from, to },
-        _ => Scope::Series,
-    };
+    let scope = scope(r.get(7)?, r.get(8)?);
     let resolved = match (r.get(10)?, r.get::<_, Option<String>>(11)?, r.get::<_, Option<String>>(12)?) {
         (Some(at), Some(how), Some(note)) if !note.is_empty() => Some((at, format!("{how}: {note}"))),
         (Some(at), Some(how), _) => Some((at, how)),
@@ -36,6 +33,11 @@ pub(super) fn stored(r: &SqlRow<'_>) -> rusqlite::Result<StoredIssue> {
             message: r.get(9)?,
         },
     })
+}
+
+/// The scope of two stored stamps.
+pub(super) fn scope(from: Option<i64>, to: Option<i64>) -> Scope {
+    from.zip(to).map_or(Scope::Series, |(from, to)| Scope::Bars { from, to })
 }
 
 /// The stamps of a scope; none for a whole series.

@@ -23,7 +23,7 @@ pub use care::{
     verify,
 };
 pub use error::StoreError;
-pub use lock::FolderLock;
+pub use lock::{FolderLock, Holder, Role, Seat};
 pub use read_pool::ReadPool;
 pub use reader::{Adjustment, Availability, CandleQuery, Candles, Coverage, FundamentalColumns, IssueFilter, Reader, Span};
 pub use schema::{APPLICATION_ID, VERSION};

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Resolution, RunState};
-use crate::sources::Facet;
+use crate::market::Facet;
 
 /// A facet's word in `facet_read`.
 pub(super) const fn facet_name(facet: Facet) -> &'static str {

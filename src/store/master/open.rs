@@ -23,13 +23,16 @@ const PAGE_BYTES: u32 = 4_096;
 pub(super) fn read_write(path: &Path, o: &WriterOptions, max_mib: Option<u32>) -> Result<(FolderLock, Connection), StoreError> {
     schema::check_library()?;
     private_dir(&folder(path))?;
-    let lock = FolderLock::take(path)?;
+    let lock = FolderLock::take(path, o.clock.now())?;
     // SQLite gives -wal and -shm the permissions of the database, so making it 0600 first covers all three.
     drop(private_file(path)?);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut conn = Connection::open_with_flags(path, flags)?;
     conn.busy_timeout(BUSY)?;
     schema::check_file(&conn, path)?;
+    if lock.after_unclean_end() {
+        sound(&conn, path, o)?;
+    }
     conn.pragma_update(None, "page_size", PAGE_BYTES)?;
     let mode: String = conn.pragma_update_and_check(None, "journal_mode", "wal", |r| r.get(0))?;
     if mode != "wal" {
@@ -50,6 +53,18 @@ pub(super) fn read_write(path: &Path, o: &WriterOptions, max_mib: Option<u32>) -
     }
     claim(&conn, path, o)?;
     Ok((lock, conn))
+}
+
+/// After a kill the write-ahead log has been played back, and nothing is written before the pages were looked through.
+fn sound(conn: &Connection, path: &Path, o: &WriterOptions) -> Result<(), StoreError> {
+    let began = o.clock.mono();
+    let problem: String = conn.query_row("PRAGMA quick_check(1)", [], |r| r.get(0))?;
+    if problem != "ok" {
+        return Err(StoreError::Corrupt(format!("{}: {problem}", path.display())));
+    }
+    let ms = o.clock.mono().saturating_sub(began).as_millis() as u64;
+    tracing::info!(target: "store", ms, "The last process did not end cleanly; the database was checked and is sound");
+    Ok(())
 }
 
 /// Writes the birth certificate of a new file, and refuses one of the other side.

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::task::JoinError;
+
 use super::{Reader, StoreError};
 
 /// A pool of read-only connections to one master database.
@@ -26,8 +28,7 @@ impl ReadPool {
     {
         let pool = self.clone();
         let asked = tokio::task::spawn_blocking(move || pool.ask(question));
-        // The closure is a read: when it is lost to a shutdown, the caller learns that the store is gone.
-        asked.await.unwrap_or(Err(StoreError::WriterGone))
+        asked.await.unwrap_or_else(|lost| Err(end_of(lost)))
     }
 
     /// Runs `question` with a reader on this thread.
@@ -40,4 +41,11 @@ impl ReadPool {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
         answer
     }
+}
+
+/// What became of a read that gave no answer: it panicked, or the runtime went down before it began.
+fn end_of(lost: JoinError) -> StoreError {
+    let Ok(panic) = lost.try_into_panic() else { return StoreError::ReadAbandoned };
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    StoreError::ReadPanicked(text.unwrap_or("no reason given").to_owned())
 }

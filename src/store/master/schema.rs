@@ -10,7 +10,12 @@ use super::StoreError;
 pub const APPLICATION_ID: i32 = 0x4E44_6D64;
 
 /// The scripts, oldest first; the n-th brings a file from version n-1 to n. A published script never changes.
-const MIGRATIONS: [&str; 2] = [include_str!("migrations/0001_market_data.sql"), include_str!("migrations/0002_rebase_due.sql")];
+const MIGRATIONS: [&str; 4] = [
+    include_str!("migrations/0001_market_data.sql"),
+    include_str!("migrations/0002_rebase_due.sql"),
+    include_str!("migrations/0003_findings.sql"),
+    include_str!("migrations/0004_derive_due.sql"),
+];
 
 /// The schema version of this program.
 pub const VERSION: i32 = MIGRATIONS.len() as i32;

@@ -9,14 +9,14 @@ use crate::market::{Bars, Candle, Dividend, Series, SourceId, Split, Symbol, Tim
 pub struct CandleBatch {
     /// Which series.
     pub series: Series,
-    /// Who served them; derived bars carry the source of their inputs.
+    /// Who served them; a derived bar carries the least preferred source among its inputs.
     pub source: SourceId,
     /// The ingest run that brought them.
     pub run_id: i64,
     /// Ascending by `ts`, without duplicates.
     pub bars: Bars,
-    /// When set, stored bars inside `[start, end)` that are not in `bars` are deleted in the same transaction: a
-    /// split re-fetch, or a derived bucket that no longer has inputs.
+    /// When set, stored bars inside `[start, end)` that are not in `bars` are deleted in the same transaction: derived
+    /// buckets that no longer have inputs.
     pub replace: Option<(i64, i64)>,
 }
 
@@ -46,6 +46,17 @@ impl WriteReport {
     }
 }
 
+/// What putting a history on another share basis did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SwapReport {
+    /// What the bars served anew did.
+    pub written: WriteReport,
+    /// Stored bars for which none came.
+    pub kept: u64,
+    /// Those of them that were adjusted.
+    pub adjusted: u64,
+}
+
 /// A final bar that a source changed afterwards.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Revision {
@@ -65,7 +76,7 @@ pub struct ActionsReport {
 }
 
 /// How bad a data-quality finding is; the letters are those of the check table in docs/data-quality.md.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// I: worth knowing.
@@ -101,7 +112,7 @@ impl Severity {
 }
 
 /// What a finding covers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// The bars stamped `from..=to`.
@@ -116,7 +127,7 @@ pub enum Scope {
 }
 
 /// A data-quality finding.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Issue {
     /// Number of the check, 1 to 25.
     pub check: u8,
@@ -131,13 +142,13 @@ pub struct Issue {
 }
 
 /// A finding as the log keeps it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct StoredIssue {
     /// Key in `data_quality_log`.
     pub id: i64,
     /// When it was first found, UTC seconds.
     pub opened_at: i64,
-    /// Run that found it.
+    /// Run that last found it.
     pub run_id: Option<i64>,
     /// When and how it was settled.
     pub resolved: Option<(i64, String)>,
@@ -146,7 +157,7 @@ pub struct StoredIssue {
 }
 
 /// How a finding was settled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Resolution {
     /// The data are right; show them, and do not report this finding again.
@@ -158,7 +169,7 @@ pub enum Resolution {
 }
 
 /// One request made for a series, for the drill-down page and the run's record.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Attempt {
     /// Run it belongs to.
     pub run_id: i64,
@@ -181,7 +192,7 @@ pub struct Attempt {
 }
 
 /// The state of one series, updated in the transaction that changes its bars.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SeriesState {
     /// Which series.
     pub series: Series,
@@ -205,8 +216,19 @@ pub struct SeriesState {
     pub gaps: u64,
     /// Why the last attempt failed; `None` when it succeeded.
     pub error: Option<String>,
-    /// Open critical finding on the series as a whole.
+    /// Open finding that hides the series, or the one it is derived from, as a whole.
     pub blocked: Option<String>,
+}
+
+/// A fetched series that its derived ones are not made of yet as it is now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Underived {
+    /// Which series.
+    pub series: Series,
+    /// Stamps of the bars that changed, were hidden or shown, `[start, end)`.
+    pub span: (i64, i64),
+    /// How often anything changed, ever.
+    pub changes: i64,
 }
 
 /// What the pipeline learned about a series; `None` fields keep what is stored.
@@ -242,7 +264,7 @@ pub struct EmptySpan {
 }
 
 /// How a run ended, or that it has not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the states are the contract's words")]
 pub enum RunState {
@@ -257,7 +279,7 @@ pub enum RunState {
 }
 
 /// An ingest run as stored in `ingest_runs`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RunRecord {
     /// Key.
     pub id: i64,

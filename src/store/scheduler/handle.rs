@@ -147,9 +147,15 @@ impl SchedulerDb {
         self.call(move |c| jobs::set_row(c, &row)).await
     }
 
-    /// Stores when a job ticks, leaving its pause and failures alone.
-    pub async fn set_ticks(&self, job: Job, spec_hash: String, next: Option<i64>, last: Option<i64>) -> Answer<()> {
-        self.call(move |c| jobs::set_ticks(c, job, &spec_hash, next, last)).await
+    /// Stores the tick that comes next; the bell does this.
+    pub async fn set_next_tick(&self, job: Job, next: Option<i64>) -> Answer<()> {
+        self.call(move |c| jobs::set_next_tick(c, job, next)).await
+    }
+
+    /// Stores which tick was dealt with last, and the schedule it belongs to. Store the runs that came of it first:
+    /// a process that dies in between deals with the tick again, which is harmless.
+    pub async fn set_last_tick(&self, job: Job, spec_hash: String, last: Option<i64>) -> Answer<()> {
+        self.call(move |c| jobs::set_last_tick(c, job, &spec_hash, last)).await
     }
 
     /// Stores or ends a job's pause.

@@ -11,7 +11,7 @@ type Answer<T> = Result<T, SchedulerDbError>;
 pub struct JobRow {
     /// Which.
     pub job: Job,
-    /// Identifies cron expression, zone and gate that `next_tick` was computed with.
+    /// Identifies the cron expression, zone and gate that `last_tick` belongs to.
     pub spec_hash: String,
     /// Set while it is paused.
     pub paused: Option<Pause>,
@@ -45,18 +45,28 @@ pub(super) fn rows(c: &Connection) -> Answer<Vec<JobRow>> {
 
 /// Stores a whole row.
 pub(super) fn set_row(c: &Connection, row: &JobRow) -> Answer<()> {
-    set_ticks(c, row.job, &row.spec_hash, row.next_tick, row.last_tick)?;
+    set_next_tick(c, row.job, row.next_tick)?;
+    set_last_tick(c, row.job, &row.spec_hash, row.last_tick)?;
     set_pause(c, row.job, row.paused.as_ref())?;
     set_failures(c, row.job, row.failures_in_row)
 }
 
-/// Stores when a job ticks, leaving its pause and failures alone.
-pub(super) fn set_ticks(c: &Connection, job: Job, spec_hash: &str, next: Option<i64>, last: Option<i64>) -> Answer<()> {
+/// Stores the tick that comes next.
+pub(super) fn set_next_tick(c: &Connection, job: Job, next: Option<i64>) -> Answer<()> {
     c.prepare_cached(
-        "INSERT INTO job (name, spec_hash, next_tick, last_tick) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT DO UPDATE SET spec_hash = excluded.spec_hash, next_tick = excluded.next_tick, last_tick = excluded.last_tick",
+        "INSERT INTO job (name, spec_hash, next_tick) VALUES (?1, '', ?2) ON CONFLICT DO UPDATE SET next_tick = excluded.next_tick",
     )?
-    .execute(params![job.name(), spec_hash, next, last])?;
+    .execute(params![job.name(), next])?;
+    Ok(())
+}
+
+/// Stores which tick was dealt with last, and the schedule it belongs to.
+pub(super) fn set_last_tick(c: &Connection, job: Job, spec_hash: &str, last: Option<i64>) -> Answer<()> {
+    c.prepare_cached(
+        "INSERT INTO job (name, spec_hash, last_tick) VALUES (?1, ?2, ?3)
+         ON CONFLICT DO UPDATE SET spec_hash = excluded.spec_hash, last_tick = excluded.last_tick",
+    )?
+    .execute(params![job.name(), spec_hash, last])?;
     Ok(())
 }
 

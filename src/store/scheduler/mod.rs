@@ -15,6 +15,7 @@ mod thread;
 mod types;
 
 pub use aside::MovedAside;
+pub(crate) use aside::set_aside;
 pub use error::SchedulerDbError;
 pub use handle::{Opened, SchedulerDb, SchedulerReader};
 pub use jobs::JobRow;

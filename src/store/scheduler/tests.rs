@@ -178,7 +178,8 @@ async fn a_jobs_row_is_kept_and_its_parts_do_not_disturb_each_other() {
     let db = open(&dir);
     let pause = Pause { at: NOW, by: "cli".into(), reason: "holiday".into() };
     db.set_pause(Job::Scan, Some(pause.clone())).await.unwrap();
-    db.set_ticks(Job::Scan, "h1".into(), Some(NOW + 5), None).await.unwrap();
+    db.set_next_tick(Job::Scan, Some(NOW + 5)).await.unwrap();
+    db.set_last_tick(Job::Scan, "h1".into(), None).await.unwrap();
     db.set_failures(Job::Scan, 3).await.unwrap();
     let row = JobRow {
         job: Job::Scan,

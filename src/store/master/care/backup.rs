@@ -133,7 +133,7 @@ pub fn restore_until(from: &Path, target: &Path, clock: &dyn Clock, stop: &Cance
     if !from.exists() {
         return Err(StoreError::NoBackup(from));
     }
-    let _lock = FolderLock::take(target)?;
+    let lock = FolderLock::take(target, clock.now())?;
     let bad = |e| match e {
         StoreError::BadBackup { problems, .. } => StoreError::BadBackup { path: from.clone(), problems },
         StoreError::Corrupt(problem) => StoreError::BadBackup { path: from.clone(), problems: vec![problem] },
@@ -151,6 +151,7 @@ pub fn restore_until(from: &Path, target: &Path, clock: &dyn Clock, stop: &Cance
         }
     }
     partial.finish(target)?;
+    lock.release(clock.now())?;
     Ok(RestoreReport { from, kept: had.then_some(kept), rows })
 }
 

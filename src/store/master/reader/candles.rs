@@ -1,11 +1,20 @@
 //! Candles as columns: by range, last n or days back, split-adjusted, raw or total-return.
 
+use std::sync::LazyLock;
+
 use rusqlite::{OptionalExtension, params};
 
-use super::Reader;
+use super::{BLOCKED, Reader};
 use crate::market::actions::{Step, dividend_steps, unsplit_steps};
 use crate::market::{Candle, DAY, Series, SourceId, Timeframe, date_to_ts};
 use crate::store::master::{StoreError, rows};
+
+static GATE: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT s.symbol_id, {BLOCKED} FROM symbol s
+         LEFT JOIN series_state t ON t.symbol_id = s.symbol_id AND t.timeframe_id = ?2 WHERE s.symbol = ?1"
+    )
+});
 
 /// Rows reserved at most on the word of a query; the table may hold fewer.
 const RESERVED: usize = 10_000;
@@ -176,8 +185,8 @@ fn ladder(steps: &[Step]) -> Vec<(i64, f64)> {
 }
 
 impl Reader {
-    /// Bars of a series. An unknown or empty series gives no bars; a series blocked by a finding gives
-    /// [`StoreError::Blocked`] unless quarantined bars are asked for.
+    /// Bars of a series. An unknown or empty series gives no bars; one that a finding blocks, or derived from one that is
+    /// blocked, gives [`StoreError::Blocked`] unless quarantined bars are asked for.
     pub fn candles(&self, q: &CandleQuery) -> Result<Candles, StoreError> {
         if q.adjustment == Adjustment::Split {
             return self.split_adjusted(q).map(|(_, bars)| bars);
@@ -222,12 +231,7 @@ impl Reader {
 
     /// The symbol's key, and why the series is blocked.
     fn gate(&self, series: Series) -> Result<Option<(i64, Option<String>)>, StoreError> {
-        self.one(
-            "SELECT s.symbol_id, t.blocked FROM symbol s
-             LEFT JOIN series_state t ON t.symbol_id = s.symbol_id AND t.timeframe_id = ?2 WHERE s.symbol = ?1",
-            params![series.symbol.as_str(), series.timeframe.id()],
-            |r| Ok((r.get(0)?, r.get(1)?)),
-        )
+        self.one(&GATE, params![series.symbol.as_str(), series.timeframe.id()], |r| Ok((r.get(0)?, r.get(1)?)))
     }
 
     fn columns(&self, symbol_id: i64, q: &CandleQuery) -> Result<Candles, StoreError> {

@@ -1,9 +1,11 @@
 //! What there is: symbols, sectors, timeframes, coverage, the state of series.
 
+use std::sync::LazyLock;
+
 use chrono::NaiveDate;
 use rusqlite::params;
 
-use super::Reader;
+use super::{BLOCKED, Reader};
 use crate::market::{AssetClass, Series, Symbol, Timeframe};
 use crate::store::master::{SeriesState, StoreError, SymbolRow, rows};
 
@@ -41,8 +43,12 @@ const SYMBOLS: &str = "SELECT s.symbol, s.asset, coalesce(s.name, m.name), coale
      FROM symbol s LEFT JOIN symbol_metadata m USING (symbol_id)
      LEFT JOIN sector_mappings k ON k.symbol_id = s.symbol_id AND k.end_date IS NULL";
 
-const STATES: &str = "SELECT s.symbol, t.timeframe_id, t.first_ts, t.last_ts, t.last_final_ts, t.rows, t.source_id, t.derived_from,
-     t.attempted_at, t.succeeded_at, t.gaps, t.error, t.blocked FROM series_state t JOIN symbol s USING (symbol_id)";
+static STATES: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT s.symbol, t.timeframe_id, t.first_ts, t.last_ts, t.last_final_ts, t.rows, t.source_id, t.derived_from,
+     t.attempted_at, t.succeeded_at, t.gaps, t.error, {BLOCKED} FROM series_state t JOIN symbol s USING (symbol_id)"
+    )
+});
 
 fn symbol_row(r: &rusqlite::Row<'_>) -> rusqlite::Result<SymbolRow> {
     let asset: String = r.get(1)?;
@@ -136,13 +142,18 @@ impl Reader {
 
     /// The state of one series; `None` when nothing was ever tried.
     pub fn series_state(&self, series: Series) -> Result<Option<SeriesState>, StoreError> {
-        let sql = format!("{STATES} WHERE s.symbol = ?1 AND t.timeframe_id = ?2");
+        let sql = format!("{} WHERE s.symbol = ?1 AND t.timeframe_id = ?2", *STATES);
         self.one(&sql, params![series.symbol.as_str(), series.timeframe.id()], state_row)
+    }
+
+    /// The state of every series of a symbol that was ever tried, by timeframe.
+    pub fn symbol_states(&self, symbol: Symbol) -> Result<Vec<SeriesState>, StoreError> {
+        self.list(&format!("{} WHERE s.symbol = ?1 ORDER BY t.timeframe_id", *STATES), [symbol.as_str()], state_row)
     }
 
     /// The state of every series that was ever tried, by symbol and timeframe.
     pub fn series_states(&self) -> Result<Vec<SeriesState>, StoreError> {
-        self.list(&format!("{STATES} ORDER BY s.symbol, t.timeframe_id"), [], state_row)
+        self.list(&format!("{} ORDER BY s.symbol, t.timeframe_id", *STATES), [], state_row)
     }
 
     /// Symbols whose ticker or name contains `text`, in any case; tickers that begin with it first.

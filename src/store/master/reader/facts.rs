@@ -6,8 +6,7 @@ use chrono::NaiveDate;
 use rusqlite::params;
 
 use super::Reader;
-use crate::market::{Dividend, SourceId, Split, Symbol};
-use crate::sources::{Fundamentals, METRICS, Metadata};
+use crate::market::{Dividend, Fundamentals, METRICS, Metadata, SourceId, Split, Symbol};
 use crate::store::master::{StoreError, rows};
 
 /// Fundamentals of one symbol as columns of equal length, ascending by date.

@@ -21,6 +21,14 @@ pub use quality::IssueFilter;
 use super::{StoreError, open};
 use crate::market::{Series, Symbol};
 
+/// Why the series of the row `t` of `series_state` is blocked: by a finding on itself, or on a series that it is derived
+/// from, directly or not.
+const BLOCKED: &str = "(WITH RECURSIVE base (blocked, derived_from) AS (
+         SELECT t.blocked, t.derived_from
+         UNION SELECT b.blocked, b.derived_from FROM base JOIN series_state b
+             ON b.symbol_id = t.symbol_id AND b.timeframe_id = base.derived_from WHERE base.blocked IS NULL)
+     SELECT blocked FROM base WHERE blocked IS NOT NULL)";
+
 /// A read-only connection to `market_data.db`.
 #[derive(Debug)]
 pub struct Reader {

@@ -38,6 +38,20 @@ impl Reader {
         self.data_quality_issues(IssueFilter { symbol: None, timeframe: None, settled: false, limit })
     }
 
+    /// Whether every bar stamped `from..=to` was written by a run after `run_id`.
+    pub fn written_after(&self, series: Series, (from, to): (i64, i64), run_id: i64) -> Result<bool, StoreError> {
+        let Some([symbol, timeframe]) = self.key(series)? else { return Ok(false) };
+        let sql = "SELECT ifnull(min(ingest_id) > ?5, 0) FROM candle WHERE symbol_id = ?1 AND timeframe_id = ?2 AND ts BETWEEN ?3 AND ?4";
+        Ok(self.one(sql, [symbol, timeframe, from, to, run_id], |r| r.get(0))?.unwrap_or(false))
+    }
+
+    /// Series and first stamp of the open findings of a check that cover bars.
+    pub fn open_of_check(&self, check: u8) -> Result<Vec<(Series, i64)>, StoreError> {
+        let sql = "SELECT s.symbol, q.timeframe_id, q.from_ts FROM data_quality_log q JOIN symbol s USING (symbol_id)
+                   WHERE q.check_no = ?1 AND q.resolution IS NULL AND q.from_ts IS NOT NULL";
+        self.list(sql, [check], |r| Ok((Series { symbol: rows::symbol(r, 0)?, timeframe: rows::timeframe(r, 1)? }, r.get(2)?)))
+    }
+
     /// One finding.
     pub fn issue(&self, id: i64) -> Result<Option<StoredIssue>, StoreError> {
         self.one(&format!("SELECT {ISSUE_COLUMNS} WHERE q.issue_id = ?1"), [id], findings::stored)

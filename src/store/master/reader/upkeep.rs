@@ -4,9 +4,8 @@ use rusqlite::{Row, params};
 
 use super::Reader;
 use super::quality::spans;
-use crate::market::{Bars, Candle, Series, SourceId, Symbol};
-use crate::sources::{ContractId, Facet};
-use crate::store::master::{Attempt, EmptySpan, RunRecord, RunState, StoreError, facet_name, rows, state_of};
+use crate::market::{Bars, Candle, ContractId, Facet, Series, SourceId, Symbol};
+use crate::store::master::{Attempt, EmptySpan, RunRecord, RunState, StoreError, Underived, facet_name, rows, state_of};
 
 const RUN_COLUMNS: &str = "run_id, started_at, ended_at, state, spec, summary, error";
 
@@ -128,6 +127,31 @@ impl Reader {
     pub fn rebase_due(&self) -> Result<Vec<Series>, StoreError> {
         let sql = "SELECT symbol, timeframe_id FROM series_state JOIN symbol USING (symbol_id) WHERE rebase_due = 1 ORDER BY symbol_id";
         self.list(sql, [], |r| Ok(Series { symbol: rows::symbol(r, 0)?, timeframe: rows::timeframe(r, 1)? }))
+    }
+
+    /// Fetched series that changed since their derived ones were made of them, by symbol, finest timeframe first.
+    pub fn underived(&self) -> Result<Vec<Underived>, StoreError> {
+        let sql = "SELECT symbol, timeframe_id, derive_from, derive_until, derive_changes FROM series_state JOIN symbol USING (symbol_id)
+                   WHERE derive_from IS NOT NULL AND derived_from IS NULL ORDER BY symbol_id, timeframe_id";
+        self.list(sql, [], |r| {
+            let series = Series { symbol: rows::symbol(r, 0)?, timeframe: rows::timeframe(r, 1)? };
+            Ok(Underived { series, span: (r.get(2)?, r.get(3)?), changes: r.get(4)? })
+        })
+    }
+
+    /// Sound bars in `[start, end)`, forming ones included, ascending, each with its source.
+    pub fn sourced_bars(&self, series: Series, (start, end): (i64, i64)) -> Result<Vec<(Candle, SourceId)>, StoreError> {
+        let Some([symbol, timeframe]) = self.key(series)? else { return Ok(Vec::new()) };
+        let sql = "SELECT ts, open, high, low, close, volume, final, source_id FROM candle
+                   WHERE symbol_id = ?1 AND timeframe_id = ?2 AND ts >= ?3 AND ts < ?4 AND quarantined = 0 ORDER BY ts";
+        self.list(sql, [symbol, timeframe, start, end], |r| Ok((rows::candle(r)?, rows::source(r, 7)?)))
+    }
+
+    /// The stamp of the last stored bar before `ts`.
+    pub fn stamp_before(&self, series: Series, ts: i64) -> Result<Option<i64>, StoreError> {
+        let Some([symbol, timeframe]) = self.key(series)? else { return Ok(None) };
+        self.one("SELECT max(ts) FROM candle WHERE symbol_id = ?1 AND timeframe_id = ?2 AND ts < ?3", [symbol, timeframe, ts], |r| r.get(0))
+            .map(Option::flatten)
     }
 
     /// When a facet of a symbol was last read from a source, UTC seconds.

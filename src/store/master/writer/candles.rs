@@ -80,8 +80,13 @@ impl Change {
         self.deletes.push(old);
     }
 
-    fn is_empty(&self) -> bool {
-        self.writes.is_empty() && self.deletes.is_empty()
+    /// The stamps written and deleted, `[first, last + 1)`; `None` where nothing changed.
+    fn span(&self) -> Option<(i64, i64)> {
+        let ends = |rows: &[Row]| rows.first().zip(rows.last()).map(|(a, b)| (a.candle.ts, b.candle.ts + 1));
+        match (ends(&self.writes), ends(&self.deletes)) {
+            (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
+            (one, other) => one.or(other),
+        }
     }
 }
 
@@ -101,17 +106,12 @@ pub(super) fn write(l: &mut Ledger, b: &CandleBatch) -> Result<WriteReport, Stor
         let stored = stored_rows(&l.conn, key.symbol_id, key.timeframe, start, end)?;
         compare(&mut change, b, stored, fresh);
     }
-    let swapped = b.replace.is_some_and(|(s, e)| head.first.is_some_and(|f| s <= f) && head.last.is_some_and(|last| last < e));
-    if swapped {
-        l.set_rebase_due(key, false)?;
-    }
-    if change.is_empty() {
-        return Ok(change.report);
-    }
+    let Some(changed) = change.span() else { return Ok(change.report) };
     store(l, key, b, &change)?;
     let head = if append { appended(head, b) } else { measured(l, key, head.rows + change.rows)? };
     l.set_head(key, head)?;
-    if !swapped && b.source != SourceId::File && change.report.is_rebased() {
+    l.derive_due(key, changed)?;
+    if b.source != SourceId::File && change.report.is_rebased() {
         l.set_rebase_due(key, true)?;
     }
     if change.report.revised > 0 {

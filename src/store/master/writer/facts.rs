@@ -5,8 +5,7 @@ use std::sync::LazyLock;
 use rusqlite::{OptionalExtension, ToSql, params};
 
 use super::ledger::Ledger;
-use crate::market::{Actions, SourceId, Symbol, date_to_ts};
-use crate::sources::{ContractId, Facet, Fundamentals, METRICS, Metadata};
+use crate::market::{Actions, ContractId, Facet, Fundamentals, METRICS, Metadata, SourceId, Symbol, date_to_ts};
 use crate::store::master::{ActionsReport, StoreError, facet_name};
 
 static UPSERT_FUNDAMENTALS: LazyLock<String> = LazyLock::new(|| {
@@ -85,15 +84,13 @@ pub(super) fn actions(l: &mut Ledger, symbol: Symbol, a: &Actions, source: Sourc
             }
         }
     }
-    if source != SourceId::File {
-        report.new_splits.iter().try_for_each(|s| rebase(l, id, date_to_ts(s.ex_date)))?;
-    }
+    report.new_splits.iter().try_for_each(|s| rebase(l, id, date_to_ts(s.ex_date)))?;
     read(l, id, Facet::Actions, source)?;
     Ok(report)
 }
 
-/// Marks the fetched series whose bars were stored before a split took effect: they are on the old share basis. The
-/// run that brought the oldest bar tells; two days allow for vendors that adjust late.
+/// Marks the fetched and imported series that hold bars stored before a split took effect: they are on the old share basis.
+/// The runs that brought them tell; two days allow for vendors that adjust late.
 fn rebase(l: &Ledger, symbol_id: i64, ex_date: i64) -> Result<(), StoreError> {
     if ex_date > l.now() {
         return Ok(());
@@ -101,11 +98,12 @@ fn rebase(l: &Ledger, symbol_id: i64, ex_date: i64) -> Result<(), StoreError> {
     l.conn
         .prepare_cached(
             "UPDATE series_state SET rebase_due = 1
-             WHERE symbol_id = ?1 AND derived_from IS NULL AND first_ts < ?2 AND source_id <> ?3
-               AND (SELECT r.started_at FROM candle c JOIN ingest_runs r ON r.run_id = c.ingest_id
-                    WHERE c.symbol_id = ?1 AND c.timeframe_id = series_state.timeframe_id AND c.ts = series_state.first_ts) < ?2 + 2 * 86400",
+             WHERE symbol_id = ?1 AND derived_from IS NULL AND first_ts < ?2
+               AND EXISTS (SELECT 1 FROM candle c
+                    WHERE c.symbol_id = ?1 AND c.timeframe_id = series_state.timeframe_id AND c.ts < ?2
+                      AND c.ingest_id IN (SELECT run_id FROM ingest_runs WHERE started_at < ?2 + 2 * 86400))",
         )?
-        .execute([symbol_id, ex_date, SourceId::File.id()])?;
+        .execute([symbol_id, ex_date])?;
     Ok(())
 }
 

@@ -1,16 +1,18 @@
 //! Writing the data-quality log, and hiding and showing the bars its findings cover.
 
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::{OptionalExtension, params};
 
 use super::candles::add_months;
 use super::ledger::{Key, Ledger};
+use super::same::{Kin, Standing, common, rests, same, union};
 use crate::market::Series;
 use crate::store::master::digest::{Months, Row};
 use crate::store::master::findings::{self, ISSUE_COLUMNS};
 use crate::store::master::rows::stored_rows;
-use crate::store::master::{Issue, Resolution, Scope, StoreError, StoredIssue, resolution_name};
+use crate::store::master::{Issue, Resolution, Scope, Severity, StoreError, StoredIssue, resolution_name};
 
 /// What logging findings came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,54 +25,44 @@ pub struct IssueReport {
     pub fixed: u32,
 }
 
+impl IssueReport {
+    pub(super) fn add(&mut self, other: Self) {
+        self.opened += other.opened;
+        self.known += other.known;
+        self.fixed += other.fixed;
+    }
+}
+
 /// Logs findings.
 pub(super) fn log(l: &mut Ledger, found: &[Issue], run_id: Option<i64>) -> Result<IssueReport, StoreError> {
-    let mut report = IssueReport::default();
-    for issue in found {
-        let key = l.key(issue.series)?;
-        match known(l, key, issue)? {
-            None => {
-                open(l, key, issue, run_id)?;
-                report.opened += 1;
-                if issue.severity.hides() {
-                    hide(l, key, issue)?;
-                }
-            }
-            Some((id, resolution)) => {
-                report.known += 1;
-                match resolution.as_deref() {
-                    Some("accepted") => {}
-                    Some(_) => hide(l, key, issue)?,
-                    None => {
-                        refresh(l, id, issue)?;
-                        hide(l, key, issue)?;
-                    }
-                }
-            }
-        }
+    Ok(Pass::new(found, None, run_id).take(l, found)?.0)
+}
+
+/// What checks looked at.
+#[derive(Clone, Copy)]
+pub(super) struct Look<'a> {
+    pub series: Series,
+    pub checks: &'a [u8],
+    /// Stamps, `[start, end)`.
+    pub window: (i64, i64),
+    /// Stamps in the window that were not looked at, ascending.
+    pub unseen: &'a [i64],
+}
+
+impl Look<'_> {
+    fn covers(&self, scope: Scope) -> bool {
+        let Scope::Bars { from, to } = scope else { return true };
+        let first_unseen = self.unseen.get(self.unseen.partition_point(|&t| t < from));
+        self.window.0 <= from && to < self.window.1 && first_unseen.is_none_or(|&t| t > to)
     }
-    Ok(report)
 }
 
 /// Logs findings, and resolves as fixed those that were looked for and not found.
-pub(super) fn reconcile(
-    l: &mut Ledger,
-    series: Series,
-    checks: &[u8],
-    window: (i64, i64),
-    found: &[Issue],
-    run_id: Option<i64>,
-) -> Result<IssueReport, StoreError> {
-    let mut report = log(l, found, run_id)?;
-    let key = l.key(series)?;
-    let still: HashSet<(u8, Scope)> = found.iter().filter(|i| i.series == series).map(|i| (i.check, i.scope)).collect();
+pub(super) fn reconcile(l: &mut Ledger, look: Look<'_>, found: &[Issue], run_id: Option<i64>) -> Result<IssueReport, StoreError> {
+    let (mut report, seen) = Pass::new(found, Some(look.window), run_id).take(l, found)?;
+    let key = l.key(look.series)?;
     for stored in open_of(l, key)? {
-        let Issue { check, scope, .. } = stored.issue;
-        let looked_at = match scope {
-            Scope::Series => true,
-            Scope::Bars { from, to } => window.0 <= from && to < window.1,
-        };
-        if looked_at && checks.contains(&check) && !still.contains(&(check, scope)) {
+        if look.covers(stored.issue.scope) && look.checks.contains(&stored.issue.check) && !seen.contains(&stored.id) {
             settle(l, &stored, Resolution::Fixed, "")?;
             report.fixed += 1;
         }
@@ -112,28 +104,123 @@ fn open_of(l: &Ledger, key: Key) -> Result<Vec<StoredIssue>, StoreError> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// The stored finding with the same check, series and scope that is open or was settled by an operator.
-fn known(l: &Ledger, key: Key, issue: &Issue) -> Result<Option<(i64, Option<String>)>, StoreError> {
-    let (from, to) = findings::span(issue.scope);
-    Ok(l.conn
-        .prepare_cached(
-            "SELECT issue_id, resolution FROM data_quality_log
-             WHERE symbol_id = ?1 AND timeframe_id = ?2 AND check_no = ?3
-               AND ifnull(from_ts, 0) = ifnull(?4, 0) AND ifnull(to_ts, -1) = ifnull(?5, -1)
-               AND (resolution IS NULL OR resolution <> 'fixed')",
-        )?
-        .query_row(params![key.symbol_id, key.timeframe.id(), issue.check, from, to], |r| Ok((r.get(0)?, r.get(1)?)))
-        .optional()?)
+/// The logging of what one pass over some bars found.
+struct Pass {
+    /// What the pass looked at, `[start, end)`; `None` where that is not known.
+    window: Option<(i64, i64)>,
+    run_id: Option<i64>,
+    /// Scopes found by series and check: an open finding of just this scope waits for its own.
+    exact: HashSet<(Series, u8, Scope)>,
+    /// Findings on record by series and check.
+    kin: HashMap<(Key, u8), Vec<Kin>>,
+    seen: HashSet<i64>,
+    report: IssueReport,
 }
 
-fn open(l: &Ledger, key: Key, issue: &Issue, run_id: Option<i64>) -> Result<(), StoreError> {
+impl Pass {
+    fn new(found: &[Issue], window: Option<(i64, i64)>, run_id: Option<i64>) -> Self {
+        let exact = found.iter().map(|i| (i.series, i.check, i.scope)).collect();
+        Self { window, run_id, exact, kin: HashMap::new(), seen: HashSet::new(), report: IssueReport::default() }
+    }
+
+    /// Logs all of it; gives the ids of the open findings that stand.
+    fn take(mut self, l: &mut Ledger, found: &[Issue]) -> Result<(IssueReport, HashSet<i64>), StoreError> {
+        for issue in found {
+            let key = l.key(issue.series)?;
+            if let Entry::Vacant(slot) = self.kin.entry((key, issue.check)) {
+                slot.insert(kin(l, key, issue.check)?);
+            }
+            self.one(l, key, issue)?;
+        }
+        Ok((self.report, self.seen))
+    }
+
+    /// Holds a finding against what the operator has settled, then what is left of it against what is open.
+    fn one(&mut self, l: &mut Ledger, key: Key, issue: &Issue) -> Result<(), StoreError> {
+        let kin = self.kin.get(&(key, issue.check)).map_or(&[][..], Vec::as_slice);
+        // What was settled while it was milder is not settled now.
+        let settled: Vec<Kin> = kin.iter().filter(|k| k.standing != Standing::Open && k.severity >= issue.severity).cloned().collect();
+        let left = rests(issue, &settled);
+        for k in settled.iter().filter(|k| k.standing == Standing::Dismissed && same(issue.check, k, issue)) {
+            hide(l, key, &Issue { scope: common(issue, k), ..issue.clone() })?;
+        }
+        if left == [issue.scope] {
+            return self.stand(l, key, issue);
+        }
+        self.report.known += 1;
+        for scope in left {
+            if let Some(scope) = stored_part(l, key, scope)? {
+                self.stand(l, key, &Issue { scope, ..issue.clone() })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings the open finding that this one is up to date, or opens it.
+    fn stand(&mut self, l: &mut Ledger, key: Key, issue: &Issue) -> Result<(), StoreError> {
+        let (exact, seen) = (&self.exact, &self.seen);
+        let candidates = self.kin.get(&(key, issue.check)).into_iter().flatten().filter(|k| {
+            let others = k.scope != issue.scope && exact.contains(&(issue.series, issue.check, k.scope));
+            k.standing == Standing::Open && !seen.contains(&k.id) && !others && same(issue.check, k, issue)
+        });
+        let Some(known) = candidates.max_by_key(|k| k.likeness(issue.scope)).cloned() else {
+            let id = open(l, key, issue, self.run_id)?;
+            self.seen.insert(id);
+            self.report.opened += 1;
+            return if issue.severity.hides() { hide(l, key, issue) } else { Ok(()) };
+        };
+        self.seen.insert(known.id);
+        self.report.known += 1;
+        let issue = Issue { scope: union(known.scope, issue.scope, self.window), ..issue.clone() };
+        refresh(l, known.id, &issue, self.run_id)?;
+        match known.scope {
+            Scope::Bars { from, to } if known.scope != issue.scope && known.severity.hides() => show(l, key, from, to)?,
+            _ => {}
+        }
+        hide(l, key, &issue)
+    }
+}
+
+/// The part of a scope that holds stored bars.
+fn stored_part(l: &Ledger, key: Key, scope: Scope) -> Result<Option<Scope>, StoreError> {
+    let (from, to) = findings::span(scope);
+    let sql = "SELECT min(ts), max(ts) FROM candle WHERE symbol_id = ?1 AND timeframe_id = ?2 AND ts BETWEEN ?3 AND ?4";
+    let (first, last): (Option<i64>, Option<i64>) =
+        l.conn.prepare_cached(sql)?.query_row(params![key.symbol_id, key.timeframe.id(), from, to], |r| Ok((r.get(0)?, r.get(1)?)))?;
+    Ok(first.zip(last).map(|(from, to)| Scope::Bars { from, to }))
+}
+
+/// The findings of a check on a series that are open or were settled by an operator, oldest first.
+fn kin(l: &Ledger, key: Key, check: u8) -> Result<Vec<Kin>, StoreError> {
+    let mut statement = l.conn.prepare_cached(
+        "SELECT issue_id, resolution, severity, from_ts, to_ts, message FROM data_quality_log
+         WHERE symbol_id = ?1 AND timeframe_id = ?2 AND check_no = ?3 AND (resolution IS NULL OR resolution <> 'fixed') ORDER BY issue_id",
+    )?;
+    let rows = statement.query_map(params![key.symbol_id, key.timeframe.id(), check], |r| {
+        let (resolution, letter): (Option<String>, String) = (r.get(1)?, r.get(2)?);
+        Ok(Kin {
+            id: r.get(0)?,
+            standing: match resolution.as_deref() {
+                None => Standing::Open,
+                Some("dismissed") => Standing::Dismissed,
+                Some(_) => Standing::Accepted,
+            },
+            severity: Severity::from_letter(&letter).unwrap_or(Severity::Critical),
+            scope: findings::scope(r.get(3)?, r.get(4)?),
+            message: r.get(5)?,
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn open(l: &Ledger, key: Key, issue: &Issue, run_id: Option<i64>) -> Result<i64, StoreError> {
     let (from, to) = findings::span(issue.scope);
-    l.conn
+    Ok(l.conn
         .prepare_cached(
             "INSERT INTO data_quality_log (opened_at, run_id, check_no, severity, symbol_id, timeframe_id, from_ts, to_ts, message)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
-        .execute(params![
+        .insert(params![
             l.now(),
             run_id,
             issue.check,
@@ -143,17 +230,18 @@ fn open(l: &Ledger, key: Key, issue: &Issue, run_id: Option<i64>) -> Result<(), 
             from,
             to,
             issue.message
-        ])?;
-    Ok(())
+        ])?)
 }
 
-/// An open finding may have new figures, or have become worse or milder.
-fn refresh(l: &Ledger, id: i64, issue: &Issue) -> Result<(), StoreError> {
+/// An open finding may have new figures or a new extent, or have become worse or milder.
+fn refresh(l: &Ledger, id: i64, issue: &Issue, run_id: Option<i64>) -> Result<(), StoreError> {
+    let (from, to) = findings::span(issue.scope);
     l.conn
         .prepare_cached(
-            "UPDATE data_quality_log SET severity = ?2, message = ?3 WHERE issue_id = ?1 AND (severity <> ?2 OR message <> ?3)",
+            "UPDATE data_quality_log SET severity = ?2, message = ?3, from_ts = ?4, to_ts = ?5, run_id = ifnull(?6, run_id)
+             WHERE issue_id = ?1",
         )?
-        .execute(params![id, issue.severity.letter().to_string(), issue.message])?;
+        .execute(params![id, issue.severity.letter().to_string(), issue.message, from, to, run_id])?;
     Ok(())
 }
 
@@ -163,6 +251,11 @@ fn hide(l: &mut Ledger, key: Key, issue: &Issue) -> Result<(), StoreError> {
         Scope::Bars { from, to } if issue.severity.hides() => quarantine(l, key, from, to, |_| true),
         Scope::Bars { from, to } => show(l, key, from, to),
     }
+}
+
+/// Hides a bar that was written anew and that findings still cover.
+pub(super) fn hide_again(l: &mut Ledger, key: Key, ts: i64) -> Result<(), StoreError> {
+    quarantine(l, key, ts, ts, |_| true)
 }
 
 /// Shows the bars from..=to that no other finding hides.
@@ -181,7 +274,7 @@ fn show(l: &mut Ledger, key: Key, from: i64, to: i64) -> Result<(), StoreError> 
 
 /// Sets the quarantine of the bars from..=to to what `want` says, and keeps the digests in step.
 fn quarantine(l: &mut Ledger, key: Key, from: i64, to: i64, want: impl Fn(&Row) -> bool) -> Result<(), StoreError> {
-    let mut months = Months::default();
+    let (mut months, mut changed) = (Months::default(), None);
     let mut update = l.conn.prepare_cached("UPDATE candle SET quarantined = ?4 WHERE symbol_id = ?1 AND timeframe_id = ?2 AND ts = ?3")?;
     for old in stored_rows(&l.conn, key.symbol_id, key.timeframe, from, to.saturating_add(1))? {
         let new = Row { quarantined: want(&old), ..old };
@@ -189,10 +282,12 @@ fn quarantine(l: &mut Ledger, key: Key, from: i64, to: i64, want: impl Fn(&Row) 
             update.execute(params![key.symbol_id, key.timeframe.id(), old.candle.ts, new.quarantined])?;
             months.remove(&old);
             months.add(&new);
+            changed = Some((changed.map_or(old.candle.ts, |(first, _)| first), old.candle.ts + 1));
         }
     }
     drop(update);
-    add_months(l, key, &months)
+    add_months(l, key, &months)?;
+    changed.map_or(Ok(()), |span| l.derive_due(key, span))
 }
 
 /// Sets `series_state.blocked` to the worst finding that hides the series as a whole, or clears it.

@@ -155,6 +155,18 @@ impl Ledger {
         Ok(())
     }
 
+    /// Widens the span of a fetched series that its derived ones are due to be made of anew by the stamps `from..until`.
+    pub fn derive_due(&self, key: Key, (from, until): (i64, i64)) -> Result<(), StoreError> {
+        self.conn
+            .prepare_cached(
+                "UPDATE series_state SET derive_from = min(ifnull(derive_from, ?3), ?3), derive_until = max(ifnull(derive_until, ?4), ?4),
+                     derive_changes = derive_changes + 1
+                 WHERE symbol_id = ?1 AND timeframe_id = ?2 AND derived_from IS NULL",
+            )?
+            .execute([key.symbol_id, key.timeframe.id(), from, until])?;
+        Ok(())
+    }
+
     /// Marks a fetched series whose stored history is on another share basis than the source's, or clears the mark.
     pub fn set_rebase_due(&self, key: Key, due: bool) -> Result<(), StoreError> {
         self.conn

@@ -8,6 +8,8 @@ mod facts;
 mod issues;
 mod ledger;
 mod progress;
+mod same;
+mod swap;
 mod thread;
 mod universe;
 
@@ -19,10 +21,11 @@ use tokio::sync::{mpsc, oneshot};
 pub use issues::IssueReport;
 
 use super::{
-    ActionsReport, Attempt, CandleBatch, EmptySpan, Issue, Resolution, RunState, SeriesUpdate, StoreError, StoredIssue, WriteReport, open,
+    ActionsReport, Attempt, CandleBatch, EmptySpan, Issue, Resolution, RunState, Seat, SeriesUpdate, StoreError, StoredIssue, SwapReport,
+    Underived, WriteReport, open,
 };
-use crate::market::{Actions, Clock, Series, SourceId, Symbol, Universe};
-use crate::sources::{ContractId, Fundamentals, Metadata};
+use crate::market::{Actions, Clock, ContractId, Fundamentals, Metadata, Series, SourceId, Symbol, Universe};
+use issues::Look;
 use ledger::Ledger;
 use thread::{Job, Message};
 
@@ -105,11 +108,49 @@ impl Writer {
             let issues = if found.is_empty() && report.revised + report.completed + report.deleted == 0 {
                 IssueReport::default()
             } else {
-                issues::reconcile(l, b.series, &checks, window, &found, Some(b.run_id))?
+                issues::reconcile(l, Look { series: b.series, checks: &checks, window, unseen: &[] }, &found, Some(b.run_id))?
             };
             Ok((report, issues))
         })
         .await
+    }
+
+    /// Writes batches in one transaction; the counts are added up, the revisions left out.
+    pub async fn batches(&self, all: Vec<CandleBatch>) -> Result<WriteReport, StoreError> {
+        let rows = all.iter().map(|b| b.bars.len()).sum();
+        self.submit(rows, move |l| {
+            let mut sum = WriteReport::default();
+            for b in &all {
+                let one = candles::write(l, b)?;
+                sum.inserted += one.inserted;
+                sum.revised += one.revised;
+                sum.completed += one.completed;
+                sum.unchanged += one.unchanged;
+                sum.deleted += one.deleted;
+            }
+            Ok(sum)
+        })
+        .await
+    }
+
+    /// Records that all derived series are made of what is seen of a fetched one; without effect where it has changed
+    /// since.
+    pub async fn derived(&self, seen: Underived) -> Result<(), StoreError> {
+        self.submit(1, move |l| progress::derived(l, &seen)).await
+    }
+
+    /// Puts a history on the share basis of `b`, its bars served anew for the stamps `window` (`[start, end)`), and clears
+    /// its mark ([`Reader::rebase_due`](super::Reader::rebase_due)). A stored bar for which none came is not deleted: it is
+    /// adjusted by the splits that came to be known after it was stored, or hidden where its basis is unclear; findings
+    /// of check 18 say so. `found` are the findings of `checks` on the bars of `b`.
+    pub async fn swap(
+        &self,
+        b: CandleBatch,
+        window: (i64, i64),
+        checks: Vec<u8>,
+        found: Vec<Issue>,
+    ) -> Result<(SwapReport, IssueReport), StoreError> {
+        self.submit(b.bars.len() + found.len(), move |l| swap::swap(l, &b, window, &checks, &found)).await
     }
 
     /// Stores splits and dividends and says which are new or changed.
@@ -148,8 +189,8 @@ impl Writer {
         self.submit(v.len(), move |l| progress::empty_spans(l, &v)).await
     }
 
-    /// Logs findings. One that is open is brought up to date, one that an operator accepted or dismissed is not
-    /// opened again. Hiding severities quarantine the covered bars, or block the series.
+    /// Logs findings. One that is open is brought up to date, also where its span has moved; one that an operator accepted
+    /// or dismissed is not opened again unless it became worse, or covers bars that were not settled. Hiding severities quarantine the covered bars, or block the series.
     pub async fn issues(&self, found: Vec<Issue>, run_id: Option<i64>) -> Result<IssueReport, StoreError> {
         self.submit(found.len(), move |l| issues::log(l, &found, run_id)).await
     }
@@ -165,7 +206,7 @@ impl Writer {
         found: Vec<Issue>,
         run_id: Option<i64>,
     ) -> Result<IssueReport, StoreError> {
-        self.submit(found.len(), move |l| issues::reconcile(l, series, &checks, window, &found, run_id)).await
+        self.submit(found.len(), move |l| issues::reconcile(l, Look { series, checks: &checks, window, unseen: &[] }, &found, run_id)).await
     }
 
     /// Settles a finding. `Accepted` and `Fixed` show its bars again, unless another finding hides them.
@@ -178,9 +219,9 @@ impl Writer {
         self.submit(u.instruments.len(), move |l| universe::sync(l, &u)).await
     }
 
-    /// Records the start of a run and gives its id.
-    pub async fn begin_run(&self, spec_json: String) -> Result<i64, StoreError> {
-        self.submit(1, move |l| progress::begin_run(l, &spec_json)).await
+    /// Records the start of a run and gives its id: `id`, which no run may have yet, or the next free one.
+    pub async fn begin_run(&self, id: Option<i64>, spec_json: String) -> Result<i64, StoreError> {
+        self.submit(1, move |l| progress::begin_run(l, id, &spec_json)).await
     }
 
     /// Records the end of a run.
@@ -198,11 +239,25 @@ impl Writer {
         self.submit(1, move |l| l.set_meta(&key, &value)).await
     }
 
+    /// Answers as soon as the thread is done with what was queued before: a sign that it lives.
+    pub async fn pulse(&self) -> Result<(), StoreError> {
+        let (ack, done) = oneshot::channel();
+        self.queue.send(Message::Pulse(ack)).await.map_err(|_| StoreError::WriterGone)?;
+        done.await.unwrap_or(Err(StoreError::WriterGone))
+    }
+
     /// Moves the write-ahead log into the database file and empties it. Readers in the middle of a long read keep
     /// part of it back; that is no error.
     pub async fn checkpoint(&self) -> Result<(), StoreError> {
         let (ack, done) = oneshot::channel();
         self.queue.send(Message::Checkpoint(ack)).await.map_err(|_| StoreError::WriterGone)?;
+        done.await.unwrap_or(Err(StoreError::WriterGone))
+    }
+
+    /// Writes into the folder's lock file what this process does and where it listens; answered when it is written.
+    pub async fn declare(&self, seat: Seat) -> Result<(), StoreError> {
+        let (ack, done) = oneshot::channel();
+        self.queue.send(Message::Declare(seat, ack)).await.map_err(|_| StoreError::WriterGone)?;
         done.await.unwrap_or(Err(StoreError::WriterGone))
     }
 

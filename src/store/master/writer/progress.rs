@@ -5,15 +5,15 @@ use std::collections::BTreeSet;
 use rusqlite::params;
 
 use super::ledger::Ledger;
-use crate::store::master::{Attempt, EmptySpan, RunState, SeriesUpdate, StoreError, state_name};
+use crate::store::master::{Attempt, EmptySpan, RunState, SeriesUpdate, StoreError, Underived, state_name};
 
 /// Attempts kept for each series.
 const ATTEMPTS: i64 = 20;
 
 /// Records the start of a run.
-pub(super) fn begin_run(l: &mut Ledger, spec: &str) -> Result<i64, StoreError> {
-    let mut insert = l.conn.prepare_cached("INSERT INTO ingest_runs (started_at, state, spec) VALUES (?1, ?2, ?3)")?;
-    Ok(insert.insert(params![l.now(), state_name(RunState::Running), spec])?)
+pub(super) fn begin_run(l: &mut Ledger, id: Option<i64>, spec: &str) -> Result<i64, StoreError> {
+    let mut insert = l.conn.prepare_cached("INSERT INTO ingest_runs (run_id, started_at, state, spec) VALUES (?1, ?2, ?3, ?4)")?;
+    Ok(insert.insert(params![id, l.now(), state_name(RunState::Running), spec])?)
 }
 
 /// Records the end of a run.
@@ -83,7 +83,9 @@ pub(super) fn series(l: &mut Ledger, updates: &[SeriesUpdate]) -> Result<(), Sto
                  VALUES (?1, ?2, ?3, ?4, ?5, coalesce(?6, 0), ?7)
                  ON CONFLICT DO UPDATE SET attempted_at = excluded.attempted_at,
                      succeeded_at = coalesce(excluded.succeeded_at, succeeded_at), error = excluded.error,
-                     gaps = coalesce(?6, gaps), derived_from = coalesce(excluded.derived_from, derived_from)",
+                     gaps = coalesce(?6, gaps), derived_from = coalesce(excluded.derived_from, derived_from),
+                     derive_from = iif(excluded.derived_from IS NULL, derive_from, NULL),
+                     derive_until = iif(excluded.derived_from IS NULL, derive_until, NULL)",
             )?
             .execute(params![
                 key.symbol_id,
@@ -95,6 +97,18 @@ pub(super) fn series(l: &mut Ledger, updates: &[SeriesUpdate]) -> Result<(), Sto
                 u.derived_from.map(crate::market::Timeframe::id)
             ])?;
     }
+    Ok(())
+}
+
+/// Records that the derived series are made of what a fetched one shows, unless it has changed since `seen` was read.
+pub(super) fn derived(l: &mut Ledger, seen: &Underived) -> Result<(), StoreError> {
+    let key = l.key(seen.series)?;
+    l.conn
+        .prepare_cached(
+            "UPDATE series_state SET derive_from = NULL, derive_until = NULL
+             WHERE symbol_id = ?1 AND timeframe_id = ?2 AND derive_changes = ?3",
+        )?
+        .execute([key.symbol_id, key.timeframe.id(), seen.changes])?;
     Ok(())
 }
 
