@@ -24,6 +24,6 @@ pub use query::{CoverageCell, CoverageState, JobDetail, PlannedTick, Query, Quer
 pub use snapshot::{
     Alert, AlertLevel, CellState, HostStats, JobView, Market, ProcessView, RunProgress, RunView, SchedulerView, SeriesCell, Snapshot,
 };
-pub use start::{DATABASE, Engine, EngineError, EngineOptions};
+pub use start::{DATABASE, Engine, EngineError, EngineOptions, Tuning};
 
 pub use crate::ingest::{IngestSpec, PlanSummary, RunSummary};
