@@ -63,6 +63,9 @@ impl Desk {
             demo: true,
             clock: clock.clone(),
             logs: Arc::new(LogRing::new(1000)),
+            schedule: false,
+            daemon: false,
+            bodies: Vec::new(),
         };
         Self { gateway, engine: Engine::start(options).await.unwrap() }
     }

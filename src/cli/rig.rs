@@ -10,8 +10,9 @@ use tokio::task::JoinHandle;
 use super::logging::{LogControl, Logging};
 use super::{Context, Failure};
 use crate::control::{Client, LocalClient, Server, ServerOptions};
-use crate::engine::{Command, Engine, EngineOptions, Envelope, IngestSpec, Pulse, Request};
+use crate::engine::{Command, Engine, EngineOptions, Envelope, IngestSpec, JobBody, Materials, Pulse, Request};
 use crate::ingest::pipeline::Pipeline;
+use crate::maintenance::Maintenance;
 use crate::market::{Instrument, Symbol};
 use crate::sim::demo::Demo;
 use crate::sources::hybrid::Hybrid;
@@ -59,8 +60,12 @@ impl Rig {
             demo: context.demo,
             clock: Arc::clone(&context.clock),
             logs: Arc::clone(&logging.ring),
+            // A single command does what it was told; consoles and daemons follow the schedule.
+            schedule: role != Role::Command,
+            daemon: role == Role::Daemon,
+            bodies: vec![Box::new(maintenance)],
         };
-        let engine = Engine::start(options).await.map_err(|e| Failure::new(format!("the engine did not start: {e}")))?;
+        let engine = Box::pin(Engine::start(options)).await.map_err(|e| Failure::new(format!("the engine did not start: {e}")))?;
         let tending = tokio::spawn(tend(logging.control()));
         let mut rig = Self { engine, demo, server: None, tending };
         if role != Role::Command
@@ -133,6 +138,17 @@ impl Rig {
             demo.stop().await;
         }
     }
+}
+
+/// The maintenance job over what the engine holds.
+fn maintenance(m: &Materials) -> Arc<dyn JobBody> {
+    Arc::new(Maintenance {
+        data_dir: m.data_dir.clone(),
+        writer: m.writer.clone(),
+        runs: Some(m.runs.clone()),
+        settings: Arc::clone(&m.settings),
+        clock: Arc::clone(&m.clock),
+    })
 }
 
 /// Tells of dropped log lines for as long as the engine runs.

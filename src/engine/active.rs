@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::{CellState, RunProgress, RunView};
 use crate::ingest::Event;
-use crate::ingest::pipeline::Stop;
 use crate::market::Series;
 
 /// Rates are taken over this long.
@@ -17,7 +16,6 @@ const WARM_UP_ANSWERS: u32 = 10;
 /// The active run.
 pub(super) struct Active {
     pub view: RunView,
-    pub stop: Stop,
     /// Cells that show the run's work instead of the stored state.
     pub overlay: HashMap<Series, CellState>,
     started: Duration,
@@ -25,8 +23,8 @@ pub(super) struct Active {
 }
 
 impl Active {
-    pub fn new(view: RunView, stop: Stop, started: Duration) -> Self {
-        Self { view, stop, overlay: HashMap::new(), started, samples: VecDeque::new() }
+    pub fn new(view: RunView, started: Duration) -> Self {
+        Self { view, overlay: HashMap::new(), started, samples: VecDeque::new() }
     }
 
     /// Takes one event in.
@@ -99,7 +97,7 @@ mod tests {
             summary: None,
             cancelling: false,
         };
-        let mut a = Active::new(view, Stop::default(), Duration::ZERO);
+        let mut a = Active::new(view, Duration::ZERO);
         let series: Vec<Series> = Timeframe::ALL.iter().map(|&timeframe| Series { symbol: Symbol::new("A").unwrap(), timeframe }).collect();
         let at = Duration::from_secs;
         a.apply(&Event::Planned { summary: PlanSummary::default(), series: series.clone(), requests: 20 }, at(0));

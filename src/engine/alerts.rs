@@ -4,7 +4,7 @@ use super::{Alert, AlertLevel, CellState, HostStats, JobView, Market, RunView};
 use crate::market::{DAY, Series, Timeframe};
 use crate::sources::{BreakerState, LinkState, SourceStatus};
 use crate::store::master::RunState;
-use crate::store::scheduler::Job;
+use crate::store::scheduler::{Job, JobState};
 
 /// A backup is made every Sunday; a day more than a week means that one is missing.
 const BACKUP_AGE: i64 = 8 * DAY;
@@ -19,6 +19,14 @@ pub struct Inputs<'a> {
     pub last_run: Option<&'a RunView>,
     /// The jobs.
     pub jobs: &'a [JobView],
+    /// The deadline of a job that has passed without a success, UTC seconds.
+    pub late: &'a dyn Fn(Job) -> Option<i64>,
+    /// Why no tick leads to a run although the scheduler is on.
+    pub held: Option<&'a str>,
+    /// What is wrong with the file that keeps the scheduler's state.
+    pub trouble: Option<&'a str>,
+    /// Runs that `scheduler.db` could not take.
+    pub unrecorded: usize,
     /// The machine.
     pub host: &'a HostStats,
     /// Findings that hide data.
@@ -33,7 +41,9 @@ pub fn compute(inputs: &Inputs<'_>, before: &[Alert]) -> Vec<Alert> {
     disk(inputs, &mut out);
     backups(inputs, &mut out);
     sources(inputs, &mut out);
-    last_run(inputs, &mut out);
+    schedule(inputs, &mut out);
+    inputs.jobs.iter().for_each(|view| job(inputs, view, &mut out));
+    last_ingest(inputs, &mut out);
     cells(inputs, &mut out);
     for alert in &mut out {
         if let Some(old) = before.iter().find(|b| b.key == alert.key) {
@@ -88,15 +98,51 @@ fn sources(i: &Inputs<'_>, out: &mut Vec<Alert>) {
     }
 }
 
-fn last_run(i: &Inputs<'_>, out: &mut Vec<Alert>) {
+fn schedule(i: &Inputs<'_>, out: &mut Vec<Alert>) {
+    if let Some(held) = i.held {
+        push(out, i.now, "scheduler", AlertLevel::Bad, format!("no job runs by itself: {held}"), None);
+    }
+    if let Some(trouble) = i.trouble {
+        push(out, i.now, "scheduler_state", AlertLevel::Bad, trouble.to_owned(), None);
+    }
+    if i.unrecorded > 0 {
+        let text = format!("{} runs cannot be recorded: free some space, see the log", i.unrecorded);
+        push(out, i.now, "scheduler.db", AlertLevel::Bad, text, None);
+    }
+}
+
+fn job(i: &Inputs<'_>, view: &JobView, out: &mut Vec<Alert>) {
+    let job = view.job;
+    if let Some(pause) = &view.paused {
+        let level = if pause.by == "schedule" { AlertLevel::Bad } else { AlertLevel::Warn };
+        let text = format!("{job} is paused by {}: {}; schedule resume {job}", pause.by, pause.reason);
+        push(out, i.now, &format!("paused:{job}"), level, text, None);
+    }
+    if let Some(due) = (i.late)(job) {
+        let minutes = (i.now - due).max(0) / 60;
+        let text = format!("{job} is late: no success since its tick, due {minutes} min ago");
+        push(out, i.now, &format!("late:{job}"), AlertLevel::Bad, text, None);
+    }
+    // While another attempt is on its way, nobody is needed.
+    let Some(run) = view.last.as_ref().filter(|r| r.state.bad() && view.active.is_none()) else { return };
+    let (level, word) = match run.state {
+        JobState::Lost => (AlertLevel::Warn, "was cut off"),
+        JobState::TimedOut => (AlertLevel::Bad, "timed out"),
+        _ => (AlertLevel::Bad, "failed"),
+    };
+    let text = format!("{job} run {} {word}: {}", run.id, run.error.as_deref().unwrap_or("no reason given"));
+    push(out, i.now, &format!("run:{}", run.id), level, text, None);
+}
+
+/// Ingests that went through with failures, and those that only the master database knows.
+fn last_ingest(i: &Inputs<'_>, out: &mut Vec<Alert>) {
     let Some(run) = i.last_run else { return };
     let key = format!("run:{}", run.id);
     let failed = run.summary.as_ref().map_or(0, |s| s.series_failed);
+    if out.iter().any(|a| a.key == key) {
+        return;
+    }
     match run.state {
-        RunState::Failed => {
-            let why = run.summary.as_ref().and_then(|s| s.failures.first().cloned()).unwrap_or_default();
-            push(out, i.now, &key, AlertLevel::Bad, format!("run {} failed: {why}", run.id), None);
-        }
         RunState::Lost => push(out, i.now, &key, AlertLevel::Warn, format!("run {} was cut off; i runs it again", run.id), None),
         RunState::Partial if failed > 0 => {
             push(out, i.now, &key, AlertLevel::Warn, format!("run {}: {failed} series failed; i tries again", run.id), None);
@@ -138,7 +184,19 @@ mod tests {
     use crate::store::scheduler::JobRun;
 
     fn inputs<'a>(market: &'a Market, sources: &'a [SourceStatus], host: &'a HostStats, now: i64) -> Inputs<'a> {
-        Inputs { market, sources, last_run: None, jobs: &[], host, quarantined: 0, now }
+        Inputs {
+            market,
+            sources,
+            last_run: None,
+            jobs: &[],
+            late: &|_| None,
+            held: None,
+            trouble: None,
+            unrecorded: 0,
+            host,
+            quarantined: 0,
+            now,
+        }
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! What an operator can ask the engine to do.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use super::{Query, QueryError, Reply};
+use crate::config::Settings;
 use crate::ingest::IngestSpec;
 use crate::market::SourceId;
 use crate::store::master::Resolution;
@@ -139,6 +141,8 @@ pub enum Request {
     Command(Envelope, oneshot::Sender<Result<Ack, CommandError>>),
     /// Ask something.
     Query(Query, oneshot::Sender<Result<Reply, QueryError>>),
+    /// Put these settings in force: those that can change while the engine works. Refused in words.
+    Settings(Arc<Settings>, oneshot::Sender<Result<(), String>>),
     /// Give a sign of life.
     Pulse(oneshot::Sender<()>),
 }

@@ -1,36 +1,51 @@
-//! What commands and queries do: starting, stopping and ending runs, settling findings.
+//! What commands and queries do.
 
 use std::sync::Arc;
 
-use super::active::Active;
+use super::jobs::{Order, Stopping};
 use super::owner::Owner;
-use super::{Ack, Command, CommandError, Envelope, Query, QueryError, Reply, Request, RunProgress, RunView, details};
+use super::{Ack, Command, CommandError, Envelope, Query, QueryError, Reply, Request, RunDetail, details};
 use crate::ingest::IngestSpec;
-use crate::ingest::pipeline::{RunEnd, Stop};
 use crate::market::Series;
-use crate::store::master::{Resolution, RunState, StoreError};
+use crate::store::master::{Resolution, StoreError};
+use crate::store::scheduler::{Job, RunFilter, SchedulerDb, SchedulerDbError, Trigger};
+
+/// Lines of a run's story that are shown.
+const STORY_SHOWN: usize = 1_000;
+/// Rows of a list, at most, however many are asked for.
+const LONGEST_LIST: usize = 10_000;
 
 impl Owner {
-    pub(super) async fn take(&mut self, request: Request) {
+    /// Answers a request; says whether anything may look different now.
+    pub(super) async fn take(&mut self, request: Request) -> bool {
         match request {
             Request::Command(envelope, back) => {
-                let known = self.acks.iter().find(|a| a.id == envelope.id).cloned();
-                let answer = match known {
-                    Some(ack) => Ok(ack),
-                    None => self.execute(envelope).await,
+                let answer = match self.acks.get(&envelope.id) {
+                    Some(ack) => Ok(ack.clone()),
+                    None => self.execute(envelope).await.inspect(|ack| self.acks.keep(ack)),
                 };
-                if let Ok(ack) = &answer {
-                    self.keep_ack(ack.clone());
-                }
                 // The asker may have gone; the command stands all the same.
                 let _ = back.send(answer);
+                true
             }
-            Request::Pulse(back) => drop(back.send(())),
+            Request::Settings(settings, back) => {
+                let _ = back.send(self.put_in_force(settings).await);
+                true
+            }
+            Request::Pulse(back) => {
+                // A pulse that nobody waits for any more was felt too late.
+                let _ = back.send(());
+                false
+            }
             Request::Query(query, back) => {
+                if matches!(query, Query::Run { .. }) {
+                    self.jobs.flush().await;
+                }
                 let asked = self.answer(query);
                 tokio::spawn(async move {
                     let _ = back.send(asked.await);
                 });
+                false
             }
         }
     }
@@ -39,19 +54,30 @@ impl Owner {
         let Envelope { id, actor, command } = envelope;
         tracing::info!(target: "engine", actor, command = command.to_string(), "Command");
         let (run_id, message) = match command {
-            Command::Run { .. }
-            | Command::Rerun { .. }
-            | Command::Scheduler { .. }
-            | Command::Pause { .. }
-            | Command::Resume { .. }
-            | Command::ConfirmClock
-            | Command::Reload
-            | Command::TestAlert => return Err(CommandError::Refused(format!("this version cannot {command}"))),
-            Command::Ingest { spec } => {
-                let run = self.start(spec).await?;
-                (Some(run), format!("run {run} started"))
+            Command::Run { job } => {
+                let run = self.order(job, Trigger::Manual, &actor, None).await.map_err(CommandError::Refused)?;
+                (Some(run), self.placed(run))
             }
-            Command::Cancel { run_id, now } => (Some(run_id), self.cancel(run_id, now)?),
+            Command::Rerun { run_id } => {
+                let run = self.rerun(run_id, &actor).await.map_err(CommandError::Refused)?;
+                (Some(run), self.placed(run))
+            }
+            Command::Ingest { spec } => {
+                let params = (spec != IngestSpec::default()).then(|| serde_json::to_string(&spec)).transpose();
+                let params = params.map_err(|e| CommandError::Refused(e.to_string()))?;
+                let run = self.order(Job::Ingest, Trigger::Manual, &actor, params).await.map_err(CommandError::Refused)?;
+                (Some(run), self.placed(run))
+            }
+            Command::Cancel { run_id, now } => {
+                let message = self.cancel(run_id, now, &actor).map_err(CommandError::Refused)?;
+                self.settle().await;
+                (Some(run_id), message)
+            }
+            Command::Pause { job, reason } => (None, self.pause(job, actor, reason).await?),
+            Command::Resume { job } => (None, self.resume(job).await?),
+            Command::Scheduler { on } => (None, self.switch(on, &actor).await?),
+            Command::ConfirmClock => (None, self.confirm_clock(&actor).await?),
+            Command::Reload | Command::TestAlert => return Err(CommandError::Refused(format!("this engine cannot {command}"))),
             Command::Probe { source } => {
                 let hybrid = Arc::clone(&self.pipeline.hybrid);
                 tokio::spawn(async move { hybrid.probe_now(source).await });
@@ -67,57 +93,42 @@ impl Owner {
         Ok(Ack { id, run_id, message })
     }
 
-    async fn start(&mut self, spec: IngestSpec) -> Result<i64, CommandError> {
-        if let Some(active) = &self.active {
-            return Err(CommandError::Refused(format!("run {} is active: wait for it, or cancel it first", active.view.id)));
+    /// Does again what an ended run did, with what it was asked for.
+    async fn rerun(&mut self, run_id: i64, actor: &str) -> Result<i64, String> {
+        let found = self.jobs.db.run(run_id).await.map_err(|e| e.to_string())?;
+        let Some(run) = found else { return self.rerun_old(run_id, actor).await };
+        if !run.state.ended() {
+            return Err(format!("run {run_id} has not ended"));
         }
-        self.stats = self.host.read();
-        if self.stats.disk_low {
-            let free = self.stats.disk_free >> 20;
-            let floor = self.settings.store.disk_floor_mib;
-            return Err(CommandError::Refused(format!(
-                "only {free} MiB of disk are free, the floor is {floor} MiB: free some space first"
-            )));
+        if run.job == Job::Ingest {
+            self.enough_disk()?;
         }
-        let text = serde_json::to_string(&spec).map_err(|e| CommandError::Refused(e.to_string()))?;
-        let id = self.pipeline.writer.begin_run(None, text).await.map_err(|e| refused(&e))?;
-        let view = RunView {
-            id,
-            spec: spec.clone(),
-            state: RunState::Running,
-            started_at: self.clock.now(),
-            ended_at: None,
-            progress: RunProgress::default(),
-            summary: None,
-            cancelling: false,
-        };
-        let stop = Stop::default();
-        self.active = Some(Active::new(view, stop.clone(), self.clock.mono()));
-        let run = Arc::clone(&self.pipeline).run(id, spec, self.events.clone(), stop);
-        let ended = self.ended.clone();
-        // A second task notices a panic of the first, so that a bug in a run ends the run and not the engine.
-        tokio::spawn(async move {
-            let end = tokio::spawn(run).await.unwrap_or_else(|e| {
-                tracing::error!(target: "engine", error = %e, "The run ended unexpectedly");
-                RunEnd::Failed(crate::ingest::RunSummary::default(), StoreError::WriterGone)
-            });
-            let _ = ended.send(end).await;
-        });
-        tracing::info!(target: "engine", run = id, "Run started");
-        Ok(id)
+        let (actor, trigger) = (actor.to_owned(), Trigger::Manual);
+        self.place(Order { job: run.job, trigger, actor, session: run.session, params: run.params }).await
     }
 
-    fn cancel(&mut self, run_id: i64, now: bool) -> Result<String, CommandError> {
-        let Some(active) = self.active.as_mut().filter(|a| a.view.id == run_id) else {
-            return Err(CommandError::Refused(format!("run {run_id} is not active")));
-        };
-        active.view.cancelling = true;
-        if now {
-            active.stop.at_once();
-        } else {
-            active.stop.gently.cancel();
+    /// The same for a run that only the master database knows: an import, or an ingest of before there were jobs.
+    async fn rerun_old(&mut self, run_id: i64, actor: &str) -> Result<i64, String> {
+        let record = self.pipeline.reads.with(move |r| r.run(run_id)).await.map_err(|e| e.to_string())?;
+        let words = IngestSpec::words(&record.spec);
+        if words.starts_with("import ") {
+            return Err(format!("run {run_id} was an {words}: import the file again instead"));
         }
-        Ok(format!("run {run_id} stops {}", if now { "now" } else { "after the requests in flight" }))
+        self.order(Job::Ingest, Trigger::Manual, actor, Some(record.spec)).await
+    }
+
+    fn cancel(&mut self, run_id: i64, now: bool, actor: &str) -> Result<String, String> {
+        let moment = self.jobs.now();
+        Ok(match self.jobs.board.cancel(run_id, now, actor, moment)? {
+            Stopping::Over => format!("run {run_id} is cancelled, it had not begun"),
+            Stopping::Told if now => format!("run {run_id} stops now"),
+            Stopping::Told => format!("run {run_id} stops after the requests in flight"),
+        })
+    }
+
+    /// Where a new run stands.
+    fn placed(&self, run_id: i64) -> String {
+        format!("run {run_id} {}", if self.jobs.board.is_running(run_id) { "started" } else { "is queued" })
     }
 
     async fn resolve(&mut self, id: i64, resolution: Resolution, note: String) -> Result<String, CommandError> {
@@ -135,48 +146,8 @@ impl Owner {
         Ok(format!("finding {id} of {series} settled"))
     }
 
-    /// Records the end of the active run.
-    pub(super) async fn finish(&mut self, end: RunEnd) {
-        self.clear_overlay();
-        let Some(Active { mut view, .. }) = self.active.take() else { return };
-        let (state, summary, error) = match end {
-            // "Partial" promises that something was brought up to date.
-            RunEnd::Finished(s) if s.series_failed > 0 && s.series_ok + s.series_fresh == 0 => {
-                (RunState::Failed, s, Some("every series failed".to_owned()))
-            }
-            RunEnd::Finished(s) if s.series_failed > 0 || !s.failures.is_empty() => (RunState::Partial, s, None),
-            RunEnd::Finished(s) => (RunState::Succeeded, s, None),
-            RunEnd::Cancelled(s) => (RunState::Cancelled, s, None),
-            RunEnd::Failed(mut s, e) => {
-                s.failures.insert(0, e.to_string());
-                (RunState::Failed, s, Some(e.to_string()))
-            }
-        };
-        tracing::info!(
-            target: "engine", run = view.id, %state, bars = summary.bars, inserted = summary.inserted, revised = summary.revised,
-            derived = summary.derived, failed = summary.series_failed, seconds = summary.seconds, "Run ended"
-        );
-        let text = serde_json::to_string(&summary).ok();
-        if let Err(e) = self.pipeline.writer.finish_run(view.id, state, text, error).await {
-            tracing::error!(target: "engine", run = view.id, error = %e, "Could not record the end of the run");
-        }
-        // After heavy writing the log file should not stay large; readers make this a request, not a demand.
-        if let Err(e) = self.pipeline.writer.checkpoint().await {
-            tracing::warn!(target: "engine", error = %e, "Could not checkpoint");
-        }
-        self.rederive_settled().await;
-        view.state = state;
-        view.ended_at = Some(self.clock.now());
-        view.summary = Some(summary);
-        self.keep_run(view);
-        if let Err(e) = self.load_states().await {
-            tracing::error!(target: "engine", error = %e, "Could not read the series states");
-        }
-        self.count_issues().await;
-    }
-
     /// Derives anew what findings that were settled during the run have shown or hidden.
-    async fn rederive_settled(&mut self) {
+    pub(super) async fn rederive_settled(&mut self) {
         for symbol in std::mem::take(&mut self.rederive_due) {
             let Some(instrument) = self.universe.get(symbol).cloned() else { continue };
             if let Err(e) = self.pipeline.rederive(instrument).await {
@@ -185,23 +156,18 @@ impl Owner {
         }
     }
 
-    /// The primary source is back: fetch again what the fallback filled.
-    pub(super) async fn start_recovery(&mut self) {
-        if self.active.is_some() || self.runs.is_empty() {
-            return;
-        }
-        match self.start(IngestSpec::default()).await {
-            Ok(run) => tracing::info!(target: "engine", run, "The primary source is back, fetching again what the fallback filled"),
-            Err(e) => tracing::warn!(target: "engine", error = %e, "Could not start the recovery run"),
-        }
-    }
-
     fn answer(&self, query: Query) -> impl Future<Output = Result<Reply, QueryError>> + Send + use<> {
         let pipeline = Arc::clone(&self.pipeline);
         let universe = Arc::clone(&self.universe);
         let now = self.clock.now();
+        let db = self.jobs.db.clone();
+        let job = match &query {
+            Query::Job { job } => Some(self.job_detail(*job)),
+            _ => None,
+        };
         async move {
             let failed = |e: StoreError| QueryError::Failed(e.to_string());
+            let unread = |e: SchedulerDbError| QueryError::Failed(e.to_string());
             match query {
                 Query::Series { series } => {
                     let Some(instrument) = universe.get(series.symbol).cloned() else { return Err(unknown(series)) };
@@ -210,13 +176,32 @@ impl Owner {
                 }
                 Query::Plan { spec } => pipeline.plan(&spec).await.map(|(_, s)| Reply::Plan(s)).map_err(failed),
                 Query::Issues { limit } => pipeline.reads.with(move |r| r.open_issues(limit)).await.map(Reply::Issues).map_err(failed),
-                Query::JobRuns { .. } | Query::Run { .. } | Query::Job { .. } | Query::ConfigChanges { .. } => {
-                    Err(QueryError::Failed("this version keeps no schedule".to_owned()))
+                Query::JobRuns { job, state, limit } => {
+                    db.runs(RunFilter { job, state }, limit.min(LONGEST_LIST)).await.map(Reply::JobRuns).map_err(unread)
+                }
+                Query::Run { run_id } => run_detail(&db, run_id).await.map_err(unread).and_then(|found| {
+                    found.map(|d| Reply::Run(Box::new(d))).ok_or_else(|| QueryError::Failed(format!("there is no run {run_id}")))
+                }),
+                Query::Job { .. } => job.map(|d| Reply::Job(Box::new(d))).ok_or(QueryError::Gone),
+                Query::ConfigChanges { limit } => {
+                    db.config_changes(limit.min(LONGEST_LIST)).await.map(Reply::ConfigChanges).map_err(unread)
                 }
                 Query::Runs { limit } => pipeline.reads.with(move |r| r.runs(limit)).await.map(Reply::Runs).map_err(failed),
             }
         }
     }
+}
+
+/// Everything the run page shows.
+async fn run_detail(db: &SchedulerDb, run_id: i64) -> Result<Option<RunDetail>, SchedulerDbError> {
+    let Some(run) = db.run(run_id).await? else { return Ok(None) };
+    let events = db.run_events(run_id, STORY_SHOWN).await?;
+    let mut attempts = match run.scheduled_for {
+        Some(tick) => db.attempts(run.job, tick).await?,
+        None => Vec::new(),
+    };
+    attempts.retain(|r| r.id != run_id);
+    Ok(Some(RunDetail { run, events, attempts }))
 }
 
 fn refused(e: &StoreError) -> CommandError {

@@ -35,6 +35,12 @@ impl Host {
         }
     }
 
+    /// Puts other settings in force.
+    pub fn put_in_force(&mut self, settings: &Settings) {
+        self.floor = settings.store.disk_floor_mib << 20;
+        self.maintenance = settings.maintenance.clone();
+    }
+
     pub fn read(&mut self) -> HostStats {
         let mut stats = HostStats::default();
         if let (Some(pid), Some(system)) = (self.pid, &mut self.system) {

@@ -2,23 +2,31 @@
 //!
 //! It knows no terminal and no HTTP. `control` wraps it in a client; `console` and `cli` see only that client.
 
+mod acks;
 mod active;
 mod alerts;
+mod boot;
 mod command;
 mod contracts;
 mod delta;
 mod details;
 mod dispatch;
+mod dispatcher;
 pub mod freshness;
 mod host;
+mod ingest_body;
+mod job_views;
 mod jobs;
 mod logs;
+mod nights;
 mod owner;
 mod pulse;
 mod query;
 mod snapshot;
 mod start;
+mod timetable;
 
+pub use boot::SCHEDULER_DATABASE;
 pub use command::{Ack, Command, CommandError, Envelope, Request};
 pub use delta::{Delta, DeltaError};
 pub use jobs::{JobBody, JobEnd, JobLine, JobReport, JobStop};
@@ -28,7 +36,8 @@ pub use query::{CoverageCell, CoverageState, JobDetail, Query, QueryError, Reply
 pub use snapshot::{
     Alert, AlertLevel, CellState, HostStats, JobView, Market, ProcessView, RunProgress, RunView, SchedulerView, SeriesCell, Snapshot,
 };
-pub use start::{DATABASE, Engine, EngineError, EngineOptions, Tuning};
+pub use start::{BodyMaker, DATABASE, Engine, EngineError, EngineOptions, Materials, Tuning};
+pub use timetable::STATE as SCHEDULER_STATE;
 
 pub use crate::ingest::{IngestSpec, PlanSummary, RunSummary};
 pub use crate::schedule::PlannedTick;

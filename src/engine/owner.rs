@@ -1,84 +1,118 @@
 //! The one owner of the engine's state: takes commands and events in, publishes snapshots. Nobody else mutates it.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::acks::Acks;
 use super::active::Active;
 use super::alerts;
+use super::dispatcher::Dispatcher;
 use super::freshness::Expectation;
 use super::host::Host;
-use super::{Ack, Alert, CellState, HostStats, LogRing, Market, Request, RunView, Snapshot};
+use super::jobs::BodyEnd;
+use super::timetable::Timetable;
+use super::{Alert, HostStats, JobLine, JobView, LogRing, Market, ProcessView, Request, RunView, SchedulerView, Snapshot};
 use crate::config::Settings;
 use crate::ingest::Event;
-use crate::ingest::pipeline::{Pipeline, RunEnd};
+use crate::ingest::pipeline::Pipeline;
 use crate::market::{Clock, Series, Symbol, Timeframe, Universe};
+use crate::schedule;
+use crate::sources::SourceStatus;
 use crate::store::master::{SeriesState, StoreError};
+use crate::store::scheduler::JobRun;
 
 /// Fastest publication while things happen.
 const PUBLISH_EVERY: Duration = Duration::from_millis(100);
 /// Ended runs kept in the snapshot.
 const RUNS_KEPT: usize = 20;
-/// Command ids remembered, so that a repeated command is answered and not repeated.
-const ACKS_KEPT: usize = 256;
+/// Slowest publication, while nothing happens but the machine's own figures.
+const HEARTBEAT_S: u64 = 5;
+/// What bodies get to stop when the engine does, and then to be dropped; the process has five seconds in all.
+const LET_GO: Duration = Duration::from_secs(3);
+const DROPPED: Duration = Duration::from_millis(500);
 
 /// The owner's state.
 pub(super) struct Owner {
     pub(super) pipeline: Arc<Pipeline>,
     pub(super) universe: Arc<Universe>,
     pub(super) settings: Arc<Settings>,
+    /// The same, for bodies.
+    pub(super) in_force: Arc<ArcSwap<Settings>>,
+    /// The pipeline, for the next ingest.
+    pub(super) current: Arc<ArcSwap<Pipeline>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) logs: Arc<LogRing>,
     pub(super) demo: bool,
     pub(super) epoch: String,
     pub(super) snapshot: watch::Sender<Arc<Snapshot>>,
-    pub(super) events: mpsc::Sender<Event>,
-    pub(super) ended: mpsc::Sender<RunEnd>,
+    pub(super) process: Arc<ProcessView>,
+    pub(super) jobs: Dispatcher,
+    /// The schedule, if this engine follows it.
+    pub(super) timetable: Option<Timetable>,
+    /// What became of the order that is being placed: the number of its run, or why there is none.
+    pub(super) newest: Option<Result<i64, String>>,
+    pub(super) scheduler: Arc<SchedulerView>,
+    pub(super) job_views: Arc<Vec<JobView>>,
+    pub(super) job_runs: Arc<Vec<JobRun>>,
+    pub(super) sources: Arc<Vec<SourceStatus>>,
     pub(super) host: Host,
     pub(super) active: Option<Active>,
-    pub(super) runs: Vec<RunView>,
-    pub(super) acks: VecDeque<Ack>,
+    pub(super) runs: Arc<Vec<RunView>>,
+    pub(super) acks: Acks,
     pub(super) states: HashMap<Series, SeriesState>,
     pub(super) market: Arc<Market>,
     pub(super) expectation: Expectation,
     pub(super) alerts: Arc<Vec<Alert>>,
     pub(super) stats: HostStats,
     pub(super) issues: (u64, u64),
-    pub(super) seq: u64,
     /// Symbols with findings settled during the active run, to be derived anew when it ends.
     pub(super) rederive_due: BTreeSet<Symbol>,
     pub(super) stale_market: bool,
     pub(super) seconds: u64,
+    pub(super) last_beat: u64,
+}
+
+/// What comes to the owner.
+pub(super) struct Inbox {
+    pub requests: mpsc::Receiver<Request>,
+    /// Progress of the ingest.
+    pub events: mpsc::Receiver<Event>,
+    /// Bodies that have come to their end.
+    pub ended: mpsc::Receiver<(i64, BodyEnd)>,
+    /// What bodies tell.
+    pub lines: mpsc::Receiver<JobLine>,
+    /// The bell.
+    pub ticks: mpsc::Receiver<schedule::Tick>,
 }
 
 impl Owner {
-    /// Runs until `shutdown`, then waits for the active run to let go.
-    pub async fn run(
-        mut self,
-        mut requests: mpsc::Receiver<Request>,
-        mut events: mpsc::Receiver<Event>,
-        mut ended: mpsc::Receiver<RunEnd>,
-        shutdown: CancellationToken,
-    ) {
+    /// Runs until `shutdown`, then waits for the runs at work to let go.
+    pub async fn run(mut self, mut inbox: Inbox, shutdown: CancellationToken) {
         let mut tick = tokio::time::interval(Duration::from_secs(1));
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         let mut recovered = self.pipeline.hybrid.recovered();
         let mut next_publish = tokio::time::Instant::now();
         let mut dirty = true;
+        self.open_timetable().await;
+        self.settle().await;
         loop {
             tokio::select! { biased;
                 () = shutdown.cancelled() => break,
-                Some(request) = requests.recv() => { self.take(request).await; dirty = true; }
-                Some(end) = ended.recv() => {
-                    while let Ok(event) = events.try_recv() { self.apply(&event); }
-                    self.finish(end).await;
+                Some(request) = inbox.requests.recv() => dirty |= self.take(request).await,
+                Some((run_id, end)) = inbox.ended.recv() => {
+                    self.catch_up(&mut inbox);
+                    self.body_ended(run_id, end).await;
                     dirty = true;
                 }
-                Some(event) = events.recv() => { self.apply(&event); dirty = true; }
-                Ok(()) = recovered.changed() => self.start_recovery().await,
+                Some(tick) = inbox.ticks.recv() => { self.rung(tick.job).await; dirty = true; }
+                Some(event) = inbox.events.recv() => { self.apply(&event); dirty = true; }
+                Some(line) = inbox.lines.recv() => self.jobs.tell(line),
+                Ok(()) = recovered.changed() => { self.start_recovery().await; dirty = true; }
                 _ = tick.tick() => { self.every_second().await; dirty = true; }
                 () = tokio::time::sleep_until(next_publish), if dirty => {
                     self.publish();
@@ -87,21 +121,52 @@ impl Owner {
                 }
             }
         }
-        self.let_go(&mut events, &mut ended).await;
+        self.let_go(&mut inbox).await;
     }
 
-    /// Stops the active run at once and records its end; its written bars are durable already.
-    async fn let_go(&mut self, events: &mut mpsc::Receiver<Event>, ended: &mut mpsc::Receiver<RunEnd>) {
-        let Some(active) = &self.active else { return };
-        active.stop.at_once();
-        loop {
-            tokio::select! {
-                Some(end) = ended.recv() => { self.finish(end).await; break; }
-                Some(_) = events.recv() => {}
-                else => break,
+    /// Takes in what a body said before it ended.
+    fn catch_up(&mut self, inbox: &mut Inbox) {
+        while let Ok(event) = inbox.events.try_recv() {
+            self.apply(&event);
+        }
+        while let Ok(line) = inbox.lines.try_recv() {
+            self.jobs.tell(line);
+        }
+    }
+
+    /// Stops all runs at once and records their ends; what they wrote is durable already.
+    async fn let_go(&mut self, inbox: &mut Inbox) {
+        if let Some(table) = &self.timetable {
+            table.close().await;
+        }
+        self.jobs.board.stop_all(self.jobs.now());
+        self.settle().await;
+        if !self.idle_within(LET_GO, inbox).await {
+            self.jobs.board.abort_all();
+            self.settle().await;
+            if !self.idle_within(DROPPED, inbox).await {
+                self.jobs.board.give_up(self.jobs.now());
+                self.settle().await;
             }
         }
+        self.jobs.flush().await;
         self.publish();
+    }
+
+    async fn idle_within(&mut self, time: Duration, inbox: &mut Inbox) -> bool {
+        let deadline = tokio::time::Instant::now() + time;
+        while !self.jobs.board.is_idle() {
+            tokio::select! {
+                Some((run_id, end)) = inbox.ended.recv() => {
+                    self.catch_up(inbox);
+                    self.body_ended(run_id, end).await;
+                }
+                Some(event) = inbox.events.recv() => self.apply(&event),
+                Some(line) = inbox.lines.recv() => self.jobs.tell(line),
+                () = tokio::time::sleep_until(deadline) => return false,
+            }
+        }
+        true
     }
 
     fn apply(&mut self, event: &Event) {
@@ -109,14 +174,26 @@ impl Owner {
         if let Event::Done { state: Some(state), .. } = event {
             self.states.insert(state.series, (**state).clone());
         }
-        if let Some(active) = &mut self.active {
-            active.apply(event, self.clock.mono());
+        let Some(active) = &mut self.active else { return };
+        active.apply(event, self.clock.mono());
+        let run_id = active.view.id;
+        match event {
+            Event::Phase(phase) => self.jobs.tell(JobLine { run_id, kind: "phase", text: (*phase).to_owned() }),
+            Event::Done { series, error: Some(error), .. } => {
+                self.jobs.tell(JobLine { run_id, kind: "note", text: format!("{series}: {error}") });
+            }
+            _ => {}
         }
     }
 
     async fn every_second(&mut self) {
         self.seconds += 1;
-        if self.seconds % 2 == 1 {
+        self.look_at_clock().await;
+        self.settle().await;
+        self.jobs.flush().await;
+        // At rest the figures of the machine are worth a look now and then, and nothing changes the findings.
+        let at_work = self.active.is_some();
+        if self.seconds % if at_work { 2 } else { HEARTBEAT_S } == 1 {
             self.stats = self.host.read();
         }
         // Lateness and day changes move slowly; a minute is soon enough for cells at rest.
@@ -124,7 +201,7 @@ impl Owner {
         if let Some(active) = &mut self.active {
             active.measure(self.clock.mono());
         }
-        if self.seconds % 15 == 1 {
+        if at_work && self.seconds.is_multiple_of(15) {
             self.count_issues().await;
         }
     }
@@ -164,65 +241,76 @@ impl Owner {
         }
     }
 
+    /// Publishes the state when something that is shown has changed, and now and then for the machine's figures.
     pub(super) fn publish(&mut self) {
         if std::mem::take(&mut self.stale_market) {
             self.rebuild_market();
         }
-        let sources: Vec<_> = self.pipeline.hybrid.statuses().iter().map(|s| s.borrow().clone()).collect();
-        let now = self.clock.now();
-        let inputs = alerts::Inputs {
-            market: &self.market,
-            sources: &sources,
-            last_run: self.runs.first(),
-            jobs: &[],
-            host: &self.stats,
-            quarantined: self.issues.0,
-            now,
-        };
-        let found = alerts::compute(&inputs, &self.alerts);
+        self.rebuild_jobs();
+        let scheduler = self.scheduler_view();
+        if *self.scheduler != scheduler {
+            self.scheduler = Arc::new(scheduler);
+        }
+        let statuses = self.pipeline.hybrid.statuses();
+        if !statuses.iter().map(|s| s.borrow()).map(|s| s.clone()).eq(self.sources.iter().cloned()) {
+            self.sources = Arc::new(statuses.iter().map(|s| s.borrow().clone()).collect());
+        }
+        let found = self.needs_you();
         if *self.alerts != found {
             self.alerts = Arc::new(found);
         }
-        self.seq += 1;
-        self.snapshot.send_replace(Arc::new(Snapshot {
-            seq: self.seq,
-            at_ms: self.clock.now_ms(),
+        let before = Arc::clone(&self.snapshot.borrow());
+        let mut next = Snapshot {
+            seq: before.seq,
+            at_ms: before.at_ms,
+            host: before.host,
             epoch: self.epoch.clone(),
-            process: Arc::default(),
-            scheduler: Arc::default(),
-            jobs: Arc::default(),
-            job_runs: Arc::default(),
+            process: Arc::clone(&self.process),
             demo: self.demo,
             loading: false,
             market: Arc::clone(&self.market),
-            sources: Arc::new(sources),
+            sources: Arc::clone(&self.sources),
             active: self.active.as_ref().map(|a| Arc::new(a.view.clone())),
-            runs: Arc::new(self.runs.clone()),
+            runs: Arc::clone(&self.runs),
+            scheduler: Arc::clone(&self.scheduler),
+            jobs: Arc::clone(&self.job_views),
+            job_runs: Arc::clone(&self.job_runs),
             alerts: Arc::clone(&self.alerts),
-            host: self.stats,
             log_seq: self.logs.last(),
             quarantined: self.issues.0,
             issues: self.issues.1,
-        }));
+        };
+        let beat = self.seconds >= self.last_beat + HEARTBEAT_S;
+        if next == *before && !beat {
+            return;
+        }
+        self.last_beat = self.seconds;
+        (next.seq, next.at_ms, next.host) = (before.seq + 1, self.clock.now_ms(), self.stats);
+        self.snapshot.send_replace(Arc::new(next));
+    }
+
+    fn needs_you(&self) -> Vec<Alert> {
+        let inputs = alerts::Inputs {
+            market: &self.market,
+            sources: &self.sources,
+            last_run: self.runs.first(),
+            jobs: &self.job_views,
+            late: &|job| self.jobs.board.late(job),
+            held: self.scheduler.held.as_deref(),
+            trouble: self.timetable_trouble(),
+            unrecorded: self.jobs.unrecorded(),
+            host: &self.stats,
+            quarantined: self.issues.0,
+            now: self.clock.now(),
+        };
+        alerts::compute(&inputs, &self.alerts)
     }
 
     pub(super) fn keep_run(&mut self, run: RunView) {
-        self.runs.insert(0, run);
-        self.runs.truncate(RUNS_KEPT);
-    }
-
-    pub(super) fn keep_ack(&mut self, ack: Ack) {
-        self.acks.push_back(ack);
-        if self.acks.len() > ACKS_KEPT {
-            self.acks.pop_front();
-        }
-    }
-
-    /// Whether any cell shows work going on; the run's end clears it.
-    pub(super) fn clear_overlay(&mut self) {
-        if let Some(active) = &mut self.active {
-            active.overlay.retain(|_, s| !matches!(s, CellState::Queued | CellState::Fetching));
-        }
+        let runs = Arc::make_mut(&mut self.runs);
+        runs.insert(0, run);
+        runs.truncate(RUNS_KEPT);
+        // Cells showed the run's work.
         self.stale_market = true;
     }
 }

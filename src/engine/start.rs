@@ -3,15 +3,19 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::acks::Acks;
+use super::boot::{Night, open_night, open_record};
 use super::contracts::StoredContracts;
 use super::freshness::Expectation;
 use super::host::Host;
-use super::owner::Owner;
-use super::{HostStats, LogRing, Market, Pulse, Request, RunProgress, RunView, Snapshot};
+use super::ingest_body::IngestBody;
+use super::owner::{Inbox, Owner};
+use super::{HostStats, JobBody, LogRing, Market, ProcessView, Pulse, Request, RunProgress, RunView, Snapshot};
 use crate::config::Settings;
 use crate::ingest::pipeline::Pipeline;
 use crate::ingest::{IngestSpec, RunSummary};
@@ -21,6 +25,7 @@ use crate::sources::hybrid::{Hybrid, HybridTuning};
 use crate::sources::ib::{IbSource, IbTuning};
 use crate::sources::yahoo::YahooSource;
 use crate::store::master::{ReadPool, Role, RunRecord, Seat, StoreError, Writer, WriterOptions};
+use crate::store::scheduler::{SchedulerDb, SchedulerDbError};
 
 /// Name of the master database in the data folder.
 pub const DATABASE: &str = "market_data.db";
@@ -39,6 +44,32 @@ pub struct EngineOptions {
     pub clock: Arc<dyn Clock>,
     /// Where log records go.
     pub logs: Arc<LogRing>,
+    /// Follow the schedule. A single command does not: its engine runs what it is told and nothing else.
+    pub schedule: bool,
+    /// Runs without a console of its own.
+    pub daemon: bool,
+    /// The work of jobs other than ingest.
+    pub bodies: Vec<BodyMaker>,
+}
+
+/// Makes a job's body from what the engine holds, when it starts.
+pub type BodyMaker = Box<dyn FnOnce(&Materials) -> Arc<dyn JobBody> + Send>;
+
+/// What bodies are made of.
+#[derive(Clone)]
+pub struct Materials {
+    /// Folder of the databases.
+    pub data_dir: PathBuf,
+    /// The only way to change the master database.
+    pub writer: Writer,
+    /// Ways to read it.
+    pub reads: ReadPool,
+    /// The record of runs.
+    pub runs: SchedulerDb,
+    /// Settings in force; a body reads them anew for each run.
+    pub settings: Arc<ArcSwap<Settings>>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
 }
 
 /// Time limits of the sources, finer than the settings can express.
@@ -62,6 +93,12 @@ pub enum EngineError {
     /// The database cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The scheduler's database cannot be opened.
+    #[error(transparent)]
+    Jobs(#[from] SchedulerDbError),
+    /// The schedule makes no sense, or cannot be followed.
+    #[error("the schedule cannot be followed: {0}")]
+    Schedule(String),
     /// The data folder holds the other kind of data.
     #[error("{folder} holds {found} data and this is a {wanted} run: {advice}")]
     Mixed {
@@ -87,10 +124,11 @@ pub struct Engine {
     owner: JoinHandle<()>,
     shutdown: CancellationToken,
     pipeline: Arc<Pipeline>,
+    db: SchedulerDb,
 }
 
 impl Engine {
-    /// Opens the store, recovers, and starts the owner task. Sources connect when they are first needed.
+    /// Opens the stores, recovers, and starts the owner task. Sources connect when they are first needed.
     pub async fn start(options: EngineOptions) -> Result<Self, EngineError> {
         let tuning = Tuning::from(&options.settings);
         Self::start_tuned(options, tuning).await
@@ -98,13 +136,12 @@ impl Engine {
 
     /// Starts with time limits of the caller's.
     pub async fn start_tuned(options: EngineOptions, tuning: Tuning) -> Result<Self, EngineError> {
-        let EngineOptions { settings, universe, data_dir, demo, clock, logs } = options;
+        let EngineOptions { settings, universe, data_dir, demo, clock, logs, schedule, daemon, bodies } = options;
         let path = data_dir.join(DATABASE);
         let writer = Writer::open(&path, WriterOptions { cache_mib: settings.store.cache_mib, demo, clock: Arc::clone(&clock) })?;
         let reads = ReadPool::new(&path);
         refuse_mixed(&reads, &data_dir, demo).await?;
-        let lost = writer.mark_lost_runs().await?;
-        for run in &lost {
+        for run in writer.mark_lost_runs().await? {
             tracing::warn!(target: "engine", run, "An earlier run was cut off, the next one takes up where it stopped");
         }
         writer.sync_universe(universe.clone()).await?;
@@ -118,44 +155,69 @@ impl Engine {
             universe: Arc::clone(&universe),
             clock: Arc::clone(&clock),
         });
-        let runs = reads.with(|r| r.runs(20)).await?.iter().map(view_of).collect();
+        let epoch = format!("{:x}-{:x}", clock.now_ms(), std::process::id());
+        let (events, events_rx) = mpsc::channel(1024);
+        let db = open_record(&data_dir, &clock, reads.with(|r| r.runs(1)).await?.first().map_or(0, |r| r.id)).await?;
+        let in_force = Arc::new(ArcSwap::new(Arc::clone(&settings)));
+        let current = Arc::new(ArcSwap::new(Arc::clone(&pipeline)));
+        let materials = Materials {
+            data_dir: data_dir.clone(),
+            writer: pipeline.writer.clone(),
+            reads: reads.clone(),
+            runs: db.clone(),
+            settings: Arc::clone(&in_force),
+            clock: Arc::clone(&clock),
+        };
+        let ingest: Arc<dyn JobBody> = Arc::new(IngestBody { pipeline: Arc::clone(&current), events });
+        let bodies: Vec<_> = std::iter::once(ingest).chain(bodies.into_iter().map(|make| make(&materials))).collect();
+        let night = Night { settings: &settings.schedule, data_dir: &data_dir, clock: &clock, epoch: &epoch, schedule, bodies };
+        let opened = open_night(night, db.clone()).await?;
+        let process =
+            ProcessView { pid: std::process::id(), version: env!("CARGO_PKG_VERSION").to_owned(), started_at: clock.now(), daemon };
         let (snapshot, state) = watch::channel(Arc::new(Snapshot { loading: true, demo, at_ms: clock.now_ms(), ..Snapshot::default() }));
         let (requests, requests_rx) = mpsc::channel(64);
-        let (events, events_rx) = mpsc::channel(1024);
-        let (ended, ended_rx) = mpsc::channel(4);
         let market = Market { instruments: Arc::new(universe.instruments.clone()), cells: Vec::new() };
         let mut owner = Owner {
+            host: Host::new(&data_dir, &path, &settings),
+            runs: Arc::new(reads.with(|r| r.runs(20)).await?.iter().map(view_of).collect()),
             pipeline: Arc::clone(&pipeline),
             universe,
-            host: Host::new(&data_dir, &path, &settings),
             settings,
-            epoch: format!("{:x}-{:x}", clock.now_ms(), std::process::id()),
+            in_force,
+            current,
+            epoch,
             clock,
             logs: Arc::clone(&logs),
             demo,
             snapshot,
-            events,
-            ended,
+            process: Arc::new(process),
+            jobs: opened.jobs,
+            timetable: opened.timetable,
+            newest: None,
+            scheduler: Arc::default(),
+            job_views: Arc::default(),
+            job_runs: Arc::default(),
+            sources: Arc::default(),
             active: None,
-            runs,
-            acks: std::collections::VecDeque::new(),
+            acks: Acks::default(),
             states: std::collections::HashMap::new(),
             market: Arc::new(market),
             expectation: Expectation::default(),
             alerts: Arc::default(),
             stats: HostStats::default(),
             issues: (0, 0),
-            seq: 0,
             rederive_due: std::collections::BTreeSet::new(),
             stale_market: true,
             seconds: 0,
+            last_beat: 0,
         };
         owner.load_states().await?;
         owner.count_issues().await;
         owner.publish();
         let shutdown = CancellationToken::new();
-        let owner = tokio::spawn(owner.run(requests_rx, events_rx, ended_rx, shutdown.clone()));
-        Ok(Self { state, requests, logs, owner, shutdown, pipeline })
+        let inbox = Inbox { requests: requests_rx, events: events_rx, ended: opened.ended, lines: opened.lines, ticks: opened.ticks };
+        let owner = tokio::spawn(owner.run(inbox, shutdown.clone()));
+        Ok(Self { state, requests, logs, owner, shutdown, pipeline, db })
     }
 
     /// Writes into the folder's lock file what this process is and where its control API listens.
@@ -178,6 +240,9 @@ impl Engine {
         self.pipeline.hybrid.shutdown().await;
         if let Err(e) = self.pipeline.writer.clone().close().await {
             tracing::error!(target: "engine", error = %e, "The store did not close cleanly");
+        }
+        if let Err(e) = self.db.close().await {
+            tracing::error!(target: "engine", error = %e, "The scheduler's database did not close cleanly");
         }
     }
 }

@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use nightdesk::config::{Lookback, Settings};
 use nightdesk::control::{Client, LocalClient};
-use nightdesk::engine::{Command, DATABASE, Engine, EngineOptions, Envelope, IngestSpec, LogRing, RunView, Snapshot, Tuning};
+use nightdesk::engine::{
+    BodyMaker, Command, DATABASE, Engine, EngineOptions, Envelope, IngestSpec, JobBody, LogRing, Query, Reply, RunDetail, RunView,
+    Snapshot, Tuning,
+};
 use nightdesk::market::{AssetClass, Candle, Clock, Instrument, ManualClock, Series, Symbol, Timeframe, Universe};
 use nightdesk::sim::demo::Demo;
 use nightdesk::sim::{Fault, MarketFeed};
@@ -64,6 +67,7 @@ pub struct Desk {
     pub dir: tempfile::TempDir,
     pub settings: Settings,
     pub universe: Universe,
+    night: Night,
     commands: u32,
 }
 
@@ -76,11 +80,20 @@ pub struct Build {
     /// A market other than the universe's own.
     pub feed: Option<MarketFeed>,
     pub dir: Option<tempfile::TempDir>,
+    /// Jobs, and whether they run by themselves.
+    pub night: Night,
+}
+
+/// What runs at night.
+#[derive(Clone, Default)]
+pub struct Night {
+    pub schedule: bool,
+    pub bodies: Vec<Arc<dyn JobBody>>,
 }
 
 impl Default for Build {
     fn default() -> Self {
-        Self { settings: quick_settings(), now: SUNDAY, time: None, feed: None, dir: None }
+        Self { settings: quick_settings(), now: SUNDAY, time: None, feed: None, dir: None, night: Night::default() }
     }
 }
 
@@ -94,7 +107,7 @@ impl Desk {
     }
 
     pub async fn build(symbols: &[&str], build: Build) -> Self {
-        let Build { mut settings, now, time, feed, dir } = build;
+        let Build { mut settings, now, time, feed, dir, night } = build;
         let clock = ManualClock::at(now);
         let time = time.unwrap_or_else(|| clock.clone());
         let universe = universe(symbols);
@@ -104,14 +117,14 @@ impl Desk {
             None => Demo::start(&universe, nightdesk::sim::Replay::default(), dir.path(), time.clone()).await.unwrap(),
         };
         demo.point(&mut settings);
-        let engine = open(&settings, &universe, dir.path(), time.clone()).await;
-        Self { demo, engine, clock, time, dir, settings, universe, commands: 0 }
+        let engine = open(&settings, &universe, dir.path(), time.clone(), &night).await;
+        Self { demo, engine, clock, time, dir, settings, universe, night, commands: 0 }
     }
 
     /// Stops the engine and starts another on the same folder and simulators.
     pub async fn reopen(self) -> Self {
         self.engine.stop().await;
-        let engine = open(&self.settings, &self.universe, self.dir.path(), self.time.clone()).await;
+        let engine = open(&self.settings, &self.universe, self.dir.path(), self.time.clone(), &self.night).await;
         Self { engine, ..self }
     }
 
@@ -160,6 +173,14 @@ impl Desk {
         self.ended(run).await
     }
 
+    /// Everything recorded of a run.
+    pub async fn run_detail(&self, run_id: i64) -> RunDetail {
+        match self.client().query(Query::Run { run_id }).await {
+            Ok(Reply::Run(detail)) => *detail,
+            other => panic!("{other:?}"),
+        }
+    }
+
     /// Waits until a snapshot satisfies `found`.
     pub async fn wait_for<T>(&self, found: impl Fn(&Snapshot) -> Option<T>) -> T {
         let mut state = self.engine.state.clone();
@@ -184,7 +205,8 @@ impl Desk {
     }
 }
 
-async fn open(settings: &Settings, universe: &Universe, dir: &Path, clock: Arc<dyn Clock>) -> Engine {
+async fn open(settings: &Settings, universe: &Universe, dir: &Path, clock: Arc<dyn Clock>, night: &Night) -> Engine {
+    let maker = |body: Arc<dyn JobBody>| -> BodyMaker { Box::new(move |_| body) };
     let options = EngineOptions {
         settings: settings.clone(),
         universe: universe.clone(),
@@ -192,6 +214,9 @@ async fn open(settings: &Settings, universe: &Universe, dir: &Path, clock: Arc<d
         demo: true,
         clock,
         logs: Arc::new(LogRing::new(1000)),
+        schedule: night.schedule,
+        daemon: false,
+        bodies: night.bodies.iter().cloned().map(maker).collect(),
     };
     let tuning = quick_tuning(settings);
     Engine::start_tuned(options, tuning).await.unwrap_or_else(|e| panic!("{e}"))

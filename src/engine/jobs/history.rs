@@ -1,0 +1,54 @@
+//! What ended: the newest runs of each job, for what others need, for the views and for the alarms.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+
+use crate::store::scheduler::{Job, JobRun, JobState};
+
+/// Ended runs kept of each job; the schedule page shows as many.
+pub(in crate::engine) const KEPT: usize = 100;
+
+/// Ended runs of all jobs, newest first.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    ended: [VecDeque<Arc<JobRun>>; Job::ALL.len()],
+}
+
+impl History {
+    /// Takes a run that has ended just now.
+    pub fn push(&mut self, run: Arc<JobRun>) {
+        let ended = &mut self.ended[run.job.index()];
+        ended.push_front(run);
+        ended.truncate(KEPT);
+    }
+
+    /// Ended runs of a job, newest first, skipped ticks among them.
+    pub fn of(&self, job: Job) -> impl Iterator<Item = &Arc<JobRun>> {
+        self.ended[job.index()].iter()
+    }
+
+    /// The last run of a job that did something; a tick that was skipped says nothing about the job.
+    pub fn last(&self, job: Job) -> Option<&Arc<JobRun>> {
+        self.of(job).find(|r| r.state != JobState::Skipped)
+    }
+
+    /// Whether a run of `job` has succeeded for `session`.
+    pub fn succeeded_for(&self, job: Job, session: NaiveDate) -> bool {
+        self.of(job).any(|r| r.session == Some(session) && r.state == JobState::Succeeded)
+    }
+
+    /// The last run of `job` for `session`, skipped ticks included: they say why there was none.
+    pub fn last_for(&self, job: Job, session: NaiveDate) -> Option<&Arc<JobRun>> {
+        self.of(job).find(|r| r.session == Some(session))
+    }
+
+    /// Seconds that the last runs of a job worked, oldest first, at most ten.
+    pub fn durations(&self, job: Job) -> Vec<u32> {
+        let seconds = |r: &Arc<JobRun>| r.seconds(r.ended_at?).and_then(|s| u32::try_from(s).ok());
+        let mut newest: Vec<u32> = self.of(job).filter_map(seconds).take(10).collect();
+        newest.reverse();
+        newest
+    }
+}

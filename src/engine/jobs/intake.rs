@@ -1,0 +1,160 @@
+//! How runs come onto the board: ticks, orders of a person, and what an earlier process left behind.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::NaiveDate;
+
+use super::board::{Board, Effect, Entry, Now, Order, Phase, Tick, Why};
+use super::endings::STOPPED;
+use crate::config::Overlap;
+use crate::store::scheduler::{Job, JobRun, JobState, Pause, Trigger};
+
+impl Board {
+    /// Takes the state that an earlier process kept of a job: its ended runs, newest first, its pause and failures.
+    pub fn remember(&mut self, job: Job, ended: Vec<JobRun>, paused: Option<Pause>, failures: u32) {
+        // The newest tick may still be without its success.
+        if let Some(tick) = ended.iter().filter_map(|r| r.scheduled_for).max().filter(|_| paused.is_none()) {
+            let done = ended.iter().any(|r| r.state == JobState::Succeeded && r.ended_at >= Some(tick));
+            let skipped = ended.iter().any(|r| r.state == JobState::Skipped && r.scheduled_for == Some(tick));
+            if !done && !skipped {
+                self.set_deadline(job, tick);
+            }
+        }
+        ended.into_iter().rev().for_each(|run| self.history.push(Arc::new(run)));
+        self.paused[job.index()] = paused;
+        self.failures[job.index()] = failures;
+    }
+
+    /// Runs again what the end of an earlier process cut short, as if its tick had been missed: those of the schedule,
+    /// while the tick is young enough to be made up for, and not for ever when the job itself is what kills the process.
+    pub fn recover(&mut self, lost: &[JobRun], now: Now) {
+        // A single command may have found the loss, and left it to who follows the schedule.
+        let cut = |r: &JobRun| r.state == JobState::Lost || r.state == JobState::Cancelled && r.error.as_deref() == Some(STOPPED);
+        let last = Job::ALL.into_iter().filter_map(|job| self.history.last(job)).map(Arc::as_ref);
+        let found: Vec<JobRun> = last.filter(|r| cut(r) && !lost.iter().any(|l| l.id == r.id)).cloned().collect();
+        for run in lost.iter().chain(&found) {
+            let rule = self.rule(run.job);
+            let Some(tick) = run.scheduled_for else { continue };
+            let young = now.wall < tick + i64::from(rule.catch_up_hours) * 3600 || now.wall < tick + i64::from(rule.timeout_minutes) * 60;
+            let again = self.able[run.job.index()] && self.paused[run.job.index()].is_none() && run.attempt <= rule.retries.max(1);
+            if young && again {
+                let order = Order {
+                    job: run.job,
+                    trigger: Trigger::Recovery,
+                    actor: "schedule".to_owned(),
+                    session: run.session,
+                    params: run.params.clone(),
+                };
+                let mut next = self.blank(order, now);
+                (next.scheduled_for, next.attempt) = (run.scheduled_for, run.attempt + 1);
+                self.set_deadline(run.job, tick);
+                self.out.push(Effect::Queue(Box::new(next)));
+            } else if lost.iter().any(|l| l.id == run.id) {
+                self.count_failure(run.job, now);
+            }
+        }
+    }
+
+    /// The session that a job's next tick is for.
+    pub fn set_due(&mut self, job: Job, session: Option<NaiveDate>) {
+        self.due[job.index()] = session;
+    }
+
+    /// A tick of the schedule.
+    pub fn tick(&mut self, tick: Tick, now: Now) {
+        let Tick { job, at, session, not_before, missed, skip } = tick;
+        let trigger = if missed { Trigger::CatchUp } else { Trigger::Schedule };
+        let mut run = self.blank(Order { job, trigger, actor: "schedule".to_owned(), session, params: None }, now);
+        run.scheduled_for = Some(at);
+        let pause = self.paused[job.index()].as_ref().map(|p| format!("paused by {}: {}", p.by, p.reason));
+        let skip = skip.or(pause).or_else(|| self.overlap(job, missed, now));
+        if skip.is_some() {
+            (run.state, run.ended_at, run.error) = (JobState::Skipped, Some(now.wall), skip);
+        } else {
+            run.not_before = not_before;
+            self.set_deadline(job, at);
+        }
+        self.out.push(Effect::Queue(Box::new(run)));
+    }
+
+    /// Why a tick must pass because an earlier run is not done, if it must.
+    fn overlap(&mut self, job: Job, missed: bool, now: Now) -> Option<String> {
+        let at_work: Vec<(i64, bool)> =
+            self.active.values().filter(|e| e.run.job == job).map(|e| (e.run.id, matches!(e.phase, Phase::Queued))).collect();
+        let (id, _) = *at_work.first()?;
+        // Missed ticks that are all to be made up for come at one moment, and wait for each other.
+        if missed {
+            return None;
+        }
+        match self.rule(job).overlap {
+            Overlap::Skip => Some(format!("run {id} is not done yet")),
+            Overlap::Buffer => at_work.iter().find(|(_, queued)| *queued).map(|(id, _)| format!("run {id} waits already")),
+            Overlap::Replace => {
+                for (id, _) in at_work {
+                    self.stop(id, &Why::Cancelled("a newer tick takes its place".to_owned()), true, now);
+                }
+                None
+            }
+        }
+    }
+
+    /// A person, or the engine itself, asks for a run. Refused in words.
+    pub fn order(&mut self, order: Order, now: Now) -> Result<(), String> {
+        let job = order.job;
+        if self.stopping {
+            return Err("the engine is stopping".to_owned());
+        }
+        if !self.able[job.index()] {
+            return Err(format!("this version cannot run {job}: its work comes in a later one"));
+        }
+        if let Some(entry) = self.active.values().find(|e| e.run.job == job) {
+            return Err(format!("run {} is active: wait for it, or cancel it first", entry.run.id));
+        }
+        let run = self.blank(order, now);
+        self.out.push(Effect::Queue(Box::new(run)));
+        Ok(())
+    }
+
+    pub(super) fn blank(&self, order: Order, now: Now) -> JobRun {
+        let Order { job, trigger, actor, session, params } = order;
+        JobRun {
+            id: 0,
+            job,
+            state: JobState::Queued,
+            trigger,
+            actor,
+            scheduled_for: None,
+            session,
+            attempt: 1,
+            queued_at: now.wall,
+            not_before: None,
+            started_at: None,
+            ended_at: None,
+            error: None,
+            failures: 0,
+            params,
+            summary: None,
+            boot_id: self.boot_id.clone(),
+        }
+    }
+
+    /// Takes in a run that has got its number.
+    pub fn admit(&mut self, run: JobRun, now: Now) {
+        if run.state.ended() {
+            self.tell(run.id, "ended", format!("{}: {}", run.state, run.error.as_deref().unwrap_or_default()));
+            self.history.push(Arc::new(run));
+            return;
+        }
+        let wait = run.not_before.map_or(0, |at| (at - now.wall).max(0));
+        let attempt = if run.attempt > 1 { format!(", attempt {}", run.attempt) } else { String::new() };
+        let begins = if wait > 0 { format!(", begins in {wait} s") } else { String::new() };
+        self.tell(run.id, "queued", format!("queued, {}, by {}{attempt}{begins}", run.trigger, run.actor));
+        let id = run.id;
+        let ready = now.mono + Duration::from_secs(wait.unsigned_abs());
+        self.active.insert(id, Entry { run, phase: Phase::Queued, queued: now.mono, ready, waits: None });
+        if self.stopping {
+            self.stop(id, &Why::EngineStops, true, now);
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The owner's part of the nights: carries the board's decisions out, and keeps what the snapshot shows of ingest runs
+//! in step with them.
+
+use std::sync::Arc;
+
+use super::active::Active;
+use super::dispatcher::Born;
+use super::ingest_body::spec_of;
+use super::jobs::{BodyEnd, Effect, Order};
+use super::owner::Owner;
+use super::{JobEnd, RunProgress, RunView};
+use crate::ingest::RunSummary;
+use crate::market::Calendar;
+use crate::store::master::{RunState, StoreError};
+use crate::store::scheduler::{Job, JobRun, JobState, Trigger};
+
+impl Owner {
+    /// Brings the board up to date and carries out all it decides.
+    pub(super) async fn settle(&mut self) {
+        loop {
+            let effects = self.jobs.board.effects(self.jobs.now());
+            if effects.is_empty() {
+                return;
+            }
+            for effect in effects {
+                self.carry_out(effect).await;
+            }
+        }
+    }
+
+    async fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Queue(run) => self.bear(*run).await,
+            Effect::Save(run) => {
+                self.jobs.save(Arc::clone(&run)).await;
+                if run.state.ended() {
+                    self.run_ended(&run).await;
+                }
+            }
+            Effect::Start(run) => self.start_run(&run),
+            Effect::Stop { run_id, at_once } => {
+                self.jobs.stop(run_id, at_once);
+                if let Some(active) = self.active.as_mut().filter(|a| a.view.id == run_id) {
+                    active.view.cancelling = true;
+                }
+            }
+            Effect::Abort { run_id } => self.jobs.abort(run_id),
+            Effect::Tell(line) => self.jobs.tell(line),
+            Effect::Pause { job, pause } => {
+                tracing::error!(target: "engine", %job, reason = pause.reason, "The job pauses");
+                // Refusals are in the log; the pause holds all the same.
+                let _ = self.keep_pause(job, Some(pause)).await;
+            }
+            Effect::Failures { job, in_row } => {
+                if let Err(e) = self.jobs.db.set_failures(job, in_row).await {
+                    tracing::warn!(target: "engine", %job, error = %e, "Could not record the failures in a row");
+                }
+            }
+        }
+    }
+
+    async fn bear(&mut self, run: JobRun) {
+        let by_person = run.scheduled_for.is_none();
+        match self.jobs.bear(run.clone()).await {
+            Born::Yes(id) => self.newest = self.newest.take().or(Some(Ok(id))),
+            Born::Known => tracing::debug!(target: "engine", job = %run.job, tick = run.scheduled_for, "The tick has its run already"),
+            Born::Not(e) if by_person => self.newest = self.newest.take().or(Some(Err(e.to_string()))),
+            Born::Not(e) => {
+                tracing::error!(target: "engine", job = %run.job, error = %e, "Could not record a run of the schedule, trying again");
+                self.jobs.keep_unborn(run);
+            }
+        }
+    }
+
+    /// Puts an order on the board and gives the number of its run.
+    pub(super) async fn order(&mut self, job: Job, trigger: Trigger, actor: &str, params: Option<String>) -> Result<i64, String> {
+        if job == Job::Ingest {
+            self.enough_disk()?;
+        }
+        // A run that does the job's normal work counts for the session it comes after.
+        let normal = params.is_none() && trigger == Trigger::Manual && self.settings.schedule.job(job).trading_days;
+        let session = normal.then(|| Calendar::Xnys.last_closed(self.clock.now())).flatten().map(|s| s.date);
+        self.place(Order { job, trigger, actor: actor.to_owned(), session, params }).await
+    }
+
+    /// As [`Self::order`], for an order that is complete.
+    pub(super) async fn place(&mut self, order: Order) -> Result<i64, String> {
+        self.newest = None;
+        self.jobs.board.order(order, self.jobs.now())?;
+        self.settle().await;
+        self.newest.take().unwrap_or_else(|| Err("the run was not recorded".to_owned()))
+    }
+
+    /// Refuses when the disk is nearly full.
+    pub(super) fn enough_disk(&mut self) -> Result<(), String> {
+        self.stats = self.host.read();
+        if !self.stats.disk_low {
+            return Ok(());
+        }
+        let (free, floor) = (self.stats.disk_free >> 20, self.settings.store.disk_floor_mib);
+        Err(format!("only {free} MiB of disk are free, the floor is {floor} MiB: free some space first"))
+    }
+
+    fn start_run(&mut self, run: &JobRun) {
+        self.jobs.changed = true;
+        tracing::info!(target: "engine", run = run.id, job = %run.job, trigger = %run.trigger, attempt = run.attempt, "Run started");
+        if run.job == Job::Ingest {
+            if let Err(error) = self.enough_disk() {
+                let end = BodyEnd::Told(JobEnd::Failed { error, retry: true, summary: None });
+                self.jobs.board.ended(run.id, end, self.jobs.now());
+                return;
+            }
+            self.active = Some(Active::new(view_of_job_run(run), self.clock.mono()));
+        }
+        self.jobs.start(run);
+    }
+
+    /// A body has come to its end.
+    pub(super) async fn body_ended(&mut self, run_id: i64, end: BodyEnd) {
+        if let BodyEnd::Panicked(message) = &end {
+            tracing::error!(target: "engine", run = run_id, message, "A bug ended the run");
+        }
+        self.jobs.let_go(run_id);
+        self.jobs.board.ended(run_id, end, self.jobs.now());
+        self.settle().await;
+        self.jobs.flush().await;
+    }
+
+    /// Says how a run ended, and brings the views of an ingest in step.
+    async fn run_ended(&mut self, run: &JobRun) {
+        let seconds = run.seconds(self.clock.now()).unwrap_or(0);
+        let error = run.error.as_deref().unwrap_or_default();
+        if run.state.bad() {
+            tracing::error!(target: "engine", run = run.id, job = %run.job, state = %run.state, seconds, error, "Run ended");
+        } else {
+            tracing::info!(target: "engine", run = run.id, job = %run.job, state = %run.state, seconds, error, "Run ended");
+        }
+        if run.job == Job::Ingest && run.state != JobState::Skipped {
+            self.ingest_ended(run).await;
+        }
+    }
+
+    async fn ingest_ended(&mut self, run: &JobRun) {
+        let mut view = match self.active.take_if(|a| a.view.id == run.id) {
+            Some(active) => active.view,
+            None => view_of_job_run(run),
+        };
+        let state = ingest_state(run);
+        let summary = RunSummary::stored(run.summary.as_deref());
+        if let Some(s) = &summary {
+            tracing::info!(
+                target: "engine", run = run.id, bars = s.bars, inserted = s.inserted, revised = s.revised, derived = s.derived,
+                failed = s.series_failed, seconds = s.seconds, "Ingest ended"
+            );
+        }
+        let why = run.error.clone().filter(|_| state != RunState::Succeeded);
+        match self.pipeline.writer.finish_run(run.id, state, run.summary.clone(), why).await {
+            // One that never began has no row in the master database.
+            Ok(()) | Err(StoreError::NoRun(_)) => {}
+            Err(e) => tracing::error!(target: "engine", run = run.id, error = %e, "Could not record the end of the run"),
+        }
+        if run.started_at.is_some() {
+            self.rederive_settled().await;
+            if let Err(e) = self.load_states().await {
+                tracing::error!(target: "engine", error = %e, "Could not read the series states");
+            }
+            self.count_issues().await;
+        }
+        view.state = state;
+        view.ended_at = run.ended_at;
+        view.summary = summary.or_else(|| Some(RunSummary { failures: run.error.iter().cloned().collect(), ..RunSummary::default() }));
+        self.keep_run(view);
+    }
+
+    /// The primary source is back: fetch again what the fallback filled.
+    pub(super) async fn start_recovery(&mut self) {
+        if self.active.is_some() || self.runs.is_empty() {
+            return;
+        }
+        match self.order(Job::Ingest, Trigger::SourceBack, "engine", None).await {
+            Ok(run) => tracing::info!(target: "engine", run, "The primary source is back, fetching again what the fallback filled"),
+            Err(e) => tracing::warn!(target: "engine", error = %e, "Could not start the recovery run"),
+        }
+    }
+}
+
+/// How the master database names the end of an ingest.
+fn ingest_state(run: &JobRun) -> RunState {
+    match run.state {
+        JobState::Succeeded if run.failures > 0 => RunState::Partial,
+        JobState::Succeeded => RunState::Succeeded,
+        JobState::Failed | JobState::TimedOut => RunState::Failed,
+        JobState::Cancelled | JobState::Skipped => RunState::Cancelled,
+        JobState::Lost => RunState::Lost,
+        JobState::Queued | JobState::Running => RunState::Running,
+    }
+}
+
+fn view_of_job_run(run: &JobRun) -> RunView {
+    RunView {
+        id: run.id,
+        spec: spec_of(run).unwrap_or_default(),
+        state: RunState::Running,
+        started_at: run.started_at.unwrap_or(run.queued_at),
+        ended_at: None,
+        progress: RunProgress::default(),
+        summary: None,
+        cancelling: false,
+    }
+}

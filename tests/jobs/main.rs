@@ -1,0 +1,10 @@
+//! The nights end to end: the schedule, the dispatcher, its record, and jobs that misbehave.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot prepare its desk has failed")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod misbehaving;
+mod recovery;
+mod script;
+mod ticks;

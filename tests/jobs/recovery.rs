@@ -1,0 +1,71 @@
+//! What a start makes of a process that was killed in the middle of the night.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use nightdesk::engine::{Command, DATABASE, JobBody};
+use nightdesk::store::scheduler::{Job, JobState, Trigger};
+
+use crate::script::{Act, Script, TICK, desk, pass, reaches, settings};
+use crate::support::{Build, Desk, Night};
+
+fn bodies() -> Vec<Arc<dyn JobBody>> {
+    vec![Script::new(Job::Maintenance, [Act::Deaf]), Script::new(Job::Scan, [Act::Deaf])]
+}
+
+fn night() -> nightdesk::config::Settings {
+    let mut s = settings();
+    s.schedule.maintenance.cron = "45 22 * * *".into();
+    s
+}
+
+#[test]
+fn a_killed_process_loses_its_runs_and_the_next_one_takes_up_those_of_the_schedule() {
+    let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let first = runtime();
+    let (desk, by_tick, by_hand) = first.block_on(async {
+        let mut desk = desk(night(), bodies()).await;
+        pass(&desk.clock, 31);
+        let tick = desk.wait_for(|s| s.job_runs.iter().find(|r| r.job == Job::Maintenance && r.state == JobState::Running).cloned()).await;
+        let hand = desk.send(Command::Run { job: Job::Scan }).await.unwrap().unwrap();
+        reaches(&desk, hand, JobState::Running).await;
+        (desk, tick.id, hand)
+    });
+    // All tasks stop where they are, as in a crash.
+    first.shutdown_timeout(Duration::from_secs(10));
+    let Desk { dir, engine, .. } = desk;
+    drop(engine);
+    runtime().block_on(async {
+        let lock = dir.path().join(DATABASE).with_extension("lock");
+        let free = async {
+            while std::fs::File::open(&lock).unwrap().try_lock().is_err() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), free).await.unwrap();
+        let night_again = Night { schedule: true, bodies: vec![Script::new(Job::Maintenance, []), Script::new(Job::Scan, [])] };
+        let build = Build { dir: Some(dir), settings: night(), now: TICK + 600, night: night_again, ..Build::default() };
+        let desk = Desk::build(&["AAPL"], build).await;
+        let lost = reaches(&desk, by_tick, JobState::Lost).await;
+        assert_eq!(lost.error.as_deref(), Some("its process ended while it worked"));
+        reaches(&desk, by_hand, JobState::Lost).await;
+        let again =
+            desk.wait_for(|s| s.job_runs.iter().find(|r| r.trigger == Trigger::Recovery && r.state == JobState::Succeeded).cloned()).await;
+        assert_eq!((again.job, again.scheduled_for, again.attempt), (Job::Maintenance, lost.scheduled_for, 2));
+        let scans = desk.engine.state.borrow().job_runs.iter().filter(|r| r.job == Job::Scan && r.trigger == Trigger::Recovery).count();
+        assert_eq!(scans, 0, "who asked for the scan asks again");
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_night_that_was_missed_is_made_up_for_once() {
+    let desk = desk(settings(), Vec::new()).await;
+    let (dir, settings) = (desk.stop().await, settings());
+    let night = Night { schedule: true, ..Night::default() };
+    // Three days later: Friday's and Monday's tick were missed.
+    let desk = Desk::build(&["AAPL"], Build { dir: Some(dir), settings, now: TICK + 3 * 86_400 + 7200, night, ..Build::default() }).await;
+    let run = desk.wait_for(|s| s.job_runs.iter().find(|r| r.trigger == Trigger::CatchUp && r.state == JobState::Succeeded).cloned()).await;
+    assert_eq!(run.session.unwrap().to_string(), "2024-03-04");
+    let runs = desk.engine.state.borrow().job_runs.clone();
+    assert_eq!(runs.iter().filter(|r| r.started_at.is_some()).count(), 1, "{runs:?}");
+}

@@ -1,0 +1,141 @@
+//! Ticks, needs, overlap, pauses: what the schedule leads to.
+
+use nightdesk::config::Overlap;
+use nightdesk::engine::{Command, IngestSpec, Query, Reply};
+use nightdesk::store::master::RunState;
+use nightdesk::store::scheduler::{Job, JobState, Trigger};
+
+use crate::script::{Act, Script, TICK, desk, pass, reaches, settings};
+use crate::support::Desk;
+
+async fn all_runs(desk: &Desk) -> Vec<(Job, JobState)> {
+    let query = Query::JobRuns { job: None, state: None, limit: 100 };
+    let Ok(Reply::JobRuns(runs)) = desk.client().query(query).await else { panic!("no runs") };
+    runs.iter().rev().map(|r| (r.job, r.state)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tick_at_2245_leads_to_exactly_one_run() {
+    let desk = desk(settings(), Vec::new()).await;
+    let next = desk.wait_for(|s| s.jobs.first()?.next.zip(s.jobs[0].next_session)).await;
+    assert_eq!((next.0, next.1.to_string().as_str()), (TICK, "2024-03-01"));
+    pass(&desk.clock, 31);
+    let run = reaches(&desk, 1, JobState::Succeeded).await;
+    assert_eq!((run.trigger, run.scheduled_for, run.session.unwrap().to_string().as_str()), (Trigger::Schedule, Some(TICK), "2024-03-01"));
+    let view = desk.ended(1).await;
+    assert_eq!(view.state, RunState::Succeeded, "the ingest has the same number and its own summary: {:?}", view.summary);
+    assert_eq!(desk.reader().run(1).unwrap().state, RunState::Succeeded);
+
+    // No session closes on Saturday and Sunday: their ticks pass, and Monday's is next.
+    pass(&desk.clock, 2 * 86_400);
+    let monday = desk.wait_for(|s| s.jobs[0].next_session.filter(|d| d.to_string() == "2024-03-04")).await;
+    assert_eq!(monday.to_string(), "2024-03-04");
+    assert_eq!(all_runs(&desk).await, [(Job::Ingest, JobState::Succeeded)]);
+    let detail = desk.run_detail(1).await;
+    let kinds: Vec<&str> = detail.events.iter().map(|e| e.kind.as_str()).collect();
+    assert!(kinds.starts_with(&["queued", "started", "phase"]) && kinds.ends_with(&["ended"]), "{:?}", detail.events);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ingest_by_hand_goes_through_the_dispatcher_and_is_on_record() {
+    let mut desk = desk(settings(), Vec::new()).await;
+    let asked = IngestSpec { refresh_facets: true, ..IngestSpec::default() };
+    let run = desk.begin(asked.clone()).await;
+    let job_run = reaches(&desk, run, JobState::Succeeded).await;
+    assert_eq!((job_run.job, job_run.trigger, job_run.actor.as_str()), (Job::Ingest, Trigger::Manual, "test"));
+    assert_eq!(desk.ended(run).await.spec, asked);
+    let again = desk.send(Command::Rerun { run_id: run }).await.unwrap().unwrap();
+    assert_eq!(desk.ended(again).await.spec, asked, "a rerun asks for the same");
+    let refused = desk.send(Command::Run { job: Job::Train }).await.unwrap_err();
+    assert!(refused.to_string().contains("this version cannot run train"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failed_twice_and_then_succeeded() {
+    let script = Script::new(Job::Scan, [Act::Fail { retry: true }, Act::Fail { retry: true }]);
+    let mut settings = settings();
+    settings.schedule.scan.cron = "45 22 * * *".into();
+    settings.schedule.scan.needs.clear();
+    let desk = desk(settings, vec![script]).await;
+    pass(&desk.clock, 31);
+    let scan = |attempt| {
+        move |s: &nightdesk::engine::Snapshot| {
+            s.job_runs.iter().find(|r| r.job == Job::Scan && r.attempt == attempt).map(|r| (r.id, r.not_before))
+        }
+    };
+    let (second, due) = desk.wait_for(scan(2)).await;
+    assert!(due.unwrap() - TICK >= 60);
+    pass(&desk.clock, 61);
+    let (third, _) = desk.wait_for(scan(3)).await;
+    pass(&desk.clock, 121);
+    reaches(&desk, third, JobState::Succeeded).await;
+    let detail = desk.run_detail(second).await;
+    assert_eq!(detail.attempts.iter().map(|r| (r.attempt, r.state)).collect::<Vec<_>>(), [(1, JobState::Failed), (3, JobState::Succeeded)]);
+    assert!(desk.engine.state.borrow().alerts.iter().all(|a| !a.key.starts_with("run:")), "it went well in the end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scan_waits_for_the_ingest_of_its_session() {
+    let mut settings = settings();
+    settings.schedule.scan.cron = "45 22 * * *".into();
+    let desk = desk(settings, vec![Script::new(Job::Scan, [])]).await;
+    pass(&desk.clock, 31);
+    let scan = desk.wait_for(|s| s.job_runs.iter().find(|r| r.job == Job::Scan && r.state == JobState::Succeeded).cloned()).await;
+    let ingest = desk.engine.state.borrow().job_runs.iter().find(|r| r.job == Job::Ingest).cloned().unwrap();
+    assert_eq!((ingest.state, ingest.session), (JobState::Succeeded, scan.session));
+    let waited = desk.run_detail(scan.id).await.events;
+    assert!(waited.iter().any(|e| e.kind == "waiting" && e.text.contains("ingest")), "{waited:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tick_that_comes_too_early_is_skipped_with_the_reason() {
+    let mut settings = settings();
+    settings.schedule.maintenance.cron = "*/5 * * * *".into();
+    settings.schedule.maintenance.overlap = Overlap::Skip;
+    let desk = desk(settings, vec![Script::new(Job::Maintenance, [Act::UntilStopped])]).await;
+    let of = |n: usize| {
+        move |s: &nightdesk::engine::Snapshot| {
+            let mut runs: Vec<_> = s.job_runs.iter().filter(|r| r.job == Job::Maintenance).cloned().collect();
+            runs.reverse();
+            runs.get(n).filter(|r| r.state != JobState::Queued).cloned()
+        }
+    };
+    pass(&desk.clock, 31);
+    let first = desk.wait_for(of(0)).await;
+    pass(&desk.clock, 300);
+    let second = desk.wait_for(of(1)).await;
+    assert_eq!((second.state, second.error), (JobState::Skipped, Some(format!("run {} is not done yet", first.id))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paused_and_switched_off_ticks_pass_with_a_reason_and_it_survives_a_restart() {
+    let mut desk = desk(settings(), Vec::new()).await;
+    desk.send(Command::Pause { job: Job::Ingest, reason: "moving house".into() }).await.unwrap();
+    desk.send(Command::Scheduler { on: false }).await.unwrap();
+    desk.wait_for(|s| (s.jobs[0].next.is_none() && !s.scheduler.on).then_some(())).await;
+    let mut desk = desk.reopen().await;
+    let (pause, by) = desk.wait_for(|s| s.jobs.first()?.paused.clone().map(|p| (p, s.scheduler.by.clone()))).await;
+    assert_eq!((pause.reason.as_str(), by.as_str()), ("moving house", "test"));
+    pass(&desk.clock, 31);
+    let run = reaches(&desk, 1, JobState::Skipped).await;
+    assert!(run.error.as_ref().unwrap().contains("switched off by test"), "{run:?}");
+    desk.send(Command::Scheduler { on: true }).await.unwrap();
+    pass(&desk.clock, 3 * 86_400);
+    let run = desk.wait_for(|s| s.job_runs.iter().find(|r| r.id > 1 && r.job == Job::Ingest).cloned()).await;
+    assert!(run.state == JobState::Skipped && run.error.as_ref().unwrap().contains("paused by test: moving house"), "{run:?}");
+    desk.send(Command::Resume { job: Job::Ingest }).await.unwrap();
+    desk.wait_for(|s| s.jobs[0].next).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_jump_of_the_clock_holds_the_schedule_until_it_is_confirmed() {
+    let mut desk = desk(settings(), Vec::new()).await;
+    desk.clock.jump_to(TICK + 10 * 86_400);
+    let alert = desk.wait_for(|s| s.alerts.iter().find(|a| a.key == "scheduler").cloned()).await;
+    assert!(alert.text.contains("the clock went forward by 240 h"), "{alert:?}");
+    assert_eq!(all_runs(&desk).await, []);
+    desk.send(Command::ConfirmClock).await.unwrap();
+    desk.wait_for(|s| s.scheduler.held.is_none().then_some(())).await;
+    let caught_up = desk.wait_for(|s| s.job_runs.iter().find(|r| r.trigger == Trigger::CatchUp).cloned()).await;
+    assert_eq!(caught_up.job, Job::Ingest);
+}
