@@ -6,6 +6,7 @@
 #[expect(dead_code, reason = "shared with suites that use more of it")]
 mod support;
 
+use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -19,7 +20,7 @@ use support::{Desk, quick_settings};
 const REQUESTS: usize = 10_000;
 const AT_ONCE: usize = 24;
 
-/// A small generator, so that a failure names the number that makes it again (SplitMix64, Steele et al. 2014).
+/// A small generator, so that a failure names the number that makes it again (`SplitMix64`, Steele et al. 2014).
 struct Dice(u64);
 
 impl Dice {
@@ -67,6 +68,8 @@ const PATHS: [(&str, &str, &[u16]); 13] = [
     ("/..%2f..%2fetc/passwd", "GET", &[404]),
     ("/%", "GET", &[404]),
 ];
+/// Headers that only a web page sends.
+const PAGES: [&str; 2] = ["Origin: https://evil.example\r\n", "Sec-Fetch-Site: cross-site\r\n"];
 const METHODS: [&str; 8] = ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"];
 const BODIES: [&str; 9] = [
     "",
@@ -98,10 +101,10 @@ fn request(dice: &mut Dice, port: u16, token: &str) -> (Vec<u8>, Vec<u16>) {
         "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nAuthorization: Bearer {bearer}\r\nContent-Type: {kind}\r\n"
     );
     if page {
-        head.push_str(*dice.pick(&["Origin: https://evil.example\r\n", "Sec-Fetch-Site: cross-site\r\n"]));
+        head.push_str(PAGES[dice.below(PAGES.len())]);
     }
     if dice.rarely(5) {
-        head.push_str(&format!("X-Noise: {}\r\nCookie: {}\r\n", "n".repeat(dice.below(5_000)), "c".repeat(dice.below(500))));
+        write!(head, "X-Noise: {}\r\nCookie: {}\r\n", "n".repeat(dice.below(5_000)), "c".repeat(dice.below(500))).unwrap();
     }
     // The first layer that objects answers; the order is that of the server's guards.
     let want = if wrong_host {

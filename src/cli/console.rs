@@ -66,6 +66,7 @@ fn show(runtime: &Runtime, context: &Context, client: Client) -> Result<Option<c
     let options = ConsoleOptions {
         client,
         settings: context.settings.console.clone(),
+        notices: context.settings.alerts.terminal,
         color: match context.color {
             Color::Auto => ColorChoice::Auto,
             Color::Always => ColorChoice::Always,

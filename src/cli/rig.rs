@@ -69,7 +69,7 @@ impl Rig {
             daemon: role == Role::Daemon,
             bodies: vec![Box::new(maintenance)],
         };
-        let engine = Engine::start(options).await.map_err(|e| Failure::new(format!("the engine did not start: {e}")))?;
+        let engine = Box::pin(Engine::start(options)).await.map_err(|e| Failure::new(format!("the engine did not start: {e}")))?;
         let tending = tokio::spawn(tend(logging.control()));
         let mut rig = Self { engine, demo, server: None, tending };
         if role != Role::Command

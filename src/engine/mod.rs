@@ -36,7 +36,7 @@ pub use query::{CoverageCell, CoverageState, JobDetail, Query, QueryError, Reply
 pub use snapshot::{
     Alert, AlertLevel, CellState, HostStats, JobView, Market, ProcessView, RunProgress, RunView, SchedulerView, SeriesCell, Snapshot,
 };
-pub use start::{BodyMaker, DATABASE, Engine, EngineError, EngineOptions, Materials};
+pub use start::{BodyMaker, DATABASE, Engine, EngineError, EngineOptions, Materials, Tuning};
 pub use timetable::STATE as SCHEDULER_STATE;
 
 pub use crate::ingest::{IngestSpec, PlanSummary, RunSummary};

@@ -63,17 +63,13 @@ impl Recurrence {
 
     /// The first tick after `ts` (UTC seconds).
     pub fn next_after(&self, ts: i64) -> Option<i64> {
-        self.next(ts, false)
-    }
-
-    /// The first tick at or after `ts`.
-    pub fn next_from(&self, ts: i64) -> Option<i64> {
-        self.next(ts, true)
-    }
-
-    fn next(&self, ts: i64, inclusive: bool) -> Option<i64> {
         let at = self.zone.from_utc_datetime(&DateTime::from_timestamp(ts, 0)?.naive_utc());
-        self.cron.find_next_occurrence(&at, inclusive).ok().map(|t| t.timestamp())
+        self.cron.find_next_occurrence(&at, false).ok().map(|t| t.timestamp())
+    }
+
+    /// The first tick at or after `ts`. Not croner's inclusive search, which takes a tick that a gap moved for none.
+    pub fn next_from(&self, ts: i64) -> Option<i64> {
+        self.next_after(ts - 1)
     }
 
     /// The last tick before `ts`, looking back over two leap years at most. Ticks are only ever computed forwards, so
