@@ -256,7 +256,7 @@ impl App {
             self.focus_on(Pane::Schedule);
             self.job = job;
             self.push_page(Page::Job(job), fx);
-        } else if ["schedule", "scheduler", "clock"].contains(&kind) {
+        } else if kind.starts_with("schedule") {
             self.focus_on(Pane::Schedule);
         } else if kind.starts_with("quality") || kind.starts_with("issue") {
             self.push_page(Page::Issues, fx);

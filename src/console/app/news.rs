@@ -62,18 +62,20 @@ impl App {
             let level = if alert.level == AlertLevel::Bad { ToastLevel::Bad } else { ToastLevel::Warn };
             self.report(level, alert.text.clone());
         }
+        // A run that needs the operator is told as an alert already.
+        let told = |id: i64| now.alerts.iter().any(|a| a.key == format!("run:{id}"));
         let known: HashMap<i64, JobState> = before.job_runs.iter().map(|r| (r.id, r.state)).collect();
         let oldest = before.job_runs.last().map_or(0, |r| r.id);
-        for run in now.job_runs.iter().filter(|r| r.state.ended() && r.state != JobState::Skipped) {
-            // A run under the oldest known one fell out of the list before and is back: no news.
-            if known.get(&run.id).map_or(run.id > oldest, |s| !s.ended()) {
-                let view = now.runs.iter().find(|v| v.id == run.id);
-                let (level, text) = view.map_or_else(|| job_ending(run, self.now()), ending);
-                self.report(level, text);
-            }
+        // A run under the oldest known one fell out of the list before and is back: no news.
+        let just_ended = |r: &JobRun| known.get(&r.id).map_or(r.id > oldest, |s| !s.ended());
+        let ended = now.job_runs.iter().filter(|r| r.state.ended() && r.state != JobState::Skipped);
+        for run in ended.filter(|r| just_ended(r) && !told(r.id)) {
+            let view = now.runs.iter().find(|v| v.id == run.id);
+            let (level, text) = view.map_or_else(|| job_ending(run, self.now()), ending);
+            self.report(level, text);
         }
         let plain = now.runs.iter().filter(|r| now.job_runs.iter().all(|j| j.id != r.id));
-        for run in plain.filter(|r| before.runs.iter().all(|b| b.id != r.id)) {
+        for run in plain.filter(|r| before.runs.iter().all(|b| b.id != r.id) && !told(r.id)) {
             let (level, text) = ending(run);
             self.report(level, text);
         }
