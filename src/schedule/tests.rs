@@ -100,7 +100,7 @@ fn a_tick_on_time_runs_and_is_not_due_again() {
     let rule = ingest(|_| {});
     let mut p = planner(rule.clone(), ny("2026-11-20 22:45"), &clock);
     assert!(p.due(Job::Ingest, clock.now(), None).is_empty(), "Saturday and Sunday lead to nothing");
-    clock.advance(Duration::from_secs(60));
+    clock.advance(Duration::from_mins(1));
     assert_eq!(brief(&p.due(Job::Ingest, clock.now(), None), &rule), ["2026-11-23 22:45 run schedule for 2026-11-23"]);
     assert!(p.due(Job::Ingest, clock.now(), None).is_empty());
     assert_eq!(p.mark(Job::Ingest), Some((rule.hash().to_owned(), ny("2026-11-23 22:45"))));
@@ -207,7 +207,7 @@ fn a_clock_that_goes_back_fires_nothing_twice() {
         assert_eq!(p.held(), None);
         for _ in 0..=back / 60 {
             assert!(p.due(Job::Ingest, clock.now(), None).is_empty());
-            clock.advance(Duration::from_secs(60));
+            clock.advance(Duration::from_mins(1));
         }
         clock.jump_to(ny("2026-11-19 22:45"));
         assert_eq!(p.due(Job::Ingest, clock.now(), None).len(), 1);
@@ -242,7 +242,7 @@ fn last_ticks_far_ahead_wait_for_an_operator() {
     let clock = ManualClock::at(ny("2026-11-18 20:00"));
     let mut p = planner(ingest(|_| {}), ny("2027-11-18 22:45"), &clock);
     assert!(p.held().unwrap().contains("went back"));
-    clock.advance(Duration::from_secs(3 * 3_600));
+    clock.advance(Duration::from_hours(3));
     assert!(p.due(Job::Ingest, clock.now(), None).is_empty());
     assert!(p.confirm(ny("2026-11-18 20:00")));
     assert_eq!(p.due(Job::Ingest, clock.now(), None).len(), 1);
