@@ -267,11 +267,3 @@ fn leaving_an_attached_console_leaves_the_daemon_alone() {
         assert_eq!(effects, [Effect::Suspend], "a running job of the daemon is not stopped with the console");
     }
 }
-
-#[test]
-fn another_daemon_counts_its_log_anew() {
-    let mut desk = app(Scene::Live);
-    let mut effects = Vec::new();
-    desk.update(Msg::Snapshot(Arc::new(Snapshot { epoch: "other".into(), log_seq: 3, ..snapshot(Scene::Live) })), &mut effects);
-    assert_eq!(effects, [Effect::ReadLogs(0)]);
-}

@@ -144,7 +144,9 @@ fn an_operator_finds_the_way_through_the_console() {
     t.press(&["F"]);
     assert!(t.screen().to_lowercase().contains("frozen"), "{}", t.screen());
     t.press(&["F"]);
-    t.tmux(&["send-keys", "-t", "t", "q"]);
+    t.press(&["q"]);
+    t.wait(&["Leave the console", "hand over"]);
+    t.tmux(&["send-keys", "-t", "t", "s"]);
     t.is_restored();
     assert!(t.screen().contains("left with 0"), "{}", t.screen());
 }

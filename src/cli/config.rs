@@ -1,10 +1,11 @@
-//! `nightdesk config`: show, check, schema.
+//! `nightdesk config`: show, check, schema, openapi.
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::{Common, Exit, Failure, output};
 use crate::config::{Loaded, Origin, schema};
+use crate::control::openapi;
 
 /// Show or check the configuration
 #[derive(Debug, Args)]
@@ -28,6 +29,8 @@ enum Command {
     Check,
     /// Print the JSON schema of nightdesk.toml, for editors
     Schema,
+    /// Print the description of the control API, as `OpenAPI` JSON
+    Openapi,
 }
 
 impl Arguments {
@@ -39,6 +42,7 @@ impl Arguments {
 pub(super) fn run(arguments: &Arguments, common: &Common) -> Result<Exit, Failure> {
     match arguments.command {
         Command::Schema => output::json(&schema())?,
+        Command::Openapi => output::json(&openapi())?,
         Command::Check => check(&common.load_config()?)?,
         Command::Show { origin, json: true } => output::json(&as_json(&common.load_config()?, origin))?,
         Command::Show { origin, json: false } => show(&common.load_config()?, origin)?,

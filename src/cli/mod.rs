@@ -4,6 +4,8 @@
 //! the bare [`Common`] flags), prints through [`output`], and returns an [`Exit`] or a [`Failure`]. To add one: a file
 //! with a clap `Args` type and its `run`, a variant of [`Command`], and a line in [`Command::run`].
 
+mod alerts;
+mod attach;
 mod care;
 mod config;
 mod console;
@@ -24,6 +26,7 @@ mod rig;
 mod runs;
 mod sim;
 mod status;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -67,6 +70,7 @@ enum Command {
     Backup(care::BackupArguments),
     Restore(care::RestoreArguments),
     Maintenance(maintenance::Arguments),
+    Alerts(alerts::Arguments),
     Sim(sim::Arguments),
     Keys(keys::Arguments),
 }
@@ -87,6 +91,7 @@ impl Command {
             Self::Backup(a) => care::backup(&a, &Context::load(common)?),
             Self::Restore(a) => care::restore(&a, &Context::load(common)?),
             Self::Maintenance(a) => maintenance::run(&a, &Context::load(common)?),
+            Self::Alerts(a) => alerts::run(&a, &Context::load(common)?),
             Self::Keys(a) => keys::run(&a),
             Self::Sim(a) => sim::run(&a, &Context::load(common)?),
         }
@@ -106,6 +111,7 @@ impl Command {
             Self::Backup(a) => a.json,
             Self::Restore(a) => a.json,
             Self::Maintenance(a) => a.json,
+            Self::Alerts(a) => a.json(),
             Self::Sim(a) => a.json(),
             Self::Export(_) | Self::Logs(_) | Self::Keys(_) => false,
         }

@@ -9,8 +9,8 @@ use tokio::task::JoinHandle;
 
 use super::logging::{LogControl, Logging};
 use super::{Context, Failure};
-use crate::control::{Client, LocalClient};
-use crate::engine::{Command, Engine, EngineOptions, Envelope, IngestSpec, LogRing, Pulse, Request};
+use crate::control::{Client, LocalClient, Server, ServerOptions};
+use crate::engine::{Command, Engine, EngineOptions, Envelope, IngestSpec, Pulse, Request};
 use crate::ingest::pipeline::Pipeline;
 use crate::market::{Instrument, Symbol};
 use crate::sim::demo::Demo;
@@ -20,6 +20,8 @@ use crate::store::master::{ReadPool, Role, StoreError, Writer};
 /// Log records kept in memory for consoles.
 pub(super) const LOG_RECORDS: usize = 20_000;
 
+/// How long requests of others may take to be answered at the end.
+const CONNECTIONS_END_WITHIN: Duration = Duration::from_millis(500);
 /// Longest wait before dropped log lines are told of.
 const LOG_TENDED_EVERY: Duration = Duration::from_secs(5);
 
@@ -32,6 +34,7 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 pub(super) struct Rig {
     engine: Engine,
     demo: Option<Demo>,
+    server: Option<Server>,
     tending: JoinHandle<()>,
 }
 
@@ -58,16 +61,42 @@ impl Rig {
             logs: Arc::clone(&logging.ring),
         };
         let engine = Engine::start(options).await.map_err(|e| Failure::new(format!("the engine did not start: {e}")))?;
-        engine.declare(role, None, None).await?;
         let tending = tokio::spawn(tend(logging.control()));
-        Ok(Self { engine, demo, tending })
+        let mut rig = Self { engine, demo, server: None, tending };
+        if role != Role::Command
+            && let Err(e) = rig.open_doors(context).await
+        {
+            rig.stop().await;
+            return Err(e);
+        }
+        let (socket, port) = rig.server.as_ref().map_or((None, None), |s| (Some(s.socket().to_owned()), s.port()));
+        rig.engine.declare(role, socket, port).await?;
+        Ok(rig)
+    }
+
+    /// Opens the control API, so that other terminals reach this engine.
+    async fn open_doors(&mut self, context: &Context) -> Result<(), Failure> {
+        let options = ServerOptions {
+            engine: self.local(),
+            pulse: self.engine.pulse(),
+            clock: Arc::clone(&context.clock),
+            data_dir: context.data_dir.clone(),
+            port: Some(context.settings.control.port).filter(|p| *p != 0),
+            ring: context.settings.control.ring as usize,
+        };
+        let started = Server::start(options).await;
+        self.server = Some(started.map_err(|e| Failure::new(format!("the control API did not start: {e}")))?);
+        Ok(())
+    }
+
+    fn local(&self) -> LocalClient {
+        let (state, requests) = (self.engine.state.clone(), self.engine.requests.clone());
+        LocalClient { state, requests, logs: Arc::clone(&self.engine.logs) }
     }
 
     /// A client of the engine.
     pub fn client(&self) -> Client {
-        let (state, requests) = (self.engine.state.clone(), self.engine.requests.clone());
-        let logs: Arc<LogRing> = Arc::clone(&self.engine.logs);
-        Client::Local(LocalClient { state, requests, logs })
+        Client::Local(self.local())
     }
 
     /// A demo that starts with nothing begins to fetch by itself; later ones wait to be asked.
@@ -93,8 +122,11 @@ impl Rig {
         requests.closed().await;
     }
 
-    /// Stops the engine, then the simulators.
+    /// Ends the connections of others, then the engine, then the simulators.
     pub async fn stop(self) {
+        if let Some(server) = self.server {
+            server.stop(CONNECTIONS_END_WITHIN).await;
+        }
         self.tending.abort();
         self.engine.stop().await;
         if let Some(demo) = self.demo {

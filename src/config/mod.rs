@@ -17,6 +17,7 @@ mod schema;
 mod settings;
 mod suggest;
 mod universe;
+mod webhook;
 
 pub use load::{ENV_PREFIX, Flag, LoadRequest, Loaded, Origin, SETTINGS_FILE, SHIPPED_SETTINGS, UNIVERSE_FILE, load};
 pub use lookback::Lookback;
@@ -29,3 +30,4 @@ pub use settings::{
 };
 pub use suggest::nearest;
 pub use universe::{SECTORS, SHIPPED_UNIVERSE};
+pub(crate) use webhook::is_loopback;

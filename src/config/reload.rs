@@ -94,11 +94,14 @@ pub fn needs_restart(key: &str) -> bool {
 }
 
 impl Settings {
-    /// These settings with the values of all secrets replaced.
+    /// These settings with the values of all secrets replaced; of the webhook's address the host stays.
     #[must_use]
     pub fn without_secrets(&self) -> Self {
         let mut s = self.clone();
         s.alerts.webhook_headers.values_mut().for_each(|v| HIDDEN.clone_into(v));
+        if !s.alerts.webhook.is_empty() {
+            s.alerts.webhook = host_of(&s.alerts.webhook);
+        }
         s
     }
 }
@@ -200,6 +203,8 @@ mod tests {
         assert_eq!(reloaded.applied.len(), 2);
         let text = format!("{:?}", reloaded.applied);
         assert!(!text.contains("token") && !text.contains("pw") && text.contains("https://hooks.example/..."), "{text}");
-        assert!(!format!("{:?}", with("gamma").settings.without_secrets().alerts.webhook_headers).contains("gamma"));
+        let shown = format!("{:?}", with("gamma").settings.without_secrets().alerts);
+        assert!(!shown.contains("gamma") && !shown.contains("pw") && shown.contains("https://hooks.example/..."), "{shown}");
+        assert_eq!(loaded(&[]).settings.without_secrets(), loaded(&[]).settings);
     }
 }

@@ -36,6 +36,15 @@ pub(super) fn check(s: &Settings, places: &BTreeMap<String, Place>, bad: &BTreeS
         report(&["console.time_zone"], title, "unknown zone", "an IANA name such as \"Europe/Zurich\", or \"\" for the machine's own");
     }
     schedule(&s.schedule, &mut report);
+    if let Err(reason) = s.alerts.address() {
+        let title = "`alerts.webhook` cannot be used".to_owned();
+        report(&["alerts.webhook"], title, reason, "an https:// address, or http:// on 127.0.0.1, [::1] or localhost");
+    }
+    if let Err(name) = s.alerts.headers() {
+        // Reported without its place: the line holds a secret.
+        let title = format!("`alerts.webhook_headers` has an entry {name:?} that HTTP does not allow");
+        report(&["alerts.webhook_headers"], title, "not a header", "a header's name, and a value of visible ASCII characters");
+    }
     let missing: Vec<&str> = underivable(&s.ingest.native).map(Timeframe::name).collect();
     if !missing.is_empty() {
         let title = format!("`ingest.native` leaves {} out of reach: nothing fetched adds up to it", missing.join(", "));

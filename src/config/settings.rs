@@ -270,6 +270,6 @@ pub struct LogSettings {
 
 impl Default for LogSettings {
     fn default() -> Self {
-        Self { level: "info".into(), keep_days: 30 }
+        Self { level: "info".into(), keep_days: 45 }
     }
 }

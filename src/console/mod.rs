@@ -11,6 +11,7 @@ mod fmt;
 mod hit;
 mod idle;
 mod keymap;
+mod notice;
 mod outside;
 mod signals;
 mod term;
@@ -42,6 +43,8 @@ pub struct ConsoleOptions {
     pub client: Client,
     /// Table `[console]` of the configuration.
     pub settings: ConsoleSettings,
+    /// Whether a user who looks elsewhere is told of bad news, by bell and desktop notice.
+    pub notices: bool,
     /// Colours, as asked for on the command line.
     pub color: ColorChoice,
     /// Only ASCII characters, as asked for on the command line.

@@ -121,7 +121,7 @@ impl Token {
     pub(super) fn renew(path: &Path) -> Result<Self, PlaceError> {
         let mut secret = [0; SECRET_BYTES];
         getrandom::fill(&mut secret).map_err(PlaceError::Random)?;
-        let token = Self(secret.iter().map(|b| format!("{b:02x}")).collect());
+        let token = Self(secret.iter().flat_map(|b| [b >> 4, b & 15]).filter_map(|n| char::from_digit(n.into(), 16)).collect());
         match fs::remove_file(path) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(PlaceError::io("cannot replace", path)(e)),
             _ => {}

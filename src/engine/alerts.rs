@@ -167,6 +167,7 @@ mod tests {
             missing: None,
             cron: "0 2 * * SUN".into(),
             zone: "UTC".into(),
+            timeout_s: 1_800,
             words: String::new(),
             paused: None,
             next,

@@ -118,8 +118,8 @@ impl Delta {
             to: b.seq,
             at_ms: b.at_ms,
             process: changed_arc(&a.process, &b.process),
-            demo: changed(a.demo, b.demo),
-            loading: changed(a.loading, b.loading),
+            demo: changed(&a.demo, &b.demo),
+            loading: changed(&a.loading, &b.loading),
             instruments: changed_arc(&a.market.instruments, &b.market.instruments),
             cells: cells(&a.market, &b.market),
             sources: Patch::of_arcs(&a.sources, &b.sources),
@@ -129,10 +129,10 @@ impl Delta {
             jobs: Patch::of_arcs(&a.jobs, &b.jobs),
             job_runs: Patch::of_arcs(&a.job_runs, &b.job_runs),
             alerts: Patch::of_arcs(&a.alerts, &b.alerts),
-            host: changed(a.host, b.host),
-            log_seq: changed(a.log_seq, b.log_seq),
-            quarantined: changed(a.quarantined, b.quarantined),
-            issues: changed(a.issues, b.issues),
+            host: changed(&a.host, &b.host),
+            log_seq: changed(&a.log_seq, &b.log_seq),
+            quarantined: changed(&a.quarantined, &b.quarantined),
+            issues: changed(&a.issues, &b.issues),
         })
     }
 
@@ -244,8 +244,8 @@ fn cells(a: &Arc<Market>, b: &Arc<Market>) -> Option<Patch<Cell>> {
     Some(Patch { front: Vec::new(), len: b.cells.len(), set: differing.map(|(i, cell)| (i, Cell::from(cell))).collect() })
 }
 
-fn changed<T: PartialEq>(a: T, b: T) -> Option<T> {
-    (a != b).then_some(b)
+fn changed<T: Copy + PartialEq>(a: &T, b: &T) -> Option<T> {
+    (a != b).then_some(*b)
 }
 
 fn changed_arc<T: PartialEq>(a: &Arc<T>, b: &Arc<T>) -> Option<Arc<T>> {

@@ -28,7 +28,7 @@ pub use query::{CoverageCell, CoverageState, JobDetail, Query, QueryError, Reply
 pub use snapshot::{
     Alert, AlertLevel, CellState, HostStats, JobView, Market, ProcessView, RunProgress, RunView, SchedulerView, SeriesCell, Snapshot,
 };
-pub use start::{DATABASE, Engine, EngineError, EngineOptions};
+pub use start::{DATABASE, Engine, EngineError, EngineOptions, Tuning};
 
 pub use crate::ingest::{IngestSpec, PlanSummary, RunSummary};
 pub use crate::schedule::PlannedTick;

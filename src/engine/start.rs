@@ -17,8 +17,8 @@ use crate::ingest::pipeline::Pipeline;
 use crate::ingest::{IngestSpec, RunSummary};
 use crate::market::{Clock, Universe};
 use crate::sources::Source;
-use crate::sources::hybrid::Hybrid;
-use crate::sources::ib::IbSource;
+use crate::sources::hybrid::{Hybrid, HybridTuning};
+use crate::sources::ib::{IbSource, IbTuning};
 use crate::sources::yahoo::YahooSource;
 use crate::store::master::{ReadPool, Role, RunRecord, Seat, StoreError, Writer, WriterOptions};
 
@@ -39,6 +39,21 @@ pub struct EngineOptions {
     pub clock: Arc<dyn Clock>,
     /// Where log records go.
     pub logs: Arc<LogRing>,
+}
+
+/// Time limits of the sources, finer than the settings can express.
+#[derive(Clone, Copy, Debug)]
+pub struct Tuning {
+    /// IB's connection and pacer.
+    pub ib: IbTuning,
+    /// Retries and breakers.
+    pub sources: HybridTuning,
+}
+
+impl From<&Settings> for Tuning {
+    fn from(settings: &Settings) -> Self {
+        Self { ib: IbTuning::from(&settings.ib), sources: HybridTuning::from(&settings.ingest) }
+    }
 }
 
 /// Why an engine did not start.
@@ -77,6 +92,12 @@ pub struct Engine {
 impl Engine {
     /// Opens the store, recovers, and starts the owner task. Sources connect when they are first needed.
     pub async fn start(options: EngineOptions) -> Result<Self, EngineError> {
+        let tuning = Tuning::from(&options.settings);
+        Self::start_tuned(options, tuning).await
+    }
+
+    /// Starts with time limits of the caller's.
+    pub async fn start_tuned(options: EngineOptions, tuning: Tuning) -> Result<Self, EngineError> {
         let EngineOptions { settings, universe, data_dir, demo, clock, logs } = options;
         let path = data_dir.join(DATABASE);
         let writer = Writer::open(&path, WriterOptions { cache_mib: settings.store.cache_mib, demo, clock: Arc::clone(&clock) })?;
@@ -88,7 +109,7 @@ impl Engine {
         }
         writer.sync_universe(universe.clone()).await?;
         let (settings, universe) = (Arc::new(settings), Arc::new(universe));
-        let hybrid = sources(&settings, &reads, &writer, &clock);
+        let hybrid = sources(&settings, tuning, &reads, &writer, &clock);
         let pipeline = Arc::new(Pipeline {
             writer,
             reads: reads.clone(),
@@ -175,9 +196,9 @@ async fn refuse_mixed(reads: &ReadPool, data_dir: &Path, demo: bool) -> Result<(
     })
 }
 
-fn sources(settings: &Arc<Settings>, reads: &ReadPool, writer: &Writer, clock: &Arc<dyn Clock>) -> Arc<Hybrid> {
+fn sources(settings: &Settings, tuning: Tuning, reads: &ReadPool, writer: &Writer, clock: &Arc<dyn Clock>) -> Arc<Hybrid> {
     let contracts = Arc::new(StoredContracts::new(reads.clone(), writer.clone()));
-    let ib = settings.ib.enabled.then(|| IbSource::start(&settings.ib, contracts, Arc::clone(clock)) as Arc<dyn Source>);
+    let ib = settings.ib.enabled.then(|| IbSource::start_tuned(&settings.ib, tuning.ib, contracts, Arc::clone(clock)) as Arc<dyn Source>);
     let yahoo = if settings.yahoo.enabled {
         match YahooSource::new(&settings.yahoo, Arc::clone(clock)) {
             Ok(source) => Some(source as Arc<dyn Source>),
@@ -189,7 +210,7 @@ fn sources(settings: &Arc<Settings>, reads: &ReadPool, writer: &Writer, clock: &
     } else {
         None
     };
-    Hybrid::start(ib, yahoo, &settings.ingest, Arc::clone(clock))
+    Hybrid::start_tuned(ib, yahoo, tuning.sources, Arc::clone(clock))
 }
 
 /// An ended run as the snapshot shows it.

@@ -7,6 +7,7 @@
 mod support;
 
 mod contract;
+mod described;
 mod doors;
 mod following;
 mod house;

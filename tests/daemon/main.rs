@@ -2,6 +2,7 @@
 //! next one begins.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test helper that cannot prepare its files has failed its test")]
 
+mod attach;
 #[path = "../desk/mod.rs"]
 mod desk;
 mod life;

@@ -93,7 +93,9 @@ async fn meet(case: Case) -> Result<(), String> {
     let (fault, policy, state, words) = case;
     let mut settings = quick_settings();
     settings.yahoo.cooldown_s = 1;
-    if words.contains("in time") || fault.starts_with("accept-silent") {
+    // Faults that only a time-out ends.
+    let silent = ["accept-silent", "hang", "hmds-down"].iter().any(|name| fault.starts_with(name));
+    if silent || words.contains("in time") {
         (settings.ib.connect_timeout_s, settings.ib.request_timeout_s, settings.yahoo.timeout_s) = (2, 2, 2);
     }
     let time = OffsetClock::starting_at(SystemClock::shared(), SUNDAY);

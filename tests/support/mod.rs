@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nightdesk::config::{Lookback, Settings};
 use nightdesk::control::{Client, LocalClient};
-use nightdesk::engine::{Command, DATABASE, Engine, EngineOptions, Envelope, IngestSpec, LogRing, RunView, Snapshot};
+use nightdesk::engine::{Command, DATABASE, Engine, EngineOptions, Envelope, IngestSpec, LogRing, RunView, Snapshot, Tuning};
 use nightdesk::market::{AssetClass, Candle, Clock, Instrument, ManualClock, Series, Symbol, Timeframe, Universe};
 use nightdesk::sim::demo::Demo;
 use nightdesk::sim::{Fault, MarketFeed};
@@ -15,6 +15,9 @@ use nightdesk::store::master::Reader;
 
 /// Sunday 2024-03-03, noon UTC: both Friday's session and Saturday's crypto day are complete.
 pub const SUNDAY: i64 = 1_709_467_200;
+
+/// A pause that a test can afford.
+const QUICK: Duration = Duration::from_millis(50);
 
 pub fn symbol(text: &str) -> Symbol {
     Symbol::new(text).unwrap()
@@ -190,7 +193,18 @@ async fn open(settings: &Settings, universe: &Universe, dir: &Path, clock: Arc<d
         clock,
         logs: Arc::new(LogRing::new(1000)),
     };
-    Engine::start(options).await.unwrap_or_else(|e| panic!("{e}"))
+    let tuning = quick_tuning(settings);
+    Engine::start_tuned(options, tuning).await.unwrap_or_else(|e| panic!("{e}"))
+}
+
+/// The pauses between requests a fraction of what vendors ask for: the simulators are as patient as their rules.
+fn quick_tuning(settings: &Settings) -> Tuning {
+    let Tuning { mut ib, mut sources } = Tuning::from(settings);
+    (ib.burst_window, ib.identical_gap, ib.pulse, ib.farewell) = (QUICK, QUICK, 20 * QUICK, 10 * QUICK);
+    (ib.backoff_first, ib.backoff_most) = (QUICK, 20 * QUICK);
+    (ib.penalty_first, ib.penalty_most) = (QUICK, 20 * QUICK);
+    (sources.pause_first, sources.pause_most) = (QUICK, 20 * QUICK);
+    Tuning { ib, sources }
 }
 
 /// Bars by series, hidden ones included; volumes and prices as bits, so that unknown volumes compare equal.

@@ -12,10 +12,6 @@ impl App {
     pub(super) fn on_snapshot(&mut self, snapshot: Arc<Snapshot>, fx: &mut Vec<Effect>) -> bool {
         let before = std::mem::replace(&mut self.live, snapshot);
         let now = self.live.clone();
-        if before.epoch != now.epoch && !before.epoch.is_empty() {
-            // Another process counts its records from one again.
-            self.logs.restart();
-        }
         if now.log_seq > self.logs.last() {
             fx.push(Effect::ReadLogs(self.logs.last()));
         }

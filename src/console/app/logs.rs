@@ -64,13 +64,6 @@ impl LogPane {
         self.last
     }
 
-    /// Starts over with the records of another process; filters stay.
-    pub fn restart(&mut self) {
-        self.records.clear();
-        (self.cursor, self.mark, self.cleared, self.last) = (None, None, 0, 0);
-        self.refilter();
-    }
-
     /// Takes newer records in.
     pub fn extend(&mut self, records: Vec<LogRecord>, dropped: u64) {
         self.dropped = dropped;

@@ -191,6 +191,11 @@ impl App {
         self.now_ms = now_ms;
     }
 
+    /// The way to the engine, as it was told last.
+    pub const fn link(&self) -> &LinkView {
+        &self.link
+    }
+
     /// Takes back what the last frame put where, for the mouse and for paging.
     pub fn set_drawn(&mut self, drawn: Drawn) {
         self.drawn = drawn;

@@ -153,7 +153,9 @@ impl Follower {
                 let records: Vec<LogRecord> = serde_json::from_str(&event.data).map_err(|e| format!("a log record cannot be read: {e}"))?;
                 self.logged = records.last().map_or(self.logged, |r| r.seq.max(self.logged));
                 // The mirror drops what it has.
-                records.into_iter().for_each(|r| self.logs.mirror(LogRecord { seq: r.seq + self.shift, ..r }));
+                for record in records {
+                    self.logs.mirror(LogRecord { seq: record.seq + self.shift, ..record });
+                }
                 Ok(true)
             }
             _ => Ok(false),

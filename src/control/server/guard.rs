@@ -126,6 +126,7 @@ fn is_json(content_type: &str) -> bool {
     content_type.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "tower-http hands the cause over")]
 fn panicked(cause: Box<dyn std::any::Any + Send>) -> Response {
     let text = cause.downcast_ref::<String>().map(String::as_str).or_else(|| cause.downcast_ref::<&str>().copied());
     tracing::error!(target: "control", cause = text.unwrap_or("unknown"), "A request was not answered because of a fault in Nightdesk");

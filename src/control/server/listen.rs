@@ -59,7 +59,7 @@ impl Accept for TcpListener {
 }
 
 /// When connections end.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Ends {
     /// No new connections, streams end, requests in flight are answered.
     pub gently: CancellationToken,
@@ -67,6 +67,13 @@ pub(super) struct Ends {
     pub now: CancellationToken,
     /// Tasks that still work.
     pub tasks: TaskTracker,
+}
+
+impl Default for Ends {
+    fn default() -> Self {
+        let now = CancellationToken::new();
+        Self { gently: now.child_token(), now, tasks: TaskTracker::new() }
+    }
 }
 
 /// Serves `router` on `listener` until the end.

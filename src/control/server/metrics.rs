@@ -1,4 +1,4 @@
-//! `/metrics`: the state as figures, in OpenMetrics text, made anew at each scrape.
+//! `/metrics`: the state as figures, in `OpenMetrics` text, made anew at each scrape.
 
 use std::fmt;
 use std::sync::Arc;
@@ -37,7 +37,8 @@ const CELL_STATES: [(CellState, &str); 8] = [
 )]
 pub(super) async fn metrics(State(api): State<Arc<Api>>) -> Response {
     let mut registry = Registry::with_prefix("nightdesk");
-    let scrape = Scrape { state: api.hub.current(), streams: api.hub.streams(), deltas: api.hub.sent() };
+    let scrape =
+        Scrape { state: api.hub.current(), streams: api.hub.streams(), deltas: api.hub.sent(), unwritten: api.engine.logs.unwritten() };
     let version = scrape.state.process.version.clone();
     registry.register("build", "The program", Info::new([("version", version)]));
     registry.register_collector(Box::new(scrape));
@@ -53,6 +54,7 @@ struct Scrape {
     state: Arc<Snapshot>,
     streams: usize,
     deltas: u64,
+    unwritten: u64,
 }
 
 type Labels = Vec<(&'static str, String)>;
@@ -101,6 +103,8 @@ impl Collector for Scrape {
         self.jobs(e)?;
         self.process(e)?;
         family("control_streams", "Event streams attached", None).gauge(e, self.streams as f64)?;
+        let unwritten = ConstCounter::new(self.unwritten);
+        unwritten.encode(e.encode_descriptor("log_lines_lost", "Log lines that did not reach the file", None, MetricType::Counter)?)?;
         let deltas = ConstCounter::new(self.deltas);
         deltas.encode(e.encode_descriptor("control_deltas", "Changes of the state written down for streams", None, MetricType::Counter)?)
     }

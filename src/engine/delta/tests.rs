@@ -63,7 +63,7 @@ fn job() -> impl Strategy<Value = JobView> {
         }))
         .unwrap();
         let paused = (at == 1).then(|| Pause { at, by: "a".into(), reason: "b".into() });
-        JobView { active, next, paused, ..quiet }
+        JobView { paused, next, active, ..quiet }
     })
 }
 

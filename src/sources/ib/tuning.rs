@@ -23,6 +23,8 @@ pub struct IbTuning {
     pub backoff_first: Duration,
     /// Longest pause between connections.
     pub backoff_most: Duration,
+    /// In which only so many requests for one contract may leave.
+    pub burst_window: Duration,
     /// Least time between two identical requests.
     pub identical_gap: Duration,
     /// First pause after a pacing error.
@@ -43,6 +45,7 @@ impl From<&IbSettings> for IbTuning {
             farewell: Duration::from_secs(3),
             backoff_first: Duration::from_secs(1),
             backoff_most: Duration::from_mins(1),
+            burst_window: limits.burst_window,
             identical_gap: limits.identical_gap,
             penalty_first: limits.penalty_first,
             penalty_most: limits.penalty_most,
@@ -67,6 +70,7 @@ impl IbTuning {
             messages_per_second: settings.messages_per_second,
             in_flight_start: settings.in_flight_start,
             in_flight_max: settings.in_flight_max,
+            burst_window: self.burst_window,
             identical_gap: self.identical_gap,
             penalty_first: self.penalty_first,
             penalty_most: self.penalty_most,
