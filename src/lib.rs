@@ -1,7 +1,8 @@
 //! Nightdesk: the overnight desk for market data and models.
 //!
-//! Houses, lowest first: `market` <- `store` <- `sources` <- `ingest` <- `engine` <- `control` <- `console`, `cli`.
-//! `sim` is used by `cli`, the demo and the tests, never by production paths. docs/ARCHITECTURE.md draws the picture.
+//! Houses, lowest first: `market` <- `store` <- `schedule`, `sources` <- `ingest` <- `engine` <- `control` <- `console`, `cli`.
+//! `maintenance` is a body of the engine's jobs, `webhook` lies below the engine, `outbox` beside `control`. `sim` is used
+//! by `cli`, the demo and the tests, never by production paths. docs/ARCHITECTURE.md draws the picture.
 
 pub mod cli;
 pub mod config;
@@ -10,7 +11,11 @@ pub mod control;
 pub mod engine;
 pub mod export;
 pub mod ingest;
+pub mod maintenance;
 pub mod market;
+pub mod outbox;
+pub mod schedule;
 pub mod sim;
 pub mod sources;
 pub mod store;
+pub mod webhook;

@@ -216,6 +216,21 @@ fn a_backup_restores_what_was_there() {
 }
 
 #[test]
+fn maintenance_in_the_foreground_leaves_a_backup_that_restores() {
+    let desk = stocked();
+    let (code, done) = desk.json(&["maintenance", "--json"]);
+    assert_eq!((code, &done["ok"], &done["state"]), (Some(0), &true.into(), &"succeeded".into()), "{done}");
+    assert!(done["summary"]["steps"].as_array().is_some_and(|s| s.len() == 10 && s.iter().all(|s| s["outcome"] == "done")), "{done}");
+    let rows = &done["summary"]["rows"];
+    let restored = desk.json(&["restore", desk.path("data/backups").to_str().unwrap(), "--json"]).1;
+    assert_eq!(&restored["rows"], rows, "{restored}");
+    let words = desk.run(&["maintenance"]);
+    assert!(words.out.contains("Maintenance succeeded") && words.err.contains("Writing a backup"), "{words:?}");
+    let none = Desk::new().run(&["maintenance"]);
+    assert!(none.code == Some(1) && none.err.contains("there is no database"), "{none:?}");
+}
+
+#[test]
 fn runs_are_listed_and_shown_with_what_was_asked_and_what_came() {
     let desk = stocked();
     let list = desk.ok(&["runs", "list"]);

@@ -136,6 +136,12 @@ fn rules_between_keys_are_shown_where_the_user_broke_them() {
 }
 
 #[test]
+fn expressions_of_the_schedule_are_checked_field_by_field() {
+    let toml = "[schedule]\ningest.cron = \"45 25 * * *\"\nscan.cron = \"0 30 23 * * *\"\ntrain.cron = \"0 0 30 2 *\"\ndrift.cron = \"\"\n";
+    insta::assert_snapshot!(report(toml, &[], &[]));
+}
+
+#[test]
 fn variables_and_flags_are_named() {
     let env = [
         ("NIGHTDESK__IB__PORT", "abc"),

@@ -29,7 +29,7 @@ fn press(app: &mut App, keys: &str) {
         };
         let mut effects = Vec::new();
         app.update(Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)), &mut effects);
-        answer(app, effects);
+        answer(app, Scene::Live, effects);
     }
 }
 

@@ -144,7 +144,9 @@ fn an_operator_finds_the_way_through_the_console() {
     t.press(&["F"]);
     assert!(t.screen().to_lowercase().contains("frozen"), "{}", t.screen());
     t.press(&["F"]);
-    t.tmux(&["send-keys", "-t", "t", "q"]);
+    t.press(&["q"]);
+    t.wait(&["Leave the console", "hand over"]);
+    t.tmux(&["send-keys", "-t", "t", "s"]);
     t.is_restored();
     assert!(t.screen().contains("left with 0"), "{}", t.screen());
 }
@@ -171,8 +173,8 @@ fn a_polite_kill_restores_the_terminal() {
     let t = Terminal::open(100, 30);
     t.console("");
     t.wait(&["DEMO"]);
-    let lock = std::fs::read_to_string(t.path("data-demo/market_data.lock")).unwrap();
-    let pid = rustix::process::Pid::from_raw(lock.trim().parse().unwrap()).unwrap();
+    let holder = nightdesk::store::master::Holder::of(&t.path("data-demo/market_data.db")).unwrap();
+    let pid = rustix::process::Pid::from_raw(holder.pid as i32).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     t.is_restored();
 }

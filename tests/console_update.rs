@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use console_fixture::{NOW, Scene, answer, app, look, snapshot};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
-use nightdesk::console::{App, Background, ColorLevel, Effect, Msg, keys_markdown, view};
+use nightdesk::console::{App, Background, ColorLevel, Effect, Exit, Msg, keys_markdown, view};
 use nightdesk::control::LinkView;
 use nightdesk::engine::{Command, Market, Query, Snapshot};
 use nightdesk::market::SourceId;
@@ -42,7 +42,7 @@ fn press(app: &mut App, keys: &str) -> Vec<Effect> {
         let mut effects = Vec::new();
         app.update(msg, &mut effects);
         let (asked, rest): (Vec<_>, Vec<_>) = effects.into_iter().partition(|e| matches!(e, Effect::Query { .. } | Effect::ReadLogs(_)));
-        answer(app, asked);
+        answer(app, Scene::Live, asked);
         out.extend(rest);
     }
     out
@@ -72,15 +72,13 @@ fn a_run_is_cancelled_only_after_yes() {
 }
 
 #[test]
-fn a_finding_is_settled_only_after_yes() {
+fn a_finding_is_settled_only_with_a_reason() {
     let mut desk = app(Scene::Failures);
     assert_eq!(press(&mut desk, "D j A esc"), []);
-    let effects = press(&mut desk, "A y d y");
-    let settled: Vec<(i64, Resolution)> = commands(&effects)
-        .into_iter()
-        .filter_map(|c| if let Command::ResolveIssue { id, resolution, .. } = c { Some((*id, *resolution)) } else { None })
-        .collect();
-    assert_eq!(settled, [(2, Resolution::Accepted), (2, Resolution::Dismissed)]);
+    assert_eq!(press(&mut desk, "A enter esc"), []);
+    let effects = press(&mut desk, "A o k enter d b a d enter");
+    let settle = |resolution, note: &str| Command::ResolveIssue { id: 2, resolution, note: note.into() };
+    assert_eq!(commands(&effects), [&settle(Resolution::Accepted, "ok"), &settle(Resolution::Dismissed, "bad")]);
 }
 
 #[test]
@@ -89,7 +87,7 @@ fn an_ingest_is_planned_before_it_starts() {
     let mut effects = Vec::new();
     desk.update(key(KeyCode::Char('i')), &mut effects);
     assert!(matches!(effects.as_slice(), [Effect::Query { query: Query::Plan { .. }, .. }]));
-    answer(&mut desk, effects);
+    answer(&mut desk, Scene::Live, effects);
     let screen = draw(&desk, SCREEN);
     assert!(screen.contains("29 series, about 37 requests, 4,312 bars, about 12 s"), "{screen}");
     let effects = press(&mut desk, ". tab 1 h enter");
@@ -99,15 +97,18 @@ fn an_ingest_is_planned_before_it_starts() {
 }
 
 #[test]
-fn q_quits_at_once_when_nothing_runs_and_asks_when_something_does() {
-    assert_eq!(press(&mut app(Scene::Idle), "q"), [Effect::Quit]);
+fn q_asks_what_becomes_of_an_engine_in_this_process() {
+    let mut idle = app(Scene::Idle);
+    assert_eq!(press(&mut idle, "q esc"), []);
+    assert_eq!(press(&mut idle, "q s"), [Effect::Leave(Exit::Stop)]);
+    assert_eq!(press(&mut idle, "q h"), [Effect::Leave(Exit::HandOver)]);
     let mut desk = app(Scene::Live);
     assert_eq!(press(&mut desk, "q esc"), []);
     assert_eq!(commands(&press(&mut desk, "q s")), [&Command::Cancel { run_id: 29, now: false }]);
     let mut effects = Vec::new();
     desk.update(Msg::Snapshot(Arc::new(Snapshot { seq: 9_000, ..snapshot(Scene::Idle) })), &mut effects);
-    assert!(effects.contains(&Effect::Quit), "the console leaves when the run has ended");
-    assert_eq!(press(&mut app(Scene::Live), "q q"), [Effect::Quit]);
+    assert!(effects.contains(&Effect::Leave(Exit::Stop)), "the console leaves when the run has ended");
+    assert_eq!(press(&mut app(Scene::Live), "q q"), [Effect::Leave(Exit::Stop)]);
 }
 
 #[test]
@@ -116,7 +117,7 @@ fn ctrl_c_quits_when_pressed_twice_in_time() {
     assert_eq!(press(&mut desk, "ctrl-c"), []);
     desk.update(Msg::Clock(NOW * 1000 + 5_000), &mut Vec::new());
     assert_eq!(press(&mut desk, "ctrl-c"), []);
-    assert_eq!(press(&mut desk, "x ctrl-c"), [Effect::Quit], "it works over a question too");
+    assert_eq!(press(&mut desk, "x ctrl-c"), [Effect::Leave(Exit::Stop)], "it works over a question too");
 }
 
 #[test]
@@ -142,7 +143,7 @@ fn a_stopped_engine_is_told_and_refused_commands() {
     assert_eq!(press(&mut desk, "x i ctrl-r"), []);
     let screen = draw(&desk, SCREEN);
     assert!(screen.contains("✗ ENGINE STOPPED") && screen.contains("quit and start Nightdesk again"));
-    assert_eq!(press(&mut desk, "q"), [Effect::Quit], "there is no run left to ask about");
+    assert_eq!(press(&mut desk, "q"), [Effect::Leave(Exit::Stop)], "there is no run left to ask about");
 }
 
 #[test]
@@ -155,9 +156,9 @@ fn a_late_answer_never_replaces_a_newer_one() {
     assert_eq!(effects.len(), 3);
     effects.reverse();
     let (newest, older) = effects.split_at(1);
-    answer(&mut desk, newest.to_vec());
+    answer(&mut desk, Scene::Live, newest.to_vec());
     let shown = draw(&desk, SCREEN);
-    answer(&mut desk, older.to_vec());
+    answer(&mut desk, Scene::Live, older.to_vec());
     assert_eq!(draw(&desk, SCREEN), shown);
 }
 
@@ -189,8 +190,8 @@ fn news_become_toasts_and_reach_a_user_who_looks_elsewhere() {
     desk.update(Msg::Focus(false), &mut Vec::new());
     let mut effects = Vec::new();
     desk.update(Msg::Snapshot(Arc::new(Snapshot { seq: 4_813, ..snapshot(Scene::Failures) })), &mut effects);
-    let told = effects.iter().filter(|e| matches!(e, Effect::Notify(_))).count();
-    assert_eq!(told, 3);
+    let told: Vec<&Effect> = effects.iter().filter(|e| matches!(e, Effect::Notify(_))).collect();
+    assert_eq!(told, [&Effect::Notify("ib is down, retry in 00:41 (and 1 more)".into())], "the alert and the failed run, once");
     assert!(draw(&desk, SCREEN).contains("✗ ib is down, retry in 00:41  esc"));
     desk.update(Msg::Clock(NOW * 1000 + 9_000), &mut Vec::new());
     assert!(draw(&desk, SCREEN).contains("00:41  esc"), "an error stays until it is read");
@@ -236,7 +237,7 @@ fn the_key_page_is_the_generated_one() {
 
 /// A message of any kind a terminal or an engine can send.
 fn message() -> impl Strategy<Value = Msg> {
-    let keys = "abcdefghijklmnopqrstuvwxyzADFGMNORSTXY123456:/?+-=.! ";
+    let keys = "abcdefghijklmnopqrstuvwxyzADFGMNOPRSTXY123456:/?+-=.! ";
     let named = vec![
         KeyCode::Enter,
         KeyCode::Esc,
@@ -282,10 +283,10 @@ proptest! {
             let mut effects = Vec::new();
             desk.update(msg, &mut effects);
             for command in commands(&effects) {
-                let dangerous = matches!(command, Command::Cancel { .. } | Command::ResolveIssue { .. } | Command::Ingest { .. });
+                let dangerous = !matches!(command, Command::Probe { .. } | Command::Refresh);
                 prop_assert!(!dangerous || asked, "{command:?}");
             }
-            answer(&mut desk, effects);
+            answer(&mut desk, Scene::Live, effects);
         }
         // Esc always leads out: at most one layer, page, filter or message each time.
         for _ in 0..12 {
@@ -301,7 +302,7 @@ proptest! {
         for msg in messages {
             let mut effects = Vec::new();
             desk.update(msg, &mut effects);
-            answer(&mut desk, effects);
+            answer(&mut desk, Scene::Live, effects);
         }
         let area = Rect::new(x, y, w, h);
         let mut buffer = Buffer::empty(Rect::new(0, 0, x + w, y + h));

@@ -46,10 +46,6 @@ impl Terminal {
         thread::spawn(move || {
             let mut buffer = vec![0; 65_536];
             while let Ok(n) = reader.read(&mut buffer) {
-                // Where the cursor is: every terminal answers that, and the console asks at its start.
-                if buffer[..n].windows(4).any(|w| w == b"\x1b[6n") {
-                    let _ = reader.write_all(b"\x1b[1;1R");
-                }
                 if n == 0 || sender.send((Instant::now(), buffer[..n].to_vec())).is_err() {
                     break;
                 }

@@ -1,10 +1,11 @@
-//! `nightdesk config`: show, check, schema.
+//! `nightdesk config`: show, check, schema, openapi.
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::{Common, Exit, Failure, output};
 use crate::config::{Loaded, Origin, schema};
+use crate::control::openapi;
 
 /// Show or check the configuration
 #[derive(Debug, Args)]
@@ -28,6 +29,8 @@ enum Command {
     Check,
     /// Print the JSON schema of nightdesk.toml, for editors
     Schema,
+    /// Print the description of the control API, as `OpenAPI` JSON
+    Openapi,
 }
 
 impl Arguments {
@@ -39,6 +42,7 @@ impl Arguments {
 pub(super) fn run(arguments: &Arguments, common: &Common) -> Result<Exit, Failure> {
     match arguments.command {
         Command::Schema => output::json(&schema())?,
+        Command::Openapi => output::json(&openapi())?,
         Command::Check => check(&common.load_config()?)?,
         Command::Show { origin, json: true } => output::json(&as_json(&common.load_config()?, origin))?,
         Command::Show { origin, json: false } => show(&common.load_config()?, origin)?,
@@ -58,7 +62,7 @@ fn check(loaded: &Loaded) -> Result<(), Failure> {
 
 fn show(loaded: &Loaded, with_origin: bool) -> Result<(), Failure> {
     let mut table = String::new();
-    for (path, value) in loaded.settings.leaves() {
+    for (path, value) in loaded.settings.without_secrets().leaves() {
         let (head, key) = path.rsplit_once('.').unwrap_or(("", &path));
         if head != table {
             output::line(format_args!("{}[{head}]", if table.is_empty() { "" } else { "\n" }))?;
@@ -79,7 +83,7 @@ fn show(loaded: &Loaded, with_origin: bool) -> Result<(), Failure> {
 }
 
 fn as_json(loaded: &Loaded, with_origin: bool) -> Value {
-    let mut out = json!({ "settings": loaded.settings, "universe": loaded.universe.instruments });
+    let mut out = json!({ "settings": loaded.settings.without_secrets(), "universe": loaded.universe.instruments });
     if with_origin {
         out["origins"] = loaded.origins.iter().map(|(k, o)| (k.clone(), Value::from(o.to_string()))).collect();
         out["universe_origin"] = loaded.universe_origin.to_string().into();

@@ -1,44 +1,72 @@
-//! Bare `nightdesk`: the console on an engine in this process. Without a terminal it prints the status instead, and
-//! `--demo` runs one demo night.
+//! Bare `nightdesk`: the console, on the engine of a daemon or on one in this process. Without a terminal it prints the
+//! status instead, and `--demo` runs one demo night.
 
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
-use super::logging::{self, Screen};
-use super::rig::{self, Rig};
-use super::{Color, Context, Exit, Failure, ingest, status};
+use super::logging::{self, Logging, Screen};
+use super::rig::{self, LOG_RECORDS, Rig};
+use super::{Color, Context, Exit, Failure, attach, ingest, status};
 use crate::console::{self, ColorChoice, ConsoleError, ConsoleOptions};
 use crate::control::Client;
-use crate::engine::{Command, Envelope, IngestSpec, LogRing};
+use crate::engine::{IngestSpec, LogRing};
+use crate::store::master::Role;
 
-/// Records kept for the Logs pane.
-const LOG_RECORDS: usize = 20_000;
 /// How long the console may take to answer a hang-up.
 const GRACE: Duration = Duration::from_secs(2);
 /// End-to-end tests read here when the console is idle.
 const IDLE_FILE: &str = "NIGHTDESK_IDLE_FILE";
 
-/// Runs the console, or what stands in for it where there is no terminal.
+/// Runs the console, or what stands in for it where there is no terminal. It attaches to the engine that runs on the data
+/// folder, or else runs one itself, which other terminals can then attach to.
 pub fn run(context: &Context) -> Result<Exit, Failure> {
     if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
         return without_terminal(context);
     }
-    let ring = Arc::new(LogRing::new(LOG_RECORDS));
-    let clock = Arc::clone(&context.clock);
-    let logging = logging::start(&context.log_dir(), &context.settings.log, clock, Screen::Console, Arc::clone(&ring))?;
     let runtime = rig::runtime()?;
-    let rig = runtime.block_on(Rig::start(context, ring))?;
-    let client = rig.client();
-    if context.demo {
-        runtime.block_on(first_fill(&client));
+    match runtime.block_on(attach::attach(context))? {
+        Some(client) => {
+            // Its log pane shows the other process's records; its own go to the file alone.
+            let logging = start_logging(context, 1)?;
+            let ended = show(&runtime, context, client);
+            drop(logging);
+            ended.map(|_| Exit::Done)
+        }
+        None => with_engine(&runtime, context),
     }
+}
+
+fn with_engine(runtime: &Runtime, context: &Context) -> Result<Exit, Failure> {
+    let logging = start_logging(context, LOG_RECORDS)?;
+    let rig = runtime.block_on(Rig::start(context, Role::Console, &logging))?;
+    runtime.block_on(rig.first_fill());
+    let ended = show(runtime, context, rig.client());
+    runtime.block_on(rig.stop());
+    let ended = ended?;
+    if ended == Some(console::Exit::HandOver) {
+        tracing::info!(target: "cli", "Handing over to a daemon");
+        drop(logging);
+        return runtime.block_on(attach::hand_over(context));
+    }
+    Ok(Exit::Done)
+}
+
+fn start_logging(context: &Context, records: usize) -> Result<Logging, Failure> {
+    let ring = Arc::new(LogRing::new(records));
+    logging::start(&context.log_dir(), &context.settings.log, Arc::clone(&context.clock), Screen::Console, ring)
+}
+
+/// Shows the console until it ends, and how it did; `None` when its terminal went away unnoticed.
+fn show(runtime: &Runtime, context: &Context, client: Client) -> Result<Option<console::Exit>, Failure> {
     let options = ConsoleOptions {
         client,
         settings: context.settings.console.clone(),
+        notices: context.settings.alerts.terminal,
         color: match context.color {
             Color::Auto => ColorChoice::Auto,
             Color::Always => ColorChoice::Always,
@@ -54,15 +82,13 @@ pub fn run(context: &Context) -> Result<Exit, Failure> {
     let (done, drawn) = oneshot::channel();
     let draw = move || drop(done.send(console::run(options)));
     let thread = std::thread::Builder::new().name("nightdesk-console".to_owned()).spawn(draw)?;
-    let ended = runtime.block_on(end_of(drawn));
-    runtime.block_on(rig.stop());
-    drop(logging);
-    match ended? {
-        End::Drawn(Ok(_)) | End::Stuck => Ok(Exit::Done),
+    match runtime.block_on(end_of(drawn))? {
+        End::Drawn(Ok(exit)) => Ok(Some(exit)),
+        End::Stuck => Ok(None),
         End::Drawn(Err(e)) => Err(Failure::new(format!("the console ended: {e}"))),
         End::Dropped => {
             drop(thread.join());
-            Err(Failure::new("the console ended unexpectedly; the engine was stopped cleanly").next("look into the log: nightdesk logs"))
+            Err(Failure::new("the console ended unexpectedly; the engine was not harmed").next("look into the log: nightdesk logs"))
         }
     }
 }
@@ -93,24 +119,17 @@ async fn end_of(mut drawn: oneshot::Receiver<Result<console::Exit, ConsoleError>
     Ok(End::Stuck)
 }
 
-/// A demo that starts with nothing begins to fetch by itself; later ones wait to be asked.
-async fn first_fill(client: &Client) {
-    if client.state().borrow().runs.is_empty() {
-        let command = Command::Ingest { spec: IngestSpec::default() };
-        if let Err(e) = client.send(Envelope { id: "demo-first-fill".to_owned(), actor: "demo".to_owned(), command }).await {
-            tracing::warn!(target: "cli", error = %e, "The demo's first fill did not start");
-        }
-    }
-}
-
 fn without_terminal(context: &Context) -> Result<Exit, Failure> {
     if !context.demo {
-        return status::run(&status::Arguments { json: false }, context);
+        return status::run(&status::Arguments { json: false, watch: false }, context);
     }
-    let logging = context.start_logging()?;
     rig::runtime()?.block_on(async {
-        let rig = Rig::start(context, logging.ring.clone()).await?;
-        let outcome = ingest::foreground(&rig.client(), IngestSpec::default(), false).await;
+        if let Some(client) = attach::attach(context).await? {
+            return ingest::foreground(&client, context, IngestSpec::default(), false).await;
+        }
+        let logging = context.start_logging()?;
+        let rig = Rig::start(context, Role::Command, &logging).await?;
+        let outcome = ingest::foreground(&rig.client(), context, IngestSpec::default(), false).await;
         rig.stop().await;
         outcome
     })

@@ -1,5 +1,6 @@
 //! How a command ends, and the report when it ends badly.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -98,6 +99,17 @@ impl Failure {
             drop(writeln!(io::stdout(), "{}", serde_json::json!({ "ok": false, "error": what, "next": next })));
         }
         exit
+    }
+}
+
+/// What happened, without the advice: for the log.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            Kind::Said { what, .. } => f.write_str(what),
+            Kind::Config(e) => e.fmt(f),
+            Kind::ClosedPipe => f.write_str("the reader of the output has gone away"),
+        }
     }
 }
 

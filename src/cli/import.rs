@@ -133,7 +133,7 @@ async fn store(arguments: &Arguments, context: &Context, content: Content, notes
     let writer = context.open_writer()?;
     writer.sync_universe(context.universe.clone()).await?;
     let spec = json!({ "import": arguments.kind, "file": arguments.file, "symbol": arguments.symbol, "raw": arguments.raw });
-    let run_id = writer.begin_run(spec.to_string()).await?;
+    let run_id = writer.begin_run(None, spec.to_string()).await?;
     let mut summary = Summary::new(arguments, run_id, notes);
     let done = match content {
         Content::Candles(file) => candles(&writer, context, *file, arguments.raw, &mut summary).await,

@@ -10,12 +10,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::output::{self, thousands};
 use super::rig::{self, Rig};
-use super::{Context, Exit, Failure};
+use super::{Context, Exit, Failure, attach};
 use crate::config::{Lookback, SourcePolicy};
-use crate::control::Client;
-use crate::engine::{Command, Envelope, IngestSpec, PlanSummary, Query, Reply, RunProgress, RunView, Snapshot};
+use crate::control::{Client, LinkView};
+use crate::engine::{Command, IngestSpec, PlanSummary, Query, Reply, RunProgress, RunView, Snapshot};
 use crate::market::{Symbol, Timeframe};
-use crate::store::master::RunState;
+use crate::store::master::{Role, RunState};
 
 /// Fetch what is missing: candles, splits, dividends, fundamentals and metadata
 ///
@@ -74,14 +74,20 @@ pub fn run(args: &Arguments, context: &Context) -> Result<Exit, Failure> {
     if let Some(symbol) = unknown.first() {
         return Err(Failure::usage(format!("{symbol} is not in universe.toml")).next("add it there, or import its data from a file"));
     }
-    let logging = context.start_logging()?;
     rig::runtime()?.block_on(async {
-        let rig = Rig::start(context, logging.ring.clone()).await?;
-        let client = rig.client();
-        let outcome = if args.dry_run { dry_run(&client, args).await } else { foreground(&client, args.spec(), args.json).await };
+        if let Some(client) = attach::attach(context).await? {
+            return work(&client, args, context).await;
+        }
+        let logging = context.start_logging()?;
+        let rig = Rig::start(context, Role::Command, &logging).await?;
+        let outcome = work(&rig.client(), args, context).await;
         rig.stop().await;
         outcome
     })
+}
+
+async fn work(client: &Client, args: &Arguments, context: &Context) -> Result<Exit, Failure> {
+    if args.dry_run { dry_run(client, args).await } else { foreground(client, context, args.spec(), args.json).await }
 }
 
 async fn dry_run(client: &Client, args: &Arguments) -> Result<Exit, Failure> {
@@ -116,16 +122,15 @@ fn plan_text(plan: &PlanSummary) -> String {
     text
 }
 
-/// Starts a run and follows it to its end. Ctrl-C, or SIGTERM as a service manager sends it, stops it gently, a second
-/// one at once.
-pub(super) async fn foreground(client: &Client, spec: IngestSpec, as_json: bool) -> Result<Exit, Failure> {
+/// Starts a run and follows it to its end, wherever the engine is. Ctrl-C, or SIGTERM as a service manager sends it, stops
+/// the run gently, a second one at once.
+pub(super) async fn foreground(client: &Client, context: &Context, spec: IngestSpec, as_json: bool) -> Result<Exit, Failure> {
     // Before the run exists, so that no signal finds the default action, which would cut it off.
     let signals = [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?];
-    let id = format!("cli-{}", std::process::id());
-    let command = Envelope { id, actor: "cli".to_owned(), command: Command::Ingest { spec } };
-    let ack = client.send(command).await.map_err(|e| Failure::new(format!("the ingest did not start: {e}")))?;
+    let asked = client.send(attach::envelope(context, Command::Ingest { spec })).await;
+    let ack = asked.map_err(|e| Failure::new(format!("the ingest did not start: {e}")))?;
     let Some(run_id) = ack.run_id else { return Err(Failure::new(format!("the ingest did not start: {}", ack.message))) };
-    let run = follow(client, run_id, signals).await?;
+    let run = follow(client, context, run_id, signals).await?;
     if as_json {
         output::json(
             &json!({ "run": run.id, "state": run.state, "started_at": run.started_at, "ended_at": run.ended_at, "summary": run.summary }),
@@ -141,8 +146,8 @@ pub(super) async fn foreground(client: &Client, spec: IngestSpec, as_json: bool)
     })
 }
 
-async fn follow(client: &Client, run_id: i64, [mut interrupt, mut terminate]: [Signal; 2]) -> Result<RunView, Failure> {
-    let mut state = client.state();
+async fn follow(client: &Client, context: &Context, run_id: i64, [mut interrupt, mut terminate]: [Signal; 2]) -> Result<RunView, Failure> {
+    let (mut state, mut link) = (client.state(), client.link());
     let mut printer = Printer::new();
     let mut stops = 0;
     loop {
@@ -166,11 +171,26 @@ async fn follow(client: &Client, run_id: i64, [mut interrupt, mut terminate]: [S
                 printer.leave();
                 output::remark(if stops == 1 { "Stopping after the requests in flight, or in a second; Ctrl-C again stops now" } else { "Stopping now" });
                 let command = Command::Cancel { run_id, now: stops > 1 };
-                let id = format!("cli-cancel-{stops}");
                 // A run that has just ended refuses the cancel, and its end is reported next.
-                let _ = client.send(Envelope { id, actor: "cli".to_owned(), command }).await;
+                let _ = client.send(attach::envelope(context, command)).await;
+            }
+            now = client.link_changed(&link) => {
+                if !matches!((&link, &now), (LinkView::Lost { .. }, LinkView::Lost { .. })) {
+                    printer.leave();
+                    link_remark(&now);
+                }
+                link = now;
             }
         }
+    }
+}
+
+/// What a change of the way to the engine means for who waits.
+fn link_remark(link: &LinkView) {
+    match link {
+        LinkView::Lost { cause, .. } => output::remark(format_args!("The daemon does not answer, waiting for it: {cause}")),
+        LinkView::Attached { .. } => output::remark("The daemon answers again"),
+        LinkView::Local | LinkView::Gone => {}
     }
 }
 

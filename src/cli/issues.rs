@@ -5,7 +5,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
 use super::output::{self, count};
-use super::{Context, Exit, Failure, rig};
+use super::{Context, Exit, Failure, attach, rig};
+use crate::engine::Command as EngineCommand;
 use crate::ingest::quality::CHECKS;
 use crate::market::{Symbol, Timeframe, ts_to_date};
 use crate::store::master::{IssueFilter, Reader, Resolution, Scope, StoreError, StoredIssue};
@@ -101,24 +102,28 @@ fn resolve(context: &Context, id: i64, how: How, note: &str) -> Result<StoredIss
     }
     // A writer would make a database where there is none.
     drop(Reader::open(&context.database())?);
-    let logging = context.start_logging()?;
-    let how = match how {
+    let resolution = match how {
         How::Accepted => Resolution::Accepted,
         How::Fixed => Resolution::Fixed,
         How::Dismissed => Resolution::Dismissed,
     };
-    let settled = context.block_on(async {
+    context.block_on(async {
+        if let Some(client) = attach::attach(context).await? {
+            let command = EngineCommand::ResolveIssue { id, resolution, note: note.to_owned() };
+            attach::send(&client, context, command).await?;
+            return Ok(Reader::open(&context.database())?.issue(id)?.ok_or(StoreError::NoIssue(id))?);
+        }
+        let logging = context.start_logging()?;
         let writer = context.open_writer()?;
-        let settled = writer.resolve(id, how, note.to_owned()).await?;
+        let settled = writer.resolve(id, resolution, note.to_owned()).await?;
         if settled.issue.severity.hides() {
             rig::rederive(context, &writer, settled.issue.series.symbol).await?;
         }
         writer.close().await?;
-        Ok::<_, StoreError>(settled)
-    })??;
-    tracing::info!(target: "cli", id, resolution = %how, note, "Finding settled");
-    drop(logging);
-    Ok(settled)
+        tracing::info!(target: "cli", id, %resolution, note, "Finding settled");
+        drop(logging);
+        Ok(settled)
+    })?
 }
 
 fn list(found: &[StoredIssue], limit: usize) -> Result<(), Failure> {

@@ -1,22 +1,24 @@
 //! Logging: every `tracing` event becomes one line in a daily file and one record in the ring the console shows.
 //!
+//! Nothing waits for the file: lines that it cannot take, because its disk is full or too slow, are dropped and counted.
 //! Plain commands also show warnings and errors on standard error; while the console owns the screen nothing may.
 
 use std::fmt::{self, Write as _};
-use std::io::Write as _;
+use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, SecondsFormat};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
-use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, WorkerGuard};
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Context as LayerContext, SubscriberExt};
-use tracing_subscriber::{Layer, Registry};
+use tracing_subscriber::{Layer, Registry, reload};
 
 use super::Failure;
 use crate::config::LogSettings;
@@ -27,7 +29,8 @@ use crate::market::Clock;
 pub const FILE_PREFIX: &str = "nightdesk";
 
 /// The short names that speak in the log; everything else is a dependency and heard from `warn` on.
-pub(super) const TARGETS: [&str; 9] = ["ib", "yahoo", "ingest", "store", "engine", "console", "cli", "sim", "nightdesk"];
+pub(super) const TARGETS: [&str; 11] =
+    ["ib", "yahoo", "ingest", "store", "engine", "schedule", "control", "console", "cli", "sim", "nightdesk"];
 /// Dependencies whose names begin like one of ours.
 const DEPENDENCIES: [&str; 1] = ["ibapi"];
 
@@ -47,7 +50,80 @@ pub enum Screen {
 pub struct Logging {
     /// What the console reads.
     pub ring: Arc<LogRing>,
+    drops: Drops,
+    filter: FilterHandle,
     _guard: WorkerGuard,
+}
+
+impl Logging {
+    /// The way to hear of dropped lines and to change the level, for a task of its own.
+    pub fn control(&self) -> LogControl {
+        LogControl { ring: Arc::clone(&self.ring), drops: self.drops.clone(), filter: self.filter.clone() }
+    }
+}
+
+/// Looks after a running log.
+#[derive(Clone, Debug)]
+pub struct LogControl {
+    ring: Arc<LogRing>,
+    drops: Drops,
+    filter: FilterHandle,
+}
+
+impl LogControl {
+    /// Says how many lines were dropped since the last call, if any.
+    pub fn report_drops(&self) {
+        let (total, told) = (self.drops.total(), self.ring.unwritten());
+        if total > told {
+            self.ring.note_unwritten(total);
+            tracing::warn!(target: "cli", lines = total - told, total, "Log lines did not reach the file; is its disk full?");
+        }
+    }
+
+    /// Puts another level in force.
+    pub fn set_level(&self, word: &str) {
+        if let Err(e) = self.filter.reload(filter(level(word))) {
+            tracing::error!(target: "cli", error = %e, "The log level was not changed");
+        }
+    }
+}
+
+/// Lines that did not reach the file.
+#[derive(Clone, Debug)]
+struct Drops {
+    /// Dropped because too many waited.
+    queue: ErrorCounter,
+    /// Refused by the file.
+    file: Arc<AtomicU64>,
+}
+
+impl Drops {
+    fn total(&self) -> u64 {
+        self.queue.dropped_lines() as u64 + self.file.load(Ordering::Relaxed)
+    }
+}
+
+/// Counts the lines that `file` does not take, and goes on.
+struct Counted<W> {
+    file: W,
+    refused: Arc<AtomicU64>,
+    /// A part of a line may have been written: the next one begins with a line of its own.
+    torn: bool,
+}
+
+impl<W: Write> Write for Counted<W> {
+    /// One call is one line, as the layer writes it.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let mended = if self.torn { self.file.write_all(b"\n") } else { Ok(()) };
+        self.torn = mended.and_then(|()| self.file.write_all(line)).is_err();
+        self.refused.fetch_add(self.torn.into(), Ordering::Relaxed);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        // Every line was written through already.
+        Ok(())
+    }
 }
 
 /// Starts logging into `dir`. The first call in a process decides; later ones fail.
@@ -64,21 +140,27 @@ pub fn start(dir: &Path, settings: &LogSettings, clock: Arc<dyn Clock>, screen: 
         .max_log_files(settings.keep_days as usize)
         .build(dir)
         .map_err(|e| failed(&e))?;
-    let (writer, guard) = tracing_appender::non_blocking(files);
+    let refused = Arc::new(AtomicU64::new(0));
+    let (writer, guard) = tracing_appender::non_blocking(Counted { file: files, refused: Arc::clone(&refused), torn: false });
+    let drops = Drops { queue: writer.error_counter(), file: refused };
     let layer = DeskLayer { ring: Arc::clone(&ring), writer: Some(writer), clock, screen };
-    install(layer, settings).map_err(|e| failed(&e))?;
-    Ok(Logging { ring, _guard: guard })
+    let filter = install(layer, settings).map_err(|e| failed(&e))?;
+    Ok(Logging { ring, drops, filter, _guard: guard })
 }
 
 /// Starts logging to standard error alone, without any folder.
 pub fn on_stderr(settings: &LogSettings, clock: Arc<dyn Clock>) -> Result<(), Failure> {
     let layer = DeskLayer { ring: Arc::new(LogRing::new(1)), writer: None, clock, screen: Screen::Server };
-    install(layer, settings).map_err(|e| Failure::new(format!("the log could not be started: {e}")))
+    install(layer, settings).map(drop).map_err(|e| Failure::new(format!("the log could not be started: {e}")))
 }
 
-fn install(layer: DeskLayer, settings: &LogSettings) -> Result<(), tracing::subscriber::SetGlobalDefaultError> {
-    tracing::subscriber::set_global_default(Registry::default().with(layer.with_filter(filter(level(&settings.level)))))
+fn install(layer: DeskLayer, settings: &LogSettings) -> Result<FilterHandle, tracing::subscriber::SetGlobalDefaultError> {
+    let (filter, handle) = reload::Layer::new(filter(level(&settings.level)));
+    tracing::subscriber::set_global_default(Registry::default().with(layer.with_filter(filter)))?;
+    Ok(handle)
 }
+
+type FilterHandle = reload::Handle<Targets, Registry>;
 
 /// The level of a configured word; the configuration has checked the word.
 pub fn level(word: &str) -> LogLevel {
@@ -189,6 +271,34 @@ mod tests {
     use super::*;
     use crate::engine::LogFilter;
     use crate::market::ManualClock;
+
+    /// A file whose disk holds so many bytes.
+    struct Disk(Vec<u8>, usize);
+
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let n = bytes.len().min(self.1 - self.0.len());
+            self.0.extend(&bytes[..n]);
+            if n == 0 { Err(io::ErrorKind::StorageFull.into()) } else { Ok(n) }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn lines_that_a_full_disk_refuses_are_counted_and_the_next_ones_stay_whole() {
+        let refused = Arc::new(AtomicU64::new(0));
+        let mut log = Counted { file: Disk(Vec::new(), 8), refused: Arc::clone(&refused), torn: false };
+        for line in ["first\n", "second\n", "third\n"] {
+            log.write_all(line.as_bytes()).unwrap();
+        }
+        assert_eq!((refused.load(Ordering::Relaxed), log.file.0.as_slice()), (2, b"first\nse".as_slice()));
+        log.file.1 = 100;
+        log.write_all(b"fourth\n").unwrap();
+        assert_eq!((refused.load(Ordering::Relaxed), log.file.0.as_slice()), (2, b"first\nse\nfourth\n".as_slice()));
+    }
 
     #[test]
     fn events_reach_the_ring_and_the_file_with_their_fields() {

@@ -4,10 +4,13 @@
 //! the bare [`Common`] flags), prints through [`output`], and returns an [`Exit`] or a [`Failure`]. To add one: a file
 //! with a clap `Args` type and its `run`, a variant of [`Command`], and a line in [`Command::run`].
 
+mod alerts;
+mod attach;
 mod care;
 mod config;
 mod console;
 mod context;
+mod daemon;
 mod doctor;
 mod export;
 mod failure;
@@ -17,11 +20,13 @@ mod issues;
 mod keys;
 pub mod logging;
 mod logs;
+mod maintenance;
 pub mod output;
 mod rig;
 mod runs;
 mod sim;
 mod status;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -37,6 +42,9 @@ pub use failure::{Exit, Failure};
 struct Arguments {
     #[command(flatten)]
     common: Common,
+    /// Run the engine without a console, following the schedule, until a signal ends it
+    #[arg(long)]
+    daemon: bool,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -61,6 +69,8 @@ enum Command {
     Verify(care::VerifyArguments),
     Backup(care::BackupArguments),
     Restore(care::RestoreArguments),
+    Maintenance(maintenance::Arguments),
+    Alerts(alerts::Arguments),
     Sim(sim::Arguments),
     Keys(keys::Arguments),
 }
@@ -80,6 +90,8 @@ impl Command {
             Self::Verify(a) => care::verify(&a, &Context::load(common)?),
             Self::Backup(a) => care::backup(&a, &Context::load(common)?),
             Self::Restore(a) => care::restore(&a, &Context::load(common)?),
+            Self::Maintenance(a) => maintenance::run(&a, &Context::load(common)?),
+            Self::Alerts(a) => alerts::run(&a, &Context::load(common)?),
             Self::Keys(a) => keys::run(&a),
             Self::Sim(a) => sim::run(&a, &Context::load(common)?),
         }
@@ -98,6 +110,8 @@ impl Command {
             Self::Verify(a) => a.json,
             Self::Backup(a) => a.json,
             Self::Restore(a) => a.json,
+            Self::Maintenance(a) => a.json,
+            Self::Alerts(a) => a.json(),
             Self::Sim(a) => a.json(),
             Self::Export(_) | Self::Logs(_) | Self::Keys(_) => false,
         }
@@ -119,7 +133,9 @@ pub fn main() -> ExitCode {
     let json = arguments.command.as_ref().is_some_and(Command::json);
     let color = arguments.common.color.on_stderr();
     let done = match arguments.command {
+        Some(_) if arguments.daemon => Err(Failure::usage("--daemon takes no command").next("leave one of the two out")),
         Some(command) => command.run(&arguments.common),
+        None if arguments.daemon => Context::load(&arguments.common).and_then(|context| daemon::run(&context)),
         None => Context::load(&arguments.common).and_then(|context| console::run(&context)),
     };
     match done {

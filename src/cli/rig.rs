@@ -2,15 +2,28 @@
 
 use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::logging::{LogControl, Logging};
 use super::{Context, Failure};
-use crate::control::{Client, LocalClient};
-use crate::engine::{Engine, EngineOptions, LogRing};
+use crate::control::{Client, LocalClient, Server, ServerOptions};
+use crate::engine::{Command, Engine, EngineOptions, Envelope, IngestSpec, Pulse, Request};
 use crate::ingest::pipeline::Pipeline;
 use crate::market::{Instrument, Symbol};
 use crate::sim::demo::Demo;
 use crate::sources::hybrid::Hybrid;
-use crate::store::master::{ReadPool, StoreError, Writer};
+use crate::store::master::{ReadPool, Role, StoreError, Writer};
+
+/// Log records kept in memory for consoles.
+pub(super) const LOG_RECORDS: usize = 20_000;
+
+/// How long requests of others may take to be answered at the end.
+const CONNECTIONS_END_WITHIN: Duration = Duration::from_millis(500);
+/// Longest wait before dropped log lines are told of.
+const LOG_TENDED_EVERY: Duration = Duration::from_secs(5);
 
 /// A runtime for an engine: two workers suffice, the heavy work has threads of its own.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
@@ -21,11 +34,13 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 pub(super) struct Rig {
     engine: Engine,
     demo: Option<Demo>,
+    server: Option<Server>,
+    tending: JoinHandle<()>,
 }
 
 impl Rig {
     /// Starts the simulators if needed, then the engine on the context's data folder.
-    pub async fn start(context: &Context, logs: Arc<LogRing>) -> Result<Self, Failure> {
+    pub async fn start(context: &Context, role: Role, logging: &Logging) -> Result<Self, Failure> {
         let mut settings = context.settings.clone();
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&context.data_dir)?;
         let demo = if context.demo {
@@ -43,25 +58,90 @@ impl Rig {
             data_dir: context.data_dir.clone(),
             demo: context.demo,
             clock: Arc::clone(&context.clock),
-            logs,
+            logs: Arc::clone(&logging.ring),
         };
         let engine = Engine::start(options).await.map_err(|e| Failure::new(format!("the engine did not start: {e}")))?;
-        Ok(Self { engine, demo })
+        let tending = tokio::spawn(tend(logging.control()));
+        let mut rig = Self { engine, demo, server: None, tending };
+        if role != Role::Command
+            && let Err(e) = rig.open_doors(context).await
+        {
+            rig.stop().await;
+            return Err(e);
+        }
+        let (socket, port) = rig.server.as_ref().map_or((None, None), |s| (Some(s.socket().to_owned()), s.port()));
+        rig.engine.declare(role, socket, port).await?;
+        Ok(rig)
+    }
+
+    /// Opens the control API, so that other terminals reach this engine.
+    async fn open_doors(&mut self, context: &Context) -> Result<(), Failure> {
+        let options = ServerOptions {
+            engine: self.local(),
+            pulse: self.engine.pulse(),
+            clock: Arc::clone(&context.clock),
+            data_dir: context.data_dir.clone(),
+            port: Some(context.settings.control.port).filter(|p| *p != 0),
+            ring: context.settings.control.ring as usize,
+        };
+        let started = Server::start(options).await;
+        self.server = Some(started.map_err(|e| Failure::new(format!("the control API did not start: {e}")))?);
+        Ok(())
+    }
+
+    fn local(&self) -> LocalClient {
+        let (state, requests) = (self.engine.state.clone(), self.engine.requests.clone());
+        LocalClient { state, requests, logs: Arc::clone(&self.engine.logs) }
     }
 
     /// A client of the engine.
     pub fn client(&self) -> Client {
-        let (state, requests) = (self.engine.state.clone(), self.engine.requests.clone());
-        let logs: Arc<LogRing> = Arc::clone(&self.engine.logs);
-        Client::Local(LocalClient { state, requests, logs })
+        Client::Local(self.local())
     }
 
-    /// Stops the engine, then the simulators.
+    /// A demo that starts with nothing begins to fetch by itself; later ones wait to be asked.
+    pub async fn first_fill(&self) {
+        let client = self.client();
+        if self.demo.is_none() || !client.state().borrow().runs.is_empty() {
+            return;
+        }
+        let command = Command::Ingest { spec: IngestSpec::default() };
+        if let Err(e) = client.send(Envelope { id: "demo-first-fill".to_owned(), actor: "demo".to_owned(), command }).await {
+            tracing::warn!(target: "cli", error = %e, "The demo's first fill did not start");
+        }
+    }
+
+    /// A way to ask whether the engine lives.
+    pub fn pulse(&self) -> Pulse {
+        self.engine.pulse()
+    }
+
+    /// Waits until the engine has stopped by itself, which only a bug can make it do.
+    pub async fn gone(&self) {
+        let requests: &mpsc::Sender<Request> = &self.engine.requests;
+        requests.closed().await;
+    }
+
+    /// Ends the connections of others, then the engine, then the simulators.
     pub async fn stop(self) {
+        if let Some(server) = self.server {
+            server.stop(CONNECTIONS_END_WITHIN).await;
+        }
+        self.tending.abort();
         self.engine.stop().await;
         if let Some(demo) = self.demo {
             demo.stop().await;
         }
+    }
+}
+
+/// Tells of dropped log lines for as long as the engine runs.
+async fn tend(log: LogControl) {
+    let mut tick = tokio::time::interval(LOG_TENDED_EVERY);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        log.report_drops();
     }
 }
 

@@ -1,14 +1,16 @@
-//! `nightdesk status`: how fresh the data are, read from the database without disturbing whoever writes it.
+//! `nightdesk status`: how fresh the data are, read from the database without disturbing whoever writes it, and what a
+//! running engine does.
 
 use std::collections::HashMap;
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::output::{self, line, second, thousands};
-use super::{Context, Exit, Failure, runs};
+use super::{Context, Exit, Failure, attach, runs, watch};
+use crate::control::Client;
 use crate::engine::freshness::Expectation;
-use crate::engine::{CellState, DATABASE, IngestSpec};
+use crate::engine::{CellState, IngestSpec};
 use crate::market::{Series, Timeframe};
 use crate::store::master::{Reader, RunRecord, SeriesState, StoreError};
 
@@ -18,6 +20,9 @@ pub struct Arguments {
     /// Print one JSON object on stdout
     #[arg(long)]
     pub(super) json: bool,
+    /// Print it anew whenever it changes, until interrupted
+    #[arg(long, conflicts_with = "json")]
+    pub(super) watch: bool,
 }
 
 /// The states a series can rest in, with the words of the console's legend.
@@ -41,29 +46,27 @@ struct Status {
 
 /// Runs the command.
 pub fn run(args: &Arguments, context: &Context) -> Result<Exit, Failure> {
-    let path = context.data_dir.join(DATABASE);
-    if !path.exists() {
+    if args.watch {
+        return watch::watch(context);
+    }
+    context.block_on(async {
+        let client = attach::attach(context).await?;
         if args.json {
-            output::json(&json!({ "data_dir": context.data_dir, "database": null }))?;
+            output::json(&as_json(context, client.as_ref())?)?;
         } else {
-            line(format_args!(
-                "No data yet in {}: `nightdesk ingest` fetches them, `nightdesk --demo` shows how it looks",
-                context.data_dir.display()
-            ))?;
+            line(text(context, client.as_ref())?.trim_end())?;
         }
-        return Ok(Exit::Done);
-    }
-    let status = read(context, &path)?;
-    if args.json {
-        print_json(context, &status)?;
-    } else {
-        print_text(context, &status)?;
-    }
-    Ok(Exit::Done)
+        Ok(Exit::Done)
+    })?
 }
 
-fn read(context: &Context, path: &std::path::Path) -> Result<Status, StoreError> {
-    let reader = Reader::open(path)?;
+/// `None` where nothing was stored yet.
+fn read(context: &Context) -> Result<Option<Status>, StoreError> {
+    let path = context.database();
+    if !path.exists() {
+        return Ok(None);
+    }
+    let reader = Reader::open(&path)?;
     let states: HashMap<Series, SeriesState> = reader.series_states()?.into_iter().map(|s| (s.series, s)).collect();
     let mut expectation = Expectation::default();
     expectation.update(context.clock.now(), i64::from(context.settings.ingest.settle_minutes) * 60);
@@ -78,27 +81,30 @@ fn read(context: &Context, path: &std::path::Path) -> Result<Status, StoreError>
             (timeframe, counts)
         })
         .collect();
-    Ok(Status {
+    Ok(Some(Status {
         demo: reader.is_demo()?,
         rows: states.values().map(|s| s.rows).sum(),
         per_timeframe,
         last_run: reader.runs(1)?.into_iter().next(),
         issues: reader.issue_counts()?,
-    })
+    }))
 }
 
 fn total(status: &Status, state: CellState) -> u32 {
     status.per_timeframe.iter().filter_map(|(_, c)| c.get(&state)).sum()
 }
 
-fn print_json(context: &Context, status: &Status) -> Result<(), Failure> {
-    let counts =
-        |c: &HashMap<CellState, u32>| STATES.iter().map(|(s, w)| ((*w).to_owned(), json!(c.get(s).copied().unwrap_or(0)))).collect();
-    let timeframes: serde_json::Map<String, serde_json::Value> =
-        status.per_timeframe.iter().map(|(t, c)| (t.name().to_owned(), serde_json::Value::Object(counts(c)))).collect();
-    let series: serde_json::Map<String, serde_json::Value> =
-        STATES.iter().map(|(s, w)| ((*w).to_owned(), json!(total(status, *s)))).collect();
-    output::json(&json!({
+fn as_json(context: &Context, client: Option<&Client>) -> Result<Value, Failure> {
+    let engine = client.map(|c| watch::json(&c.state().borrow()));
+    let Some(status) = read(context)? else {
+        return Ok(json!({ "data_dir": context.data_dir, "database": null, "engine": engine }));
+    };
+    let counts = |c: &HashMap<CellState, u32>| -> Value {
+        STATES.iter().map(|(s, w)| ((*w).to_owned(), json!(c.get(s).copied().unwrap_or(0)))).collect()
+    };
+    let timeframes: Value = status.per_timeframe.iter().map(|(t, c)| (t.name().to_owned(), counts(c))).collect();
+    let series: Value = STATES.iter().map(|(s, w)| ((*w).to_owned(), json!(total(&status, *s)))).collect();
+    Ok(json!({
         "data_dir": context.data_dir,
         "demo": status.demo,
         "bars": status.rows,
@@ -106,34 +112,43 @@ fn print_json(context: &Context, status: &Status) -> Result<(), Failure> {
         "timeframes": timeframes,
         "last_run": status.last_run.as_ref().map(runs::json),
         "findings": { "hiding_data": status.issues.0, "open": status.issues.1 },
+        "engine": engine,
     }))
 }
 
-fn print_text(context: &Context, status: &Status) -> Result<(), Failure> {
+/// The status for people.
+pub(super) fn text(context: &Context, client: Option<&Client>) -> Result<String, Failure> {
+    let mut out = Vec::new();
+    match read(context)? {
+        Some(status) => data_lines(context, &status, &mut out),
+        None => out.push(format!(
+            "No data yet in {}: `nightdesk ingest` fetches them, `nightdesk --demo` shows how it looks",
+            context.data_dir.display()
+        )),
+    }
+    if let Some(client) = client {
+        watch::lines(client, &mut out);
+    }
+    Ok(out.join("\n"))
+}
+
+fn data_lines(context: &Context, status: &Status, out: &mut Vec<String>) {
     let all = Timeframe::ALL.len() * context.universe.instruments.len();
     let parts: Vec<String> =
         STATES.iter().map(|(s, w)| (total(status, *s), w)).filter(|(n, _)| *n > 0).map(|(n, w)| format!("{n} {w}")).collect();
-    line(format_args!("{}{}", context.data_dir.display(), if status.demo { "  DEMO" } else { "" }))?;
-    line(format_args!("{all} series: {}; {} bars", parts.join(", "), thousands(status.rows)))?;
+    out.push(format!("{}{}", context.data_dir.display(), if status.demo { "  DEMO" } else { "" }));
+    out.push(format!("{all} series: {}; {} bars", parts.join(", "), thousands(status.rows)));
     for (timeframe, counts) in &status.per_timeframe {
         let row: Vec<String> = STATES.iter().filter_map(|(s, w)| counts.get(s).map(|n| format!("{n} {w}"))).collect();
-        line(format_args!("  {timeframe:>4}  {}", row.join(", ")))?;
+        out.push(format!("  {timeframe:>4}  {}", row.join(", ")));
     }
-    match &status.last_run {
+    out.push(match &status.last_run {
         Some(run) => {
-            line(format_args!(
-                "last run {} {}, started {} UTC: {}",
-                run.id,
-                run.state,
-                second(run.started_at),
-                IngestSpec::words(&run.spec)
-            ))?;
+            format!("last run {} {}, started {} UTC: {}", run.id, run.state, second(run.started_at), IngestSpec::words(&run.spec))
         }
-        None => line(format_args!("no run yet"))?,
-    }
+        None => "no run yet".to_owned(),
+    });
     let (hiding, open) = status.issues;
-    line(format_args!(
-        "{open} open findings, {hiding} of them hide data{}",
-        if open > 0 { "; `nightdesk issues list` shows them" } else { "" }
-    ))
+    let more = if open > 0 { "; `nightdesk issues list` shows them" } else { "" };
+    out.push(format!("{open} open findings, {hiding} of them hide data{more}"));
 }

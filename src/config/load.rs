@@ -219,10 +219,7 @@ fn load_universe(dir: Option<&Path>, problems: &mut Vec<Problem>) -> (Universe, 
 
 fn origin_in_file(leaf: &Leaf) -> Origin {
     match &leaf.place {
-        Place::File { path, text, span } => {
-            let line = text.char_indices().take_while(|(i, _)| *i < span.start).filter(|(_, c)| *c == '\n').count() + 1;
-            Origin::File { path: path.clone(), line }
-        }
+        Place::File { path, .. } => Origin::File { path: path.clone(), line: leaf.place.line() },
         _ => Origin::Default,
     }
 }

@@ -11,19 +11,23 @@ mod load;
 mod lookback;
 mod nights;
 mod problem;
+mod reload;
 mod rules;
 mod schema;
 mod settings;
 mod suggest;
 mod universe;
+mod webhook;
 
 pub use load::{ENV_PREFIX, Flag, LoadRequest, Loaded, Origin, SETTINGS_FILE, SHIPPED_SETTINGS, UNIVERSE_FILE, load};
 pub use lookback::Lookback;
 pub use nights::{AlertSettings, ControlSettings, JobSettings, MaintenanceSettings, Misfire, Overlap, ScheduleSettings};
 pub use problem::{ConfigErrors, Place, Problem};
+pub use reload::{Changed, HIDDEN, Reloaded, apply, needs_restart};
 pub use schema::schema;
 pub use settings::{
     ConsoleSettings, IbSettings, IngestSettings, LogSettings, QualitySettings, Settings, SourcePolicy, StoreSettings, YahooSettings,
 };
 pub use suggest::nearest;
 pub use universe::{SECTORS, SHIPPED_UNIVERSE};
+pub(crate) use webhook::is_loopback;

@@ -189,7 +189,8 @@ impl Default for ControlSettings {
 pub struct AlertSettings {
     /// Ring the terminal's bell and send a desktop notification (OSC 9 and 777) when the console has no focus.
     pub terminal: bool,
-    /// Address that gets a JSON POST for failed or late runs and drift; empty = none.
+    /// Address that gets a JSON POST for failed or late runs, paused jobs and lasting alarms; empty = none. Plain http
+    /// only on this machine. Shown and logged without what follows the host.
     pub webhook: String,
     /// Headers of that request, such as `Authorization`; values are never shown or logged.
     pub webhook_headers: BTreeMap<String, String>,
@@ -211,7 +212,7 @@ impl Default for AlertSettings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct MaintenanceSettings {
-    /// Folder of the backups; empty = `backups` in the data folder.
+    /// Folder of the backups; empty = `backups` in the data folder, which is also where a relative path starts.
     pub backup_dir: String,
     /// Daily backups kept.
     #[schemars(range(min = 1, max = 366))]

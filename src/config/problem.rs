@@ -31,6 +31,16 @@ pub enum Place {
     Unknown,
 }
 
+impl Place {
+    /// Line in a file, from 1; elsewhere 1.
+    pub fn line(&self) -> usize {
+        match self {
+            Self::File { text, span, .. } => text.bytes().take(span.start).filter(|b| *b == b'\n').count() + 1,
+            _ => 1,
+        }
+    }
+}
+
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Problem {
@@ -54,6 +64,23 @@ pub struct ConfigErrors {
 }
 
 impl ConfigErrors {
+    /// One line: where the first problem is, what it is, and how many more there are.
+    pub fn brief(&self) -> String {
+        let Some(first) = self.problems.first() else { return "nothing is wrong".to_owned() };
+        let place = match &first.place {
+            Place::File { path, .. } => {
+                let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+                format!("{name}:{}: ", first.place.line())
+            }
+            Place::Argument { .. } | Place::Unknown => String::new(),
+        };
+        let more = match self.problems.len() - 1 {
+            0 => String::new(),
+            n => format!(" (and {n} more)"),
+        };
+        format!("{place}{}{more}", first.title)
+    }
+
     /// The report for a terminal (`colour`) or for anything else.
     pub fn render(&self, colour: bool) -> String {
         let renderer = if colour { Renderer::styled().decor_style(DecorStyle::Unicode) } else { Renderer::plain() };

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use super::problem::{Place, Problem};
 use super::{ScheduleSettings, Settings};
-use crate::market::Timeframe;
+use crate::market::{Recurrence, Timeframe};
 use crate::store::scheduler::Job;
 
 /// Checks all rules. `places` has the place of each key that a user has set; rules about a `bad` key are left out.
@@ -36,6 +36,15 @@ pub(super) fn check(s: &Settings, places: &BTreeMap<String, Place>, bad: &BTreeS
         report(&["console.time_zone"], title, "unknown zone", "an IANA name such as \"Europe/Zurich\", or \"\" for the machine's own");
     }
     schedule(&s.schedule, &mut report);
+    if let Err(reason) = s.alerts.address() {
+        let title = "`alerts.webhook` cannot be used".to_owned();
+        report(&["alerts.webhook"], title, reason, "an https:// address, or http:// on 127.0.0.1, [::1] or localhost");
+    }
+    if let Err(name) = s.alerts.headers() {
+        // Reported without its place: the line holds a secret.
+        let title = format!("`alerts.webhook_headers` has an entry {name:?} that HTTP does not allow");
+        report(&["alerts.webhook_headers"], title, "not a header", "a header's name, and a value of visible ASCII characters");
+    }
     let missing: Vec<&str> = underivable(&s.ingest.native).map(Timeframe::name).collect();
     if !missing.is_empty() {
         let title = format!("`ingest.native` leaves {} out of reach: nothing fetched adds up to it", missing.join(", "));
@@ -59,7 +68,7 @@ pub(super) fn check(s: &Settings, places: &BTreeMap<String, Place>, bad: &BTreeS
     found
 }
 
-/// Zones that exist, and needs without a circle. `schedule` itself checks the cron expressions.
+/// Zones that exist, expressions that some time matches, and needs without a circle.
 fn schedule(s: &ScheduleSettings, report: &mut impl FnMut(&[&str], String, &str, &str)) {
     for job in Job::ALL {
         let own = !s.job(job).zone.is_empty();
@@ -67,6 +76,11 @@ fn schedule(s: &ScheduleSettings, report: &mut impl FnMut(&[&str], String, &str,
         let zone = s.zone_of(job);
         if zone.parse::<chrono_tz::Tz>().is_err() && (own || job == Job::Ingest) {
             report(&[&key], format!("`{key}`: {zone:?} is not a time zone"), "unknown zone", "an IANA name such as \"America/New_York\"");
+        }
+        if let Err(reason) = Recurrence::new(&s.job(job).cron, "UTC") {
+            let key = format!("schedule.{job}.cron");
+            let accepted = "such as \"45 22 * * *\": a quarter to eleven at night, every day";
+            report(&[&key], format!("`{key}`: {reason}"), "not a schedule", accepted);
         }
         if reaches(s, job, job, &mut Vec::new()) {
             let key = format!("schedule.{job}.needs");

@@ -117,7 +117,7 @@ impl Default for YahooSettings {
 }
 
 /// Which source an ingest may use.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SourcePolicy {
     /// IB first, Yahoo where IB cannot.
@@ -270,6 +270,6 @@ pub struct LogSettings {
 
 impl Default for LogSettings {
     fn default() -> Self {
-        Self { level: "info".into(), keep_days: 30 }
+        Self { level: "info".into(), keep_days: 45 }
     }
 }

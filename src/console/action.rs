@@ -10,9 +10,11 @@ pub enum Context {
     Ingest,
     /// The list of sources, and a source's page.
     Sources,
+    /// The jobs of the nights, and a job's page.
+    Schedule,
     /// The log.
     Logs,
-    /// The pages that are tables: runs and data quality.
+    /// The pages that are tables: runs, a job's history, data quality.
     Table,
     /// The data-quality page.
     Quality,
@@ -20,7 +22,7 @@ pub enum Context {
 
 impl Context {
     /// All contexts, in the order of the help page.
-    pub const ALL: [Self; 6] = [Self::Global, Self::Ingest, Self::Sources, Self::Logs, Self::Table, Self::Quality];
+    pub const ALL: [Self; 7] = [Self::Global, Self::Ingest, Self::Sources, Self::Schedule, Self::Logs, Self::Table, Self::Quality];
 
     /// Heading on the help page.
     pub const fn title(self) -> &'static str {
@@ -28,8 +30,9 @@ impl Context {
             Self::Global => "Everywhere",
             Self::Ingest => "Ingest heat map",
             Self::Sources => "Sources",
+            Self::Schedule => "Schedule, a job's page",
             Self::Logs => "Logs",
-            Self::Table => "Runs, data quality",
+            Self::Table => "Run history, a job's page, data quality",
             Self::Quality => "Data quality",
         }
     }
@@ -113,10 +116,11 @@ actions! {
     NextAlert: Global, ["a"], "next alert", "Walk through what needs you, worst first", None;
     Zoom: Global, ["z"], "zoom", "Give the focused pane the whole screen, or take it back", None;
     IngestNow: Global, ["i"], "ingest", "Plan an ingest, see what it would do, and start it", None;
-    CancelRun: Global, ["x"], "cancel", "Cancel the active run after the requests in flight", Confirm;
-    CancelRunNow: Global, ["X"], "", "Cancel the active run at once, withdrawing the requests in flight", TypeName;
+    CancelRun: Global, ["x"], "cancel", "Cancel the selected or the active run gently: what is in flight finishes", Confirm;
+    CancelRunNow: Global, ["X"], "", "Cancel the selected or the active run at once, giving up what is in flight", TypeName;
+    Rerun: Global, ["r"], "rerun", "Run again what the selected run did", Confirm;
     ShowRun: Global, ["v"], "run", "Show the active run, or the last one", None;
-    ShowRuns: Global, ["R"], "", "Show the run history", None;
+    ShowRuns: Global, ["R"], "", "Show the runs of all jobs", None;
     ShowIssues: Global, ["D"], "", "Show the open data-quality findings", None;
     Freeze: Global, ["F"], "freeze", "Freeze the screen; data keep flowing behind it", None;
     Refresh: Global, ["ctrl-r"], "", "Recompute all states; on a source, probe it now", None;
@@ -125,11 +129,15 @@ actions! {
     Export: Global, ["e"], "", "Write the current table to a CSV file", None;
     Mouse: Global, ["m"], "", "Turn the mouse on or off; while it is on, the terminal cannot select text", None;
     Suspend: Global, ["ctrl-z"], "", "Suspend Nightdesk; fg brings it back", None;
-    Interrupt: Global, ["ctrl-c"], "", "Quit when pressed twice", None;
-    Quit: Global, ["q"], "quit", "Quit; asks first while a run is active", None;
+    Interrupt: Global, ["ctrl-c"], "", "Leave when pressed twice", None;
+    Quit: Global, ["q"], "quit", "Detach from the daemon; without one, ask what becomes of the engine in this process", None;
     NextMatch: Ingest, ["n"], "", "Go to the next cell that is not fresh", None;
     PreviousMatch: Ingest, ["N"], "", "Go to the previous cell that is not fresh", None;
     Probe: Sources, ["p"], "probe", "Ask the selected source for a sign of life, whatever its breaker says", None;
+    RunJob: Schedule, ["n"], "run now", "Run the selected job now", Confirm;
+    PauseJob: Schedule, ["P"], "pause", "Pause the selected job, so that its ticks pass without a run, or end its pause", Confirm;
+    Scheduler: Schedule, ["t"], "on/off", "Switch the scheduler on or off for all jobs", Confirm;
+    ConfirmClock: Schedule, ["c"], "go on", "Let the schedule go on after a jump of the clock", Confirm;
     LogMore: Logs, ["+", "="], "level", "Show less severe records too", None;
     LogLess: Logs, ["-"], "", "Show only more severe records", None;
     LogSource: Logs, ["s"], "source", "Show one source only; again for the next, and at last all", None;

@@ -12,7 +12,7 @@ use crossterm::event::{Event, EventStream};
 use crossterm::queue;
 use futures_util::StreamExt;
 use ratatui::Terminal;
-use ratatui::backend::CrosstermBackend;
+use ratatui::backend::{Backend, CrosstermBackend};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -42,6 +42,7 @@ enum Woken {
     Signal(Caught),
     Input(Option<io::Result<Event>>),
     State(bool),
+    Link(LinkView),
     Reply(Msg),
     Second,
     Spin,
@@ -88,7 +89,7 @@ pub async fn run(options: ConsoleOptions) -> Result<Exit, ConsoleError> {
 
 impl Console {
     async fn open(options: ConsoleOptions) -> Result<Self, ConsoleError> {
-        let ConsoleOptions { client, settings, color, ascii, clock, title, export_dir, idle_file } = options;
+        let ConsoleOptions { client, settings, notices, color, ascii, clock, title, export_dir, idle_file } = options;
         let app = App::new(&settings, clock.now_ms())?;
         let env = |name: &str| std::env::var(name).ok();
         let level = ColorLevel::detect(color, env);
@@ -100,7 +101,7 @@ impl Console {
         let (background, late) = background_of(&settings.theme, level).await?;
         let look = Look { theme: Theme::load(background, level)?, ascii: ascii || settings.ascii || !unicode(env) };
         let mut terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
-        terminal.clear()?;
+        clear(&mut terminal)?;
         let (tx, replies) = mpsc::unbounded_channel();
         let now = Instant::now();
         let mut state = client.state();
@@ -114,7 +115,7 @@ impl Console {
             signals,
             state,
             engine_lives: true,
-            outside: Outside::new(client.clone(), export_dir, tx),
+            outside: Outside::new(client.clone(), export_dir, notices, tx),
             client,
             replies,
             clock,
@@ -159,12 +160,13 @@ impl Console {
 
     /// Waits for the next thing to do; signals and keys come first.
     async fn wait(&mut self) -> Woken {
-        let Self { signals, events, state, replies, pace, app, engine_lives, .. } = self;
+        let Self { signals, events, state, client, replies, pace, app, engine_lives, .. } = self;
         tokio::select! {
             biased;
             caught = signals.recv() => Woken::Signal(caught),
             event = next_event(events) => Woken::Input(event),
             changed = state.changed(), if *engine_lives => Woken::State(changed.is_ok()),
+            link = client.link_changed(app.link()), if *app.link() != LinkView::Gone => Woken::Link(link),
             Some(message) = replies.recv() => Woken::Reply(message),
             () = sleep_until(pace.next_second), if app.ticks() => Woken::Second,
             () = sleep_until(pace.next_spin), if app.animates() => Woken::Spin,
@@ -185,13 +187,13 @@ impl Console {
                 self.engine_lives = false;
                 messages.push(Msg::Link(LinkView::Gone));
             }
+            Woken::Link(link) => messages.push(Msg::Link(link)),
             Woken::Reply(message) => self.reply(message, messages),
             Woken::Second => {
                 let now_ms = self.clock.now_ms();
                 // The next whole second, so that the clock on screen does not skip one.
                 let rest = 1_000 - now_ms.rem_euclid(1_000);
                 self.pace.next_second = Instant::now() + Duration::from_millis(rest.unsigned_abs());
-                messages.push(Msg::Link(self.client.link()));
                 messages.push(Msg::Clock(now_ms));
             }
             Woken::Spin => {
@@ -251,7 +253,7 @@ impl Console {
                     }
                     Some(ForLoop::Mouse(on)) => self.guard.capture_mouse(on)?,
                     Some(ForLoop::Suspend) => self.suspend().await?,
-                    Some(ForLoop::Quit) => return Ok(Some(Exit::Quit)),
+                    Some(ForLoop::Leave(exit)) => return Ok(Some(exit)),
                     None => {}
                 }
             }
@@ -302,11 +304,18 @@ impl Console {
     fn redraw_all(&mut self) -> Result<(), ConsoleError> {
         self.guard.resume()?;
         self.events.get_or_insert_with(EventStream::new);
-        self.terminal.clear()?;
+        clear(&mut self.terminal)?;
         self.pace.dirty = true;
         self.pace.next_second = Instant::now();
         Ok(())
     }
+}
+
+/// Clears the screen, so that the next frame is drawn whole. `Terminal::clear` would ask the terminal where its cursor
+/// is, and a terminal that does not answer would end the console; resizing to the same size clears without asking.
+fn clear<B: Backend>(terminal: &mut Terminal<B>) -> Result<(), B::Error> {
+    let size = terminal.size()?;
+    terminal.resize(size.into())
 }
 
 enum Outcome {

@@ -4,6 +4,9 @@ use chrono::DateTime;
 
 use crate::market::{DAY, Timeframe};
 
+/// The parts of a cell, by eighths.
+const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+
 /// `1,360`.
 pub fn thousands(n: u64) -> String {
     let digits = n.to_string();
@@ -112,6 +115,32 @@ pub fn count(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", thousands(n), if n == 1 { one } else { many })
 }
 
+/// A progress bar of `width` cells; its empty part is visible without colour.
+pub fn bar(done: f64, width: usize) -> String {
+    let done = if done.is_finite() { done.clamp(0.0, 1.0) } else { 0.0 };
+    let eighths = (done * width as f64 * 8.0).floor() as usize;
+    let (full, part) = (eighths / 8, eighths % 8);
+    let mut out = "█".repeat(full);
+    out.push_str(EIGHTHS[part]);
+    let used = full + usize::from(part > 0);
+    out.push_str(&"░".repeat(width.saturating_sub(used)));
+    out
+}
+
+/// How far away a moment is, counting down: `04:12` within the hour, then `8h13`, `3d04h`; `due` when it has come.
+pub fn until(at: i64, now: i64) -> String {
+    match at.saturating_sub(now) {
+        s if s <= 0 => "due".into(),
+        s if s < 3_600 => clock(s),
+        s => age(s),
+    }
+}
+
+/// `11-22 14:32` UTC.
+pub fn day_minute(ts: i64) -> String {
+    DateTime::from_timestamp(ts, 0).map_or_else(|| "-".into(), |t| t.format("%m-%d %H:%M").to_string())
+}
+
 /// One CSV field, quoted when it must be. A leading `= + - @` is defused, since spreadsheets run such text.
 pub fn csv(field: &str) -> String {
     let numeric = field.parse::<f64>().is_ok();
@@ -142,12 +171,21 @@ mod tests {
         assert_eq!([age(14), age(1_920), age(7_500), age(3 * DAY + 4 * 3_600), age(-5)], ["14s", "32m", "2h05", "3d04h", "0s"]);
         assert_eq!(clock(41), "00:41");
         assert_eq!(clock(3_727), "01:02:07");
+        assert_eq!([until(9, 9), until(9, 0), until(7_500, 0), day_minute(0)], ["due", "00:09", "2h05", "01-01 00:00"]);
         let now = 1_795_355_527;
         assert_eq!(stamp(now - 60, Timeframe::M1, now), "13:51");
         assert_eq!(stamp(now - DAY, Timeframe::M1, now), "11-21 13:52");
         assert_eq!(stamp(now, Timeframe::D1, now), "2026-11-22");
         assert_eq!(price(241.18), "241.18");
         assert_eq!(price(0.000_012), "0.000012");
+    }
+
+    #[test]
+    fn bars_are_as_long_as_they_say() {
+        assert_eq!([bar(0.5, 4), bar(0.0, 3), bar(f64::NAN, 2), bar(9.0, 2)], ["██░░", "░░░", "░░", "██"]);
+        for eighths in 0..=40 {
+            assert_eq!(bar(f64::from(eighths) / 40.0, 5).chars().count(), 5);
+        }
     }
 
     #[test]

@@ -195,7 +195,8 @@ impl Keymap {
 /// Whether two contexts can be active at the same time.
 fn meet(a: Context, b: Context) -> bool {
     let global = a == Context::Global || b == Context::Global;
-    global || a == b || (a.min(b), a.max(b)) == (Context::Table, Context::Quality)
+    let pair = (a.min(b), a.max(b));
+    global || a == b || matches!(pair, (Context::Table, Context::Quality) | (Context::Schedule, Context::Table))
 }
 
 /// The key page of the documentation, generated from the action table.

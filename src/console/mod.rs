@@ -11,6 +11,7 @@ mod fmt;
 mod hit;
 mod idle;
 mod keymap;
+mod notice;
 mod outside;
 mod signals;
 mod term;
@@ -42,6 +43,8 @@ pub struct ConsoleOptions {
     pub client: Client,
     /// Table `[console]` of the configuration.
     pub settings: ConsoleSettings,
+    /// Whether a user who looks elsewhere is told of bad news, by bell and desktop notice.
+    pub notices: bool,
     /// Colours, as asked for on the command line.
     pub color: ColorChoice,
     /// Only ASCII characters, as asked for on the command line.
@@ -60,8 +63,12 @@ pub struct ConsoleOptions {
 /// Why the console ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// The operator quit.
-    Quit,
+    /// The operator detached: the engine, in a daemon, goes on.
+    Detached,
+    /// The engine in this process is to be handed over to a daemon in the background.
+    HandOver,
+    /// The engine in this process is to stop, or has stopped.
+    Stop,
     /// A signal asked for it, by its number.
     Signal(i32),
     /// The terminal is gone.

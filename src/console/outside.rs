@@ -11,8 +11,9 @@ use crossterm::clipboard::CopyToClipboard;
 use crossterm::execute;
 use tokio::sync::mpsc;
 
+use super::Exit;
 use super::app::{Effect, Export, Msg, Slot};
-use super::term;
+use super::notice::Notices;
 use crate::control::Client;
 use crate::engine::{Command, Envelope, LogFilter, LogLevel, Query};
 
@@ -23,6 +24,7 @@ const LOG_BATCH: usize = 5_000;
 pub struct Outside {
     client: Client,
     export_dir: PathBuf,
+    notices: Option<Notices>,
     replies: mpsc::UnboundedSender<Msg>,
     slots: HashMap<Slot, Option<(u64, Query)>>,
     sent: u64,
@@ -38,7 +40,7 @@ pub enum ForLoop {
     /// Suspend.
     Suspend,
     /// Leave.
-    Quit,
+    Leave(Exit),
 }
 
 /// Log records that were asked for.
@@ -47,8 +49,9 @@ pub struct TakeIn(pub Vec<crate::engine::LogRecord>, pub u64);
 
 impl Outside {
     /// A way out whose answers go to `replies`. There are as many as the operator's keys cause, hence unbounded.
-    pub fn new(client: Client, export_dir: PathBuf, replies: mpsc::UnboundedSender<Msg>) -> Self {
-        Self { client, export_dir, replies, slots: HashMap::new(), sent: 0 }
+    pub fn new(client: Client, export_dir: PathBuf, notices: bool, replies: mpsc::UnboundedSender<Msg>) -> Self {
+        let notices = notices.then(|| Notices::of(|name| std::env::var(name).ok()));
+        Self { client, export_dir, notices, replies, slots: HashMap::new(), sent: 0 }
     }
 
     /// Whether a question is under way.
@@ -71,10 +74,15 @@ impl Outside {
                 let _ = execute!(io::stdout(), CopyToClipboard::to_clipboard_from(text));
             }
             Effect::Export(export) => self.export(export),
-            Effect::Notify(text) => term::notify(&text),
+            Effect::Notify(text) => {
+                if let Some(notices) = self.notices {
+                    // A terminal that cannot be written to has nobody in front of it.
+                    let _ = notices.send(&mut io::stdout(), &text);
+                }
+            }
             Effect::Mouse(on) => return Some(ForLoop::Mouse(on)),
             Effect::Suspend => return Some(ForLoop::Suspend),
-            Effect::Quit => return Some(ForLoop::Quit),
+            Effect::Leave(exit) => return Some(ForLoop::Leave(exit)),
         }
         None
     }
@@ -150,7 +158,7 @@ mod tests {
         let (requests, mut engine) = mpsc::channel(8);
         let client = Client::Local(LocalClient { state, requests, logs: Arc::new(LogRing::new(8)) });
         let (tx, mut replies) = mpsc::unbounded_channel();
-        let mut outside = Outside::new(client, PathBuf::new(), tx);
+        let mut outside = Outside::new(client, PathBuf::new(), false, tx);
         for generation in 1..=4 {
             outside.ask(Slot::Runs, generation, Query::Runs { limit: generation as usize });
         }

@@ -113,12 +113,3 @@ impl Drop for FrameGuard {
         let _ = io::stdout().flush();
     }
 }
-
-/// Asks the terminal to tell a user who looks elsewhere (OSC 9, which terminals without it ignore).
-pub fn notify(text: &str) {
-    // A control character could end the sequence early and be taken as a command.
-    let clean: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
-    let mut out = io::stdout();
-    let _ = write!(out, "\x1b]9;Nightdesk: {clean}\x1b\\");
-    let _ = out.flush();
-}

@@ -1,9 +1,13 @@
 //! The NEEDS YOU line: what an operator should know without asking, worst first, one line a cause.
 
-use super::{Alert, AlertLevel, CellState, HostStats, Market, RunView};
-use crate::market::{Series, Timeframe};
+use super::{Alert, AlertLevel, CellState, HostStats, JobView, Market, RunView};
+use crate::market::{DAY, Series, Timeframe};
 use crate::sources::{BreakerState, LinkState, SourceStatus};
 use crate::store::master::RunState;
+use crate::store::scheduler::Job;
+
+/// A backup is made every Sunday; a day more than a week means that one is missing.
+const BACKUP_AGE: i64 = 8 * DAY;
 
 /// What the alerts are made from.
 pub struct Inputs<'a> {
@@ -13,6 +17,8 @@ pub struct Inputs<'a> {
     pub sources: &'a [SourceStatus],
     /// The last ended run.
     pub last_run: Option<&'a RunView>,
+    /// The jobs.
+    pub jobs: &'a [JobView],
     /// The machine.
     pub host: &'a HostStats,
     /// Findings that hide data.
@@ -25,6 +31,7 @@ pub struct Inputs<'a> {
 pub fn compute(inputs: &Inputs<'_>, before: &[Alert]) -> Vec<Alert> {
     let mut out = Vec::new();
     disk(inputs, &mut out);
+    backups(inputs, &mut out);
     sources(inputs, &mut out);
     last_run(inputs, &mut out);
     cells(inputs, &mut out);
@@ -46,6 +53,24 @@ fn disk(i: &Inputs<'_>, out: &mut Vec<Alert>) {
         let text = format!("disk {} MiB free, no ingest starts: free some space", i.host.disk_free >> 20);
         push(out, i.now, "disk", AlertLevel::Bad, text, None);
     }
+    if i.host.wal_high {
+        let text = format!("write-ahead log at {} MiB: end what reads market_data.db for long", i.host.wal >> 20);
+        push(out, i.now, "wal", AlertLevel::Warn, text, None);
+    }
+}
+
+/// Backups that are too old, while the job that makes them has ticks to come.
+fn backups(i: &Inputs<'_>, out: &mut Vec<Alert>) {
+    let Some(job) = i.jobs.iter().find(|v| v.job == Job::Maintenance && v.next.is_some()) else { return };
+    let text = match i.host.backup_at {
+        Some(at) if i.now - at > BACKUP_AGE => {
+            format!("newest backup is {} days old: run maintenance and see what it says", (i.now - at) / DAY)
+        }
+        // Before the first night of maintenance there can be none.
+        None if job.last.is_some() => "there is no backup: run maintenance and see what it says".to_owned(),
+        _ => return,
+    };
+    push(out, i.now, "backup", AlertLevel::Bad, text, None);
 }
 
 fn sources(i: &Inputs<'_>, out: &mut Vec<Alert>) {
@@ -110,9 +135,10 @@ fn first_series(market: &Market, state: CellState) -> Option<Series> {
 mod tests {
     use super::*;
     use crate::market::SourceId;
+    use crate::store::scheduler::JobRun;
 
     fn inputs<'a>(market: &'a Market, sources: &'a [SourceStatus], host: &'a HostStats, now: i64) -> Inputs<'a> {
-        Inputs { market, sources, last_run: None, host, quarantined: 0, now }
+        Inputs { market, sources, last_run: None, jobs: &[], host, quarantined: 0, now }
     }
 
     #[test]
@@ -133,5 +159,52 @@ mod tests {
         assert_eq!(first.iter().map(|a| a.key.as_str()).collect::<Vec<_>>(), ["disk", "source:ib"]);
         let later = compute(&inputs(&market, &sources, &host, 160), &first);
         assert!(later.iter().all(|a| a.since == 100));
+    }
+
+    fn maintenance(next: Option<i64>, last: Option<JobRun>) -> JobView {
+        JobView {
+            job: Job::Maintenance,
+            missing: None,
+            cron: "0 2 * * SUN".into(),
+            zone: "UTC".into(),
+            timeout_s: 1_800,
+            words: String::new(),
+            paused: None,
+            next,
+            next_session: None,
+            active: None,
+            last,
+            failures_in_row: 0,
+            durations: Vec::new(),
+        }
+    }
+
+    fn ended() -> JobRun {
+        let run = serde_json::json!({
+            "id": 1, "job": "maintenance", "state": "failed", "trigger": "schedule", "actor": "schedule", "attempt": 1,
+            "queued_at": 1, "failures": 0, "boot_id": "b",
+        });
+        serde_json::from_value(run).unwrap()
+    }
+
+    #[test]
+    fn missing_backups_and_a_grown_log_are_told_while_the_job_is_on() {
+        let market = Market::default();
+        let now = 100 * DAY;
+        let told = |at: Option<i64>, job: JobView| {
+            let host = HostStats { backup_at: at, ..HostStats::default() };
+            let jobs = [job];
+            compute(&Inputs { jobs: &jobs, ..inputs(&market, &[], &host, now) }, &[]).first().map(|a| (a.level, a.text.clone()))
+        };
+        let on = || maintenance(Some(now + 1), Some(ended()));
+        assert_eq!(told(Some(now - 8 * DAY), on()), None);
+        let old = told(Some(now - 9 * DAY), on()).unwrap();
+        assert!(old.0 == AlertLevel::Bad && old.1.contains("9 days old"), "{old:?}");
+        assert!(told(None, on()).unwrap().1.contains("no backup"));
+        assert_eq!(told(None, maintenance(Some(now + 1), None)), None);
+        assert_eq!(told(Some(0), maintenance(None, Some(ended()))), None, "a job without ticks is switched off");
+        let host = HostStats { wal: 300 << 20, wal_high: true, ..HostStats::default() };
+        let alerts = compute(&inputs(&market, &[], &host, now), &[]);
+        assert!(alerts.len() == 1 && alerts[0].text.contains("300 MiB"), "{alerts:?}");
     }
 }

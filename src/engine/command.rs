@@ -12,7 +12,7 @@ use crate::store::master::Resolution;
 use crate::store::scheduler::Job;
 
 /// A command with its identity; sending it twice does it once.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Envelope {
     /// Unique per command, chosen by the sender.
     pub id: String,
@@ -23,7 +23,7 @@ pub struct Envelope {
 }
 
 /// A request to change something.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case", tag = "do")]
 pub enum Command {
     /// Run a job's normal work now.
@@ -111,7 +111,7 @@ impl fmt::Display for Command {
 }
 
 /// The engine accepted a command. The result arrives in the snapshot.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Ack {
     /// The command's id.
     pub id: String,
@@ -139,6 +139,8 @@ pub enum Request {
     Command(Envelope, oneshot::Sender<Result<Ack, CommandError>>),
     /// Ask something.
     Query(Query, oneshot::Sender<Result<Reply, QueryError>>),
+    /// Give a sign of life.
+    Pulse(oneshot::Sender<()>),
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ impl Owner {
                 // The asker may have gone; the command stands all the same.
                 let _ = back.send(answer);
             }
+            Request::Pulse(back) => drop(back.send(())),
             Request::Query(query, back) => {
                 let asked = self.answer(query);
                 tokio::spawn(async move {
@@ -79,7 +80,7 @@ impl Owner {
             )));
         }
         let text = serde_json::to_string(&spec).map_err(|e| CommandError::Refused(e.to_string()))?;
-        let id = self.pipeline.writer.begin_run(text).await.map_err(|e| refused(&e))?;
+        let id = self.pipeline.writer.begin_run(None, text).await.map_err(|e| refused(&e))?;
         let view = RunView {
             id,
             spec: spec.clone(),

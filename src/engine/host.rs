@@ -1,8 +1,13 @@
-//! What this process costs the machine, for the console's header and the disk alarm.
+//! What this process costs the machine, for the console's header and the alarms about disk, log and backups.
 
 use std::path::{Path, PathBuf};
 
 use super::HostStats;
+use crate::config::{MaintenanceSettings, Settings};
+use crate::maintenance::newest_backup;
+
+/// Readings between two looks at the backups, which change once a night.
+const BACKUPS_EVERY: u32 = 30;
 
 /// Reads the process's own figures; cheap enough for once in two seconds.
 pub(super) struct Host {
@@ -11,16 +16,22 @@ pub(super) struct Host {
     data_dir: PathBuf,
     database: PathBuf,
     floor: u64,
+    maintenance: MaintenanceSettings,
+    backup_at: Option<i64>,
+    readings: u32,
 }
 
 impl Host {
-    pub fn new(data_dir: &Path, database: &Path, floor_mib: u64) -> Self {
+    pub fn new(data_dir: &Path, database: &Path, settings: &Settings) -> Self {
         Self {
             system: sysinfo::System::new().ok(),
             pid: sysinfo::get_current_pid().ok(),
             data_dir: data_dir.to_owned(),
             database: database.to_owned(),
-            floor: floor_mib << 20,
+            floor: settings.store.disk_floor_mib << 20,
+            maintenance: settings.maintenance.clone(),
+            backup_at: None,
+            readings: 0,
         }
     }
 
@@ -35,11 +46,19 @@ impl Host {
             }
         }
         let wal = self.database.with_extension("db-wal");
-        stats.database = [&self.database, &wal].iter().filter_map(|p| p.metadata().ok()).map(|m| m.len()).sum();
+        let size = |path: &Path| path.metadata().map_or(0, |m| m.len());
+        stats.wal = size(&wal);
+        stats.wal_high = stats.wal > self.maintenance.wal_alarm_mib << 20;
+        stats.database = size(&self.database) + stats.wal;
         if let Ok(fs) = rustix::fs::statvfs(&self.data_dir) {
             stats.disk_free = fs.f_bavail * fs.f_frsize;
             stats.disk_low = stats.disk_free < self.floor;
         }
+        if self.readings.is_multiple_of(BACKUPS_EVERY) {
+            self.backup_at = newest_backup(&self.data_dir, &self.maintenance);
+        }
+        self.readings = self.readings.wrapping_add(1);
+        stats.backup_at = self.backup_at;
         stats
     }
 }

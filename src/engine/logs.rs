@@ -1,12 +1,13 @@
 //! The bounded ring of log records that the console and `logs` read.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
 /// A record's level, most severe first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the usual five")]
 pub enum LogLevel {
@@ -31,7 +32,7 @@ impl LogLevel {
 }
 
 /// One line of the log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct LogRecord {
     /// Position in the log since the process started, from 1.
     pub seq: u64,
@@ -46,7 +47,7 @@ pub struct LogRecord {
 }
 
 /// Which records to return.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct LogFilter {
     /// Least severe level wanted.
     pub level: LogLevel,
@@ -64,6 +65,7 @@ pub struct LogFilter {
 #[derive(Debug)]
 pub struct LogRing {
     capacity: usize,
+    unwritten: AtomicU64,
     inner: Mutex<Inner>,
 }
 
@@ -76,7 +78,7 @@ struct Inner {
 impl LogRing {
     /// A ring of at most `capacity` records.
     pub fn new(capacity: usize) -> Self {
-        Self { capacity, inner: Mutex::default() }
+        Self { capacity, unwritten: AtomicU64::new(0), inner: Mutex::default() }
     }
 
     /// Appends a record.
@@ -89,6 +91,30 @@ impl LogRing {
             inner.records.pop_front();
         }
         inner.records.push_back(LogRecord { seq, at_ms, level, source: source.to_owned(), message });
+    }
+
+    /// Notes how many records so far did not reach the log file: the disk was full, or too slow.
+    pub fn note_unwritten(&self, total: u64) {
+        self.unwritten.store(total, Ordering::Relaxed);
+    }
+
+    /// Records that did not reach the log file since the process started.
+    pub fn unwritten(&self) -> u64 {
+        self.unwritten.load(Ordering::Relaxed)
+    }
+
+    /// Appends a record of another ring, under its own number. Numbers only grow; records that are left out count as
+    /// dropped.
+    pub fn mirror(&self, record: LogRecord) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if record.seq <= inner.last {
+            return;
+        }
+        inner.last = record.seq;
+        if inner.records.len() == self.capacity {
+            inner.records.pop_front();
+        }
+        inner.records.push_back(record);
     }
 
     /// Records ever pushed; the newest has this `seq`.
@@ -130,5 +156,16 @@ mod tests {
         assert_eq!(ring.read(&LogFilter { text: Some("line 4".into()), ..all.clone() }).0[0].seq, 5);
         assert_eq!(ring.read(&LogFilter { source: Some("yahoo".into()), ..all.clone() }).0.len(), 0);
         assert_eq!(ring.read(&LogFilter { limit: 1, ..all }).0[0].seq, 5);
+    }
+
+    #[test]
+    fn a_mirror_keeps_the_numbers() {
+        let ring = LogRing::new(2);
+        for seq in [7, 8, 8, 3, 11] {
+            ring.mirror(LogRecord { seq, at_ms: 0, level: LogLevel::Info, source: "ib".into(), message: format!("Line {seq}") });
+        }
+        let (records, dropped) = ring.read(&LogFilter { level: LogLevel::Trace, source: None, text: None, after: 0, limit: 10 });
+        assert_eq!(records.iter().map(|r| r.seq).collect::<Vec<_>>(), [8, 11]);
+        assert_eq!((dropped, ring.last()), (9, 11));
     }
 }

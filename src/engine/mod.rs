@@ -6,6 +6,7 @@ mod active;
 mod alerts;
 mod command;
 mod contracts;
+mod delta;
 mod details;
 mod dispatch;
 pub mod freshness;
@@ -13,17 +14,21 @@ mod host;
 mod jobs;
 mod logs;
 mod owner;
+mod pulse;
 mod query;
 mod snapshot;
 mod start;
 
 pub use command::{Ack, Command, CommandError, Envelope, Request};
+pub use delta::{Delta, DeltaError};
 pub use jobs::{JobBody, JobEnd, JobLine, JobReport, JobStop};
 pub use logs::{LogFilter, LogLevel, LogRecord, LogRing};
-pub use query::{CoverageCell, CoverageState, JobDetail, PlannedTick, Query, QueryError, Reply, RunDetail, SeriesDetail};
+pub use pulse::{Pulse, Silent};
+pub use query::{CoverageCell, CoverageState, JobDetail, Query, QueryError, Reply, RunDetail, SeriesDetail};
 pub use snapshot::{
     Alert, AlertLevel, CellState, HostStats, JobView, Market, ProcessView, RunProgress, RunView, SchedulerView, SeriesCell, Snapshot,
 };
 pub use start::{DATABASE, Engine, EngineError, EngineOptions, Tuning};
 
 pub use crate::ingest::{IngestSpec, PlanSummary, RunSummary};
+pub use crate::schedule::PlannedTick;

@@ -174,6 +174,7 @@ impl Owner {
             market: &self.market,
             sources: &sources,
             last_run: self.runs.first(),
+            jobs: &[],
             host: &self.stats,
             quarantined: self.issues.0,
             now,

@@ -5,11 +5,12 @@ use serde::{Deserialize, Serialize};
 use super::JobView;
 use crate::ingest::{IngestSpec, PlanSummary};
 use crate::market::{Candle, Series, SourceId};
+use crate::schedule::PlannedTick;
 use crate::store::master::{Attempt, RunRecord, SeriesState, StoredIssue};
 use crate::store::scheduler::{ConfigChange, Job, JobRun, JobState, RunEvent};
 
 /// A question to the engine.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case", tag = "ask")]
 pub enum Query {
     /// Everything about one series.
@@ -59,7 +60,7 @@ pub enum Query {
 }
 
 /// An answer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case", tag = "reply", content = "value")]
 pub enum Reply {
     /// To [`Query::Series`].
@@ -81,7 +82,7 @@ pub enum Reply {
 }
 
 /// Everything the run page shows.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RunDetail {
     /// The run.
     pub run: JobRun,
@@ -92,7 +93,7 @@ pub struct RunDetail {
 }
 
 /// Everything the schedule page shows of a job.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct JobDetail {
     /// The job as the snapshot has it.
     pub view: JobView,
@@ -100,17 +101,6 @@ pub struct JobDetail {
     pub next: Vec<PlannedTick>,
     /// Its last runs, newest first, at most 100; skipped ticks are among them, with the reason.
     pub runs: Vec<JobRun>,
-}
-
-/// A tick that lies ahead.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlannedTick {
-    /// UTC seconds.
-    pub at: i64,
-    /// The session it is for.
-    pub session: Option<chrono::NaiveDate>,
-    /// Why it will pass without a run.
-    pub skip: Option<String>,
 }
 
 /// Why a question has no answer.
@@ -125,7 +115,7 @@ pub enum QueryError {
 }
 
 /// What a calendar slice of a series holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CoverageState {
     /// Every expected bar is there.
@@ -141,7 +131,7 @@ pub enum CoverageState {
 }
 
 /// One slice of the coverage strip, oldest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CoverageCell {
     /// First instant of the slice, UTC seconds.
     pub start: i64,
@@ -154,7 +144,7 @@ pub struct CoverageCell {
 }
 
 /// Everything the series page shows.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SeriesDetail {
     /// State as stored; `None` when nothing was ever tried.
     pub state: Option<SeriesState>,

@@ -11,7 +11,7 @@ use crate::store::master::RunState;
 use crate::store::scheduler::{Job, JobRun, Pause};
 
 /// The state of one series, as a cell of the heat map.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CellState {
     /// Nothing stored, nothing tried.
@@ -34,7 +34,7 @@ pub enum CellState {
 }
 
 /// One cell of the heat map.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SeriesCell {
     /// State.
     pub state: CellState,
@@ -49,7 +49,7 @@ pub struct SeriesCell {
 }
 
 /// The universe and the state of all its series.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Market {
     /// Columns of the heat map.
     pub instruments: Arc<Vec<Instrument>>,
@@ -70,7 +70,7 @@ impl Market {
 }
 
 /// How severe an alert is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AlertLevel {
     /// Something failed or data are at risk.
@@ -80,7 +80,7 @@ pub enum AlertLevel {
 }
 
 /// Something that needs the operator.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Alert {
     /// Stable identity (`source:ib`, `series:AAPL:1m`, `run:12`), so that a repeated alert stays one.
     pub key: String,
@@ -95,7 +95,7 @@ pub struct Alert {
 }
 
 /// Progress of the active run.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RunProgress {
     /// Series done, failed ones included.
     pub series_done: u32,
@@ -120,7 +120,7 @@ pub struct RunProgress {
 }
 
 /// A run, active or ended.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RunView {
     /// Key.
     pub id: i64,
@@ -141,7 +141,7 @@ pub struct RunView {
 }
 
 /// The machine.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct HostStats {
     /// This process's share of one core, 0..
     pub cpu: f32,
@@ -153,10 +153,19 @@ pub struct HostStats {
     pub disk_free: u64,
     /// Whether free space is under the configured floor.
     pub disk_low: bool,
+    /// Size of the master's write-ahead log, bytes.
+    #[serde(default)]
+    pub wal: u64,
+    /// Whether that is more than configured.
+    #[serde(default)]
+    pub wal_high: bool,
+    /// When the newest whole backup was made, UTC seconds.
+    #[serde(default)]
+    pub backup_at: Option<i64>,
 }
 
 /// A job: when it runs next, how it went last, what it does now.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct JobView {
     /// Which.
     pub job: Job,
@@ -178,6 +187,8 @@ pub struct JobView {
     pub active: Option<JobRun>,
     /// The last run that ended.
     pub last: Option<JobRun>,
+    /// How long a run may take, seconds.
+    pub timeout_s: u32,
     /// Failed ticks in a row.
     pub failures_in_row: u32,
     /// How long its last runs took, seconds, oldest first, at most 10.
@@ -185,7 +196,7 @@ pub struct JobView {
 }
 
 /// Whether ticks lead to runs at all.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SchedulerView {
     /// On or off.
     pub on: bool,
@@ -198,7 +209,7 @@ pub struct SchedulerView {
 }
 
 /// The process that runs the engine.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ProcessView {
     /// Process id.
     pub pid: u32,
@@ -211,7 +222,7 @@ pub struct ProcessView {
 }
 
 /// Everything the first screen shows.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Snapshot {
     /// Grows by one with each publication.
     pub seq: u64,

@@ -11,7 +11,7 @@ use super::contracts::StoredContracts;
 use super::freshness::Expectation;
 use super::host::Host;
 use super::owner::Owner;
-use super::{HostStats, LogRing, Market, Request, RunProgress, RunView, Snapshot};
+use super::{HostStats, LogRing, Market, Pulse, Request, RunProgress, RunView, Snapshot};
 use crate::config::Settings;
 use crate::ingest::pipeline::Pipeline;
 use crate::ingest::{IngestSpec, RunSummary};
@@ -20,7 +20,7 @@ use crate::sources::Source;
 use crate::sources::hybrid::{Hybrid, HybridTuning};
 use crate::sources::ib::{IbSource, IbTuning};
 use crate::sources::yahoo::YahooSource;
-use crate::store::master::{ReadPool, RunRecord, StoreError, Writer, WriterOptions};
+use crate::store::master::{ReadPool, Role, RunRecord, Seat, StoreError, Writer, WriterOptions};
 
 /// Name of the master database in the data folder.
 pub const DATABASE: &str = "market_data.db";
@@ -127,7 +127,7 @@ impl Engine {
         let mut owner = Owner {
             pipeline: Arc::clone(&pipeline),
             universe,
-            host: Host::new(&data_dir, &path, settings.store.disk_floor_mib),
+            host: Host::new(&data_dir, &path, &settings),
             settings,
             epoch: format!("{:x}-{:x}", clock.now_ms(), std::process::id()),
             clock,
@@ -156,6 +156,17 @@ impl Engine {
         let shutdown = CancellationToken::new();
         let owner = tokio::spawn(owner.run(requests_rx, events_rx, ended_rx, shutdown.clone()));
         Ok(Self { state, requests, logs, owner, shutdown, pipeline })
+    }
+
+    /// Writes into the folder's lock file what this process is and where its control API listens.
+    pub async fn declare(&self, role: Role, socket: Option<PathBuf>, port: Option<u16>) -> Result<(), StoreError> {
+        let boot_id = self.state.borrow().epoch.clone();
+        self.pipeline.writer.declare(Seat { role, boot_id, socket, port }).await
+    }
+
+    /// A way to ask whether the engine lives.
+    pub fn pulse(&self) -> Pulse {
+        Pulse { requests: self.requests.clone(), writer: self.pipeline.writer.clone() }
     }
 
     /// Stops the active run, closes sources and store. Everything acknowledged is on disk afterwards.

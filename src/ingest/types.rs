@@ -9,7 +9,7 @@ use crate::market::{Series, SourceId, Symbol, Timeframe};
 use crate::store::master::SeriesState;
 
 /// What an ingest run should cover. Empty lists mean "all".
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default)]
 pub struct IngestSpec {
     /// Only these symbols.
@@ -69,7 +69,7 @@ impl fmt::Display for IngestSpec {
 }
 
 /// What an ingest would do, or is about to.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PlanSummary {
     /// Series that lack something.
     pub series: u32,
@@ -88,7 +88,7 @@ pub struct PlanSummary {
 }
 
 /// The summary of an ended run, also printed by `ingest --json`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RunSummary {
     /// Series brought up to date.
     pub series_ok: u32,

@@ -1,9 +1,9 @@
 //! One bar, and a run of bars as columns.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// One bar of one series. Prices are in the instrument's currency, split-adjusted as the source serves them.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Candle {
     /// Bar open, UTC seconds; daily and longer bars carry midnight UTC of their first session date.
     pub ts: i64,
@@ -16,9 +16,15 @@ pub struct Candle {
     /// Last traded price.
     pub close: f64,
     /// Units traded; NaN where the source does not know (SQLite keeps it as NULL).
+    #[serde(deserialize_with = "known_or_nan")]
     pub volume: f64,
     /// False while the bar is still forming.
     pub is_final: bool,
+}
+
+/// JSON has no NaN and writes null.
+fn known_or_nan<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or(f64::NAN))
 }
 
 impl Candle {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Calendar, Symbol, Timeframe};
 
 /// The kind of instrument; it decides calendar, IB routing and adjustment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AssetClass {
     /// A US-listed share, traded in XNYS sessions.
@@ -33,7 +33,7 @@ impl AssetClass {
 }
 
 /// One member of the universe.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Instrument {
     /// Ticker, in Yahoo's spelling.
     pub symbol: Symbol,
@@ -53,7 +53,7 @@ impl Instrument {
 }
 
 /// The instruments under care, in the order of `universe.toml`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Universe {
     /// Members.
     pub instruments: Vec<Instrument>,
@@ -67,7 +67,7 @@ impl Universe {
 }
 
 /// One symbol in one timeframe: the unit of ingest and the cell of the heat map.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Series {
     /// Ticker.
     pub symbol: Symbol,

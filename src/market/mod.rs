@@ -1,4 +1,5 @@
-//! The vocabulary of the market: symbols, timeframes, candles, exchange sessions, corporate actions and the clock.
+//! The vocabulary of the market: symbols, timeframes, candles, exchange sessions, corporate actions, the clock and
+//! recurring times.
 //!
 //! Everything else in Nightdesk depends on this module; it depends on nothing of ours. It does no I/O.
 
@@ -8,6 +9,7 @@ mod candle;
 mod clock;
 mod facets;
 mod instrument;
+mod recurrence;
 mod source_id;
 mod symbol;
 mod timeframe;
@@ -18,6 +20,7 @@ pub use candle::{Bars, Candle};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use facets::{ContractId, Facet, Fundamentals, METRICS, Metadata};
 pub use instrument::{AssetClass, Instrument, Series, Universe};
+pub use recurrence::{Recurrence, RecurrenceError};
 pub use source_id::SourceId;
 pub use symbol::{Symbol, SymbolError};
 pub use timeframe::Timeframe;

@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use chrono::NaiveDate;
 use tokio::sync::watch;
 
+pub(crate) use backoff::Backoff;
 pub use outcome::{Fault, Outcome};
 pub use status::{BreakerState, FarmState, LinkState, SourceStatus};
 

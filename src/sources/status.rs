@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::market::SourceId;
 
 /// The state of a source's connection.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum LinkState {
     /// Switched off in the configuration.
@@ -35,7 +35,7 @@ pub enum LinkState {
 }
 
 /// A data farm's state, from IB's notices.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FarmState {
     /// Connected.
@@ -49,7 +49,7 @@ pub enum FarmState {
 }
 
 /// A circuit breaker.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum BreakerState {
     /// Requests flow.
@@ -65,7 +65,7 @@ pub enum BreakerState {
 }
 
 /// Everything the console shows of a source.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SourceStatus {
     /// Which source.
     pub source: SourceId,

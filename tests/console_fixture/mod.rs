@@ -1,12 +1,14 @@
 //! Seeded snapshots for the console's tests and benches. The figures are invented; the shapes are the engine's.
 
+pub mod nights;
+
 use std::sync::Arc;
 
 use nightdesk::config::ConsoleSettings;
 use nightdesk::console::{App, Background, ColorLevel, Effect, Look, Msg, Slot, Theme};
 use nightdesk::engine::{
-    Alert, AlertLevel, CellState, CoverageCell, CoverageState, HostStats, IngestSpec, LogLevel, LogRecord, Market, PlanSummary, Reply,
-    RunProgress, RunSummary, RunView, SeriesCell, SeriesDetail, Snapshot,
+    Alert, AlertLevel, CellState, CoverageCell, CoverageState, HostStats, IngestSpec, LogLevel, LogRecord, Market, PlanSummary,
+    ProcessView, Query, Reply, RunProgress, RunSummary, RunView, SeriesCell, SeriesDetail, Snapshot,
 };
 use nightdesk::market::{AssetClass, Candle, Instrument, Series, SourceId, Symbol, Timeframe};
 use nightdesk::sources::{BreakerState, FarmState, LinkState, SourceStatus};
@@ -205,18 +207,23 @@ fn alerts(scene: Scene) -> Vec<Alert> {
 /// The snapshot of a scene.
 pub fn snapshot(scene: Scene) -> Snapshot {
     let loading = scene == Scene::Loading;
+    let (scheduler, jobs, job_runs) = nights::shared(scene);
     Snapshot {
         seq: 4_812,
         at_ms: if scene == Scene::Stale { NOW * 1000 - 14_000 } else { NOW * 1000 - 80 },
         epoch: "fixture".into(),
+        process: Arc::new(ProcessView { pid: 4_242, version: "0.1.0".into(), started_at: NOW - 90_000, daemon: false }),
         demo: scene == Scene::Live,
         loading,
         market: Arc::new(market(scene)),
         sources: Arc::new(sources(scene)),
         active: matches!(scene, Scene::Live | Scene::Stale).then(|| Arc::new(active())),
         runs: Arc::new(if loading { Vec::new() } else { vec![ended(28, RunState::Partial), ended(27, RunState::Succeeded)] }),
+        scheduler,
+        jobs,
+        job_runs,
         alerts: Arc::new(alerts(scene)),
-        host: HostStats { cpu: 0.31, rss: 88 << 20, database: 640 << 20, disk_free: 41 << 30, disk_low: false },
+        host: HostStats { cpu: 0.31, rss: 88 << 20, database: 640 << 20, disk_free: 41 << 30, ..HostStats::default() },
         log_seq: 40,
         quarantined: 2,
         issues: 5,
@@ -350,17 +357,22 @@ pub fn plan() -> PlanSummary {
     }
 }
 
-/// Answers to what the console asks, so that its pages have something to show.
-pub fn answer(app: &mut App, effects: Vec<Effect>) {
+/// Answers to what the console asks, as the engine of a scene gives them, so that its pages have something to show.
+pub fn answer(app: &mut App, scene: Scene, effects: Vec<Effect>) {
     for effect in effects {
         let msg = match effect {
             Effect::Query { slot, generation, query } => {
-                let result = Ok(match (slot, query) {
-                    (Slot::Series, nightdesk::engine::Query::Series { series }) => Reply::Series(Box::new(detail(series))),
-                    (Slot::Plan, _) => Reply::Plan(plan()),
-                    (Slot::Issues, _) => Reply::Issues(issues()),
-                    _ => Reply::Runs(Vec::new()),
-                });
+                let result = match (slot, query) {
+                    (Slot::Series, Query::Series { series }) => Ok(Reply::Series(Box::new(detail(series)))),
+                    (Slot::Plan, _) => Ok(Reply::Plan(plan())),
+                    (Slot::Issues, _) => Ok(Reply::Issues(issues())),
+                    (Slot::Job, Query::Job { job }) => Ok(Reply::Job(Box::new(nights::job_detail(job, scene)))),
+                    (Slot::JobRuns, _) => Ok(Reply::JobRuns(nights::job_runs(scene))),
+                    (Slot::Run, Query::Run { run_id }) => nights::run_detail(run_id, scene)
+                        .map(|d| Reply::Run(Box::new(d)))
+                        .ok_or_else(|| format!("there is no run {run_id}")),
+                    _ => Ok(Reply::Runs(Vec::new())),
+                };
                 Msg::Answer { slot, generation, result }
             }
             Effect::ReadLogs(_) => Msg::Logs(logs(), 2),
@@ -376,7 +388,7 @@ pub fn app(scene: Scene) -> App {
     let mut app = App::new(&settings, NOW * 1000).unwrap();
     let mut effects = Vec::new();
     app.update(Msg::Snapshot(Arc::new(snapshot(scene))), &mut effects);
-    answer(&mut app, effects);
+    answer(&mut app, scene, effects);
     app
 }
 

@@ -156,7 +156,7 @@ fn pipeline(demo: &Demo, dir: &std::path::Path, max_mib: Option<u32>) -> std::sy
 
 async fn run(pipeline: &std::sync::Arc<Pipeline>) -> RunEnd {
     pipeline.writer.sync_universe((*pipeline.universe).clone()).await.unwrap();
-    let id = pipeline.writer.begin_run("{}".to_owned()).await.unwrap();
+    let id = pipeline.writer.begin_run(None, "{}".to_owned()).await.unwrap();
     let (events, mut heard) = tokio::sync::mpsc::channel(64);
     let listen = async { while heard.recv().await.is_some() {} };
     let spec = IngestSpec { source: Some(SourcePolicy::Yahoo), ..IngestSpec::default() };

@@ -148,7 +148,7 @@ async fn a_plan_names_the_histories_that_are_due_to_be_fetched_again() {
     desk.ingest(IngestSpec::default()).await;
     let dir = desk.stop().await;
     let outside = crate::quality::writer(&dir);
-    let run = outside.begin_run("{}".into()).await.unwrap();
+    let run = outside.begin_run(None, "{}".into()).await.unwrap();
     let split = Split { ex_date: nightdesk::market::ts_to_date(SUNDAY - DAY), numerator: 2.0, denominator: 1.0 };
     outside.actions(symbol("AAPL"), Actions { splits: vec![split], dividends: vec![] }, SourceId::Yahoo, run).await.unwrap();
     outside.finish_run(run, RunState::Succeeded, None, None).await.unwrap();

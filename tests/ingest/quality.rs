@@ -112,7 +112,7 @@ async fn a_day_that_is_odd_in_the_whole_universe_leaves_its_week_until_it_is_mad
         let outside = writer(&dir);
         for (name, bar) in symbols.iter().zip(sound) {
             let bar = Candle { high: bar.high * factor, close: bar.close * factor, ..bar };
-            let run_id = outside.begin_run("{}".into()).await.unwrap();
+            let run_id = outside.begin_run(None, "{}".into()).await.unwrap();
             let batch = CandleBatch { series: series(name, Timeframe::D1), source: SourceId::Ib, run_id, bars: vec![bar], replace: None };
             outside.candles(batch).await.unwrap();
         }

@@ -166,12 +166,12 @@ async fn a_full_disk_tears_nothing_and_the_writer_goes_on() {
 async fn runs_of_a_dead_process_are_lost() {
     let desk = Desk::new();
     let writer = desk.writer();
-    let (done, dead) = (writer.begin_run("{}".into()).await.unwrap(), writer.begin_run("{}".into()).await.unwrap());
+    let (done, dead) = (writer.begin_run(None, "{}".into()).await.unwrap(), writer.begin_run(None, "{}".into()).await.unwrap());
     writer.finish_run(done, Partial, Some("{}".into()), None).await.unwrap();
     assert!(writer.mark_lost_runs().await.unwrap().is_empty());
     writer.close().await.unwrap();
     let writer = desk.writer();
-    let alive = writer.begin_run("{}".into()).await.unwrap();
+    let alive = writer.begin_run(None, "{}".into()).await.unwrap();
     assert_eq!(writer.mark_lost_runs().await.unwrap(), [dead]);
     let states: Vec<_> = desk.reader().runs(9).unwrap().iter().map(|r| (r.id, r.state)).collect();
     assert_eq!(states, [(alive, Running), (dead, Lost), (done, Partial)]);

@@ -172,7 +172,7 @@ async fn an_obsolete_history_is_marked_until_all_of_it_is_replaced() {
     let desk = Desk::new();
     let writer = desk.writer();
     let due = || desk.reader().rebase_due().unwrap();
-    let run = writer.begin_run("{}".into()).await.unwrap();
+    let run = writer.begin_run(None, "{}".into()).await.unwrap();
     let of = |bars: Bars| CandleBatch { run_id: run, ..batch(bars) };
     let half = |c: Candle| Candle { open: c.open / 2.0, high: c.high / 2.0, low: c.low / 2.0, close: c.close / 2.0, ..c };
     let halved = |n: i64| minutes(n).into_iter().map(half);
@@ -199,12 +199,12 @@ async fn an_obsolete_history_is_marked_until_all_of_it_is_replaced() {
 async fn bars_that_nobody_serves_again_are_adjusted_or_hidden_and_never_deleted() {
     let desk = Desk::new();
     let writer = desk.writer();
-    let old = writer.begin_run("{}".into()).await.unwrap();
+    let old = writer.begin_run(None, "{}".into()).await.unwrap();
     writer.candles(CandleBatch { run_id: old, ..batch(minutes(8)) }).await.unwrap();
     let imported = Candle { volume: f64::NAN, ..crate::bar(START - 60, 77.0) };
     writer.candles(CandleBatch { source: SourceId::File, run_id: old, ..batch(vec![imported]) }).await.unwrap();
     desk.clock.advance(Duration::from_hours(20 * 24));
-    let new = writer.begin_run("{}".into()).await.unwrap();
+    let new = writer.begin_run(None, "{}".into()).await.unwrap();
     let split = Split { ex_date: day(8), numerator: 3.0, denominator: 2.0 };
     writer.actions(symbol("AAPL"), Actions { splits: vec![split], dividends: vec![] }, SourceId::Yahoo, new).await.unwrap();
     assert_eq!(desk.reader().rebase_due().unwrap(), [aapl()]);

@@ -1,14 +1,12 @@
 //! What comes from the engine: snapshots, answers and acknowledgements.
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::table::Row;
 use super::{App, Effect, Overlay, Page, Slot, ToastLevel, pages};
-use crate::console::fmt;
-use crate::engine::{Ack, AlertLevel, Reply, RunView, Snapshot};
-use crate::store::master::RunState;
+use crate::engine::{Ack, Reply, Snapshot};
+use crate::store::scheduler::JobState;
 
 impl App {
     pub(super) fn on_snapshot(&mut self, snapshot: Arc<Snapshot>, fx: &mut Vec<Effect>) -> bool {
@@ -27,9 +25,7 @@ impl App {
         if self.alert.as_ref().is_some_and(|key| now.alerts.iter().all(|a| a.key != *key)) {
             self.alert = None;
         }
-        if self.quitting && now.active.is_none() {
-            fx.push(Effect::Quit);
-        }
+        self.leave_when_quiet(fx);
         self.refresh_pages(&before, &now, fx);
         if self.is_frozen() {
             return true;
@@ -51,32 +47,36 @@ impl App {
             }
             Some(Page::Issues) if before.issues != now.issues || before.quarantined != now.quarantined => self.ask_issues(fx),
             Some(Page::Runs) => {
-                let newest = |s: &Snapshot| s.runs.first().map(|r| r.id);
+                let newest = |s: &Snapshot| (s.runs.first().map(|r| r.id), s.job_runs.first().map(|r| r.id));
                 if newest(before) != newest(now) {
                     self.ask_runs(fx);
                 }
                 self.rebuild_runs();
             }
+            Some(Page::Run(id)) => {
+                let run = |s: &Snapshot| s.job_runs.iter().find(|r| r.id == id).cloned();
+                if run(before) != run(now) {
+                    self.ask_run(id, fx);
+                }
+            }
+            Some(Page::Job(job)) => {
+                let view = |s: &Snapshot| s.jobs.iter().find(|j| j.job == job).cloned();
+                if view(before) != view(now) || before.scheduler != now.scheduler {
+                    self.ask_job(job, fx);
+                }
+                self.rebuild_history();
+            }
             _ => {}
         }
     }
 
-    fn announce(&mut self, before: &Snapshot, now: &Snapshot, fx: &mut Vec<Effect>) {
-        let known: HashSet<&str> = before.alerts.iter().map(|a| a.key.as_str()).collect();
-        for alert in now.alerts.iter().filter(|a| !known.contains(a.key.as_str())) {
-            let level = if alert.level == AlertLevel::Bad { ToastLevel::Bad } else { ToastLevel::Warn };
-            self.say(level, alert.text.clone());
-            if !self.terminal_focused {
-                fx.push(Effect::Notify(alert.text.clone()));
-            }
-        }
-        let ended: HashSet<i64> = before.runs.iter().map(|r| r.id).collect();
-        for run in now.runs.iter().filter(|r| !ended.contains(&r.id)) {
-            let (level, text) = ending(run);
-            if !self.terminal_focused {
-                fx.push(Effect::Notify(text.clone()));
-            }
-            self.say(level, text);
+    /// The story of a running run grows: once a second it is asked for again.
+    pub(super) fn follow_run(&mut self, fx: &mut Vec<Effect>) {
+        if let Some(Page::Run(id)) = self.page()
+            && !self.run_detail.waiting
+            && self.job_run(id).is_some_and(|r| r.state == JobState::Running)
+        {
+            self.ask_run(id, fx);
         }
     }
 
@@ -91,6 +91,25 @@ impl App {
                 let result = result.and_then(|r| if let Reply::Runs(v) = r { Ok(v) } else { Err(odd()) });
                 let newest = self.runs.answer(generation, result);
                 self.rebuild_runs();
+                self.read_summary();
+                newest
+            }
+            Slot::JobRuns => {
+                let result = result.and_then(|r| if let Reply::JobRuns(v) = r { Ok(v) } else { Err(odd()) });
+                let newest = self.job_runs.answer(generation, result);
+                self.rebuild_runs();
+                newest
+            }
+            Slot::Run => {
+                let result = result.and_then(|r| if let Reply::Run(d) = r { Ok(d) } else { Err(odd()) });
+                let newest = self.run_detail.answer(generation, result);
+                self.read_summary();
+                newest
+            }
+            Slot::Job => {
+                let result = result.and_then(|r| if let Reply::Job(d) = r { Ok(d) } else { Err(odd()) });
+                let newest = self.job_detail.answer(generation, result);
+                self.rebuild_history();
                 newest
             }
             Slot::Issues => {
@@ -120,21 +139,11 @@ impl App {
             Slot::Series => self.detail.error.as_deref(),
             Slot::Runs => self.runs.error.as_deref(),
             Slot::Issues => self.issues.error.as_deref(),
-            // The form shows it in place.
-            Slot::Plan => None,
+            Slot::JobRuns => self.job_runs.error.as_deref(),
+            Slot::Job => self.job_detail.error.as_deref(),
+            // Form and page show it in place.
+            Slot::Plan | Slot::Run => None,
         }
-    }
-
-    /// The run history: what the snapshot knows, newest first, then what only the database knows.
-    fn rebuild_runs(&mut self) {
-        let now = self.now();
-        let snap = self.live.clone();
-        let fresh: Vec<&RunView> = snap.active.as_deref().into_iter().chain(snap.runs.iter()).collect();
-        let known: HashSet<i64> = fresh.iter().map(|r| r.id).collect();
-        let mut rows: Vec<Row> = fresh.into_iter().map(|r| pages::run_row(r, now)).collect();
-        let older = self.runs.value.iter().flatten().filter(|r| !known.contains(&r.id));
-        rows.extend(older.map(|r| pages::record_row(r, now)));
-        self.runs_table.replace(rows);
     }
 
     pub(super) fn on_ack(&mut self, what: &str, result: Result<Ack, String>) -> bool {
@@ -155,28 +164,4 @@ impl App {
         }
         true
     }
-}
-
-/// How a run ended, in a sentence.
-fn ending(run: &RunView) -> (ToastLevel, String) {
-    let (_, word, _) = pages::run_state(run.state);
-    let level = match run.state {
-        RunState::Succeeded => ToastLevel::Ok,
-        RunState::Cancelled | RunState::Running => ToastLevel::Info,
-        RunState::Partial => ToastLevel::Warn,
-        RunState::Failed | RunState::Lost => ToastLevel::Bad,
-    };
-    let text = run.summary.as_ref().map_or_else(
-        || format!("Run {} {word}", run.id),
-        |s| {
-            let failed = if s.series_failed > 0 { format!(", {} failed", s.series_failed) } else { String::new() };
-            format!(
-                "Run {} {word}: {} new in {}{failed}",
-                run.id,
-                fmt::count(s.inserted + s.derived, "bar", "bars"),
-                fmt::clock(s.seconds.round() as i64)
-            )
-        },
-    );
-    (level, text)
 }

@@ -5,7 +5,7 @@ use tui_input::Input;
 
 use super::form::FormStep;
 use super::overlay::{Answer, Entry, edit};
-use super::{App, Effect, Overlay, Pane, PromptFor, Slot, ToastLevel};
+use super::{App, Confirm, Effect, Gate, Overlay, Pane, PromptFor, Slot, ToastLevel};
 use crate::console::action::{ACTIONS, Action};
 use crate::console::hit::Hit;
 use crate::engine::{Command, Query};
@@ -36,9 +36,9 @@ impl App {
         match confirm.key(key) {
             Answer::Stay => {}
             Answer::No => drop(self.overlays.pop()),
-            Answer::Yes(deed) => {
+            Answer::Yes(deed, reason) => {
                 self.overlays.pop();
-                self.confirmed(deed, fx);
+                self.confirmed(deed, reason, fx);
             }
         }
         true
@@ -151,7 +151,7 @@ impl App {
                 if let Some(why) = self.refusal(Action::IngestNow) {
                     self.say(ToastLevel::Warn, why);
                 } else {
-                    fx.push(Effect::Send(Command::Ingest { spec }, "ingest".into()));
+                    self.command(Command::Ingest { spec }, "ingest", fx);
                 }
             }
         }
@@ -184,6 +184,7 @@ impl App {
                 form.paste(&clean);
                 self.ask_plan(fx);
             }
+            Some(Overlay::Confirm(Confirm { gate: Gate::Reason { input, .. }, .. })) => *input = append(input),
             // A pasted text must not answer a question, nor run as a row of keys.
             Some(Overlay::Confirm(_) | Overlay::Help(_)) | None => return false,
         }

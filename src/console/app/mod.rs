@@ -5,14 +5,21 @@ mod act;
 mod asked;
 mod form;
 mod heat;
+mod history;
 mod incoming;
 mod keys;
+mod leave;
+mod link;
 mod logs;
 mod moves;
 mod msg;
+mod news;
+mod nights;
 mod overlay;
 mod pages;
+mod questions;
 mod rows;
+mod story;
 mod table;
 mod toast;
 
@@ -21,10 +28,12 @@ use std::sync::Arc;
 pub use asked::Asked;
 pub use form::{Field, PlanForm};
 pub use heat::{Heat, STATES, word};
+pub use history::{cause, job_state};
 pub use logs::LogPane;
 pub use msg::{Effect, Export, Msg, Slot};
 pub use overlay::{Confirm, Entry, Gate, Overlay, Palette, Prompt, PromptFor};
 pub use pages::{Page, Pane, run_state, scope, severity};
+pub use story::Line;
 pub use table::Table;
 pub use toast::{ToastLevel, Toasts};
 
@@ -34,9 +43,10 @@ use super::keymap::{Keymap, KeymapError};
 use super::zone::{Zone, ZoneError};
 use crate::config::ConsoleSettings;
 use crate::control::LinkView;
-use crate::engine::{RunView, SeriesDetail, Snapshot};
+use crate::engine::{JobDetail, RunDetail, RunSummary, RunView, SeriesDetail, Snapshot};
 use crate::market::SourceId;
 use crate::store::master::{RunRecord, StoredIssue};
+use crate::store::scheduler::{Job, JobRun, JobState};
 
 /// A snapshot older than this is stale: the engine publishes at least once a second.
 pub const STALE_MS: i64 = 2_000;
@@ -70,19 +80,28 @@ pub struct App {
     pub(super) toasts: Toasts,
     pub(super) heat: Heat,
     pub(super) source: Option<SourceId>,
+    /// The job selected in the pane.
+    pub(super) job: Job,
     pub(super) logs: LogPane,
     pub(super) detail: Asked<Box<SeriesDetail>>,
     pub(super) runs: Asked<Vec<RunRecord>>,
+    pub(super) job_runs: Asked<Vec<JobRun>>,
     pub(super) runs_table: Table,
+    pub(super) run_detail: Asked<Box<RunDetail>>,
+    /// The summary of the ingest run whose page is open, with its number.
+    summary: Option<(i64, RunSummary)>,
+    pub(super) job_detail: Asked<Box<JobDetail>>,
+    pub(super) history_table: Table,
     pub(super) issues: Asked<Vec<StoredIssue>>,
     pub(super) issues_table: Table,
-    /// First line shown of a run page's failures.
+    /// First line shown of a run's story.
     pub(super) scroll: usize,
     /// Key of the alert that was walked to last.
     pub(super) alert: Option<String>,
     pub(super) spinner: usize,
     pub(super) mouse: bool,
     terminal_focused: bool,
+    notices: news::Notices,
     /// Quit once no run is active any more.
     pub(super) quitting: bool,
     interrupted_at: Option<i64>,
@@ -107,10 +126,16 @@ impl App {
             toasts: Toasts::default(),
             heat: Heat::default(),
             source: None,
+            job: Job::Ingest,
             logs: LogPane::default(),
             detail: Asked::default(),
             runs: Asked::default(),
-            runs_table: pages::runs_table(),
+            job_runs: Asked::default(),
+            runs_table: history::runs_table(),
+            run_detail: Asked::default(),
+            summary: None,
+            job_detail: Asked::default(),
+            history_table: history::history_table(),
             issues: Asked::default(),
             issues_table: pages::issues_table(),
             scroll: 0,
@@ -118,6 +143,7 @@ impl App {
             spinner: 0,
             mouse: settings.mouse,
             terminal_focused: true,
+            notices: news::Notices::default(),
             quitting: false,
             interrupted_at: None,
             drawn: Drawn::default(),
@@ -134,17 +160,11 @@ impl App {
             Msg::Resize => true,
             Msg::Focus(focused) => {
                 self.terminal_focused = focused;
+                self.notices.forget();
                 focused
             }
             Msg::Snapshot(snapshot) => self.on_snapshot(snapshot, fx),
-            Msg::Link(link) => {
-                let changed = self.link != link;
-                self.link = link;
-                if self.quitting && self.link == LinkView::Gone {
-                    fx.push(Effect::Quit);
-                }
-                changed
-            }
+            Msg::Link(link) => self.on_link(link, fx),
             Msg::Logs(records, dropped) => {
                 let changed = !records.is_empty() || dropped != self.logs.dropped;
                 self.logs.extend(records, dropped);
@@ -156,6 +176,7 @@ impl App {
             Msg::Clock(now_ms) => {
                 self.now_ms = now_ms;
                 self.toasts.expire(now_ms);
+                self.follow_run(fx);
                 true
             }
             Msg::Spin => {
@@ -168,6 +189,11 @@ impl App {
     /// Sets the time without saying that a second has passed.
     pub const fn set_now(&mut self, now_ms: i64) {
         self.now_ms = now_ms;
+    }
+
+    /// The way to the engine, as it was told last.
+    pub const fn link(&self) -> &LinkView {
+        &self.link
     }
 
     /// Takes back what the last frame put where, for the mouse and for paging.
@@ -207,12 +233,19 @@ impl App {
     /// Age of a stale snapshot, seconds.
     pub(super) fn stale(&self) -> Option<i64> {
         let age = self.now_ms - self.live.at_ms;
-        (self.live.at_ms > 0 && age > STALE_MS && !self.is_frozen()).then_some(age / 1000)
+        let told_otherwise = self.is_frozen() || !self.reachable();
+        (self.live.at_ms > 0 && age > STALE_MS && !told_otherwise).then_some(age / 1000)
+    }
+
+    /// Whether a run works, as far as is known.
+    fn works(&self) -> bool {
+        let running = || self.live.job_runs.iter().any(|r| r.state == JobState::Running);
+        self.reachable() && (self.live.active.is_some() || running())
     }
 
     /// Whether the spinner turns: only while a run is active and someone may be looking.
     pub fn animates(&self) -> bool {
-        !self.reduce_motion && self.terminal_focused && !self.is_frozen() && (self.live.active.is_some() || self.loading())
+        !self.reduce_motion && self.terminal_focused && !self.is_frozen() && (self.loading() || self.works())
     }
 
     /// Whether the clock must tick: not while nobody looks.
@@ -232,7 +265,8 @@ impl App {
 
     /// Whether everything asked for has been answered.
     pub const fn settled(&self) -> bool {
-        !self.detail.waiting && !self.runs.waiting && !self.issues.waiting
+        let runs = self.runs.waiting || self.job_runs.waiting || self.run_detail.waiting || self.job_detail.waiting;
+        !runs && !self.detail.waiting && !self.issues.waiting
     }
 
     /// The page on top.
@@ -245,14 +279,16 @@ impl App {
         match (self.page(), self.focus) {
             (Some(Page::Issues), _) => &[Context::Quality, Context::Table, Context::Global],
             (Some(Page::Runs), _) => &[Context::Table, Context::Global],
+            (Some(Page::Job(_)), _) => &[Context::Schedule, Context::Table, Context::Global],
+            (None, Pane::Schedule) => &[Context::Schedule, Context::Global],
             (Some(Page::Source(_)), _) | (None, Pane::Sources) => &[Context::Sources, Context::Global],
             (Some(Page::Series), _) | (None, Pane::Ingest) => &[Context::Ingest, Context::Global],
             (None, Pane::Logs) => &[Context::Logs, Context::Global],
-            (Some(Page::Run(_)), _) | (None, Pane::Schedule | Pane::Training | Pane::Drift) => &[Context::Global],
+            (Some(Page::Run(_)), _) | (None, Pane::Training | Pane::Drift) => &[Context::Global],
         }
     }
 
-    /// A run of the snapshot by its number, the active one included.
+    /// An ingest run of the snapshot by its number, the active one included.
     pub(super) fn run(&self, id: i64) -> Option<&RunView> {
         let snap = self.snap();
         snap.active.as_deref().filter(|r| r.id == id).or_else(|| snap.runs.iter().find(|r| r.id == id))

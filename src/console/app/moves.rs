@@ -1,12 +1,9 @@
 //! Moving: between panes and pages, and inside them.
 
-use super::{App, Effect, Page, Pane, Slot, Table, ToastLevel};
+use super::{App, Effect, Page, Pane, Table, ToastLevel};
 use crate::console::action::Action;
-use crate::engine::Query;
 use crate::market::{Series, SourceId, Symbol};
-
-/// Most rows asked for by the history and the findings pages.
-const PAGE_LIMIT: usize = 500;
+use crate::store::scheduler::Job;
 
 impl App {
     /// Does a movement; false when the action is no movement.
@@ -24,9 +21,7 @@ impl App {
             Action::Back => self.back(),
             Action::NextAlert => self.next_alert(fx),
             Action::ShowRun => {
-                let snap = self.snap();
-                let id = snap.active.as_ref().map(|r| r.id).or_else(|| snap.runs.first().map(|r| r.id));
-                if let Some(id) = id {
+                if let Some(id) = self.shown_run() {
                     self.push_page(Page::Run(id), fx);
                 }
             }
@@ -65,6 +60,7 @@ impl App {
     pub(super) fn table_mut(&mut self) -> Option<&mut Table> {
         match self.page()? {
             Page::Runs => Some(&mut self.runs_table),
+            Page::Job(_) => Some(&mut self.history_table),
             Page::Issues => Some(&mut self.issues_table),
             _ => None,
         }
@@ -73,6 +69,7 @@ impl App {
     pub(super) fn table(&self) -> Option<&Table> {
         match self.page()? {
             Page::Runs => Some(&self.runs_table),
+            Page::Job(_) => Some(&self.history_table),
             Page::Issues => Some(&self.issues_table),
             _ => None,
         }
@@ -80,12 +77,12 @@ impl App {
 
     fn step(&mut self, dx: isize, dy: isize, fx: &mut Vec<Effect>) {
         match (self.page(), self.focus) {
-            (Some(Page::Runs | Page::Issues), _) => {
+            (Some(Page::Runs | Page::Issues | Page::Job(_)), _) => {
                 if let Some(table) = self.table_mut() {
                     table.step(dy);
                 }
             }
-            (Some(Page::Run(_)), _) => self.scroll = self.scroll.saturating_add_signed(dy).min(self.failures().saturating_sub(1)),
+            (Some(Page::Run(_)), _) => self.scroll = self.scroll.saturating_add_signed(dy).min(self.story_len().saturating_sub(1)),
             (Some(Page::Series), _) | (None, Pane::Ingest) => {
                 let market = self.snap().market.clone();
                 self.heat.step(&market, dx, dy);
@@ -93,7 +90,8 @@ impl App {
             }
             (Some(Page::Source(_)), _) | (None, Pane::Sources) => self.step_source(dy + dx),
             (None, Pane::Logs) => self.logs.step(dy),
-            (None, Pane::Schedule | Pane::Training | Pane::Drift) => {}
+            (None, Pane::Schedule) => self.step_job(dy + dx),
+            (None, Pane::Training | Pane::Drift) => {}
         }
     }
 
@@ -107,11 +105,18 @@ impl App {
         }
     }
 
-    fn failures(&self) -> usize {
+    fn story_len(&self) -> usize {
         match self.page() {
-            Some(Page::Run(id)) => self.run(id).and_then(|r| r.summary.as_ref()).map_or(0, |s| s.failures.len()),
+            Some(Page::Run(id)) => self.story(id).count(),
             _ => 0,
         }
+    }
+
+    fn step_job(&mut self, by: isize) {
+        let jobs: Vec<Job> = self.snap().jobs.iter().map(|j| j.job).collect();
+        let at = jobs.iter().position(|j| *j == self.job).unwrap_or(0);
+        let next = at.saturating_add_signed(by).min(jobs.len().saturating_sub(1));
+        self.job = jobs.get(next).copied().unwrap_or(self.job);
     }
 
     fn step_source(&mut self, by: isize) {
@@ -127,12 +132,13 @@ impl App {
     /// Selects a row by its place on screen, for the mouse.
     pub(super) fn select_row(&mut self, row: usize) {
         match (self.page(), self.focus) {
-            (Some(Page::Runs | Page::Issues), _) => {
+            (Some(Page::Runs | Page::Issues | Page::Job(_)), _) => {
                 if let Some(table) = self.table_mut() {
                     table.select_row(row);
                 }
             }
             (None, Pane::Sources) => self.source = self.snap().sources.get(row).map(|s| s.source).or(self.source),
+            (None, Pane::Schedule) => self.job = self.snap().jobs.get(row).map_or(self.job, |j| j.job),
             (None, Pane::Logs) => {
                 let by = row as isize - self.logs.row() as isize;
                 self.logs.step(by);
@@ -148,6 +154,12 @@ impl App {
                     self.push_page(Page::Run(id), fx);
                 }
             }
+            (Some(Page::Job(_)), _) => {
+                if let Some(id) = self.history_table.selected {
+                    self.push_page(Page::Run(id), fx);
+                }
+            }
+            (None, Pane::Schedule) => self.push_page(Page::Job(self.job), fx),
             (Some(Page::Issues), _) => {
                 let series = self
                     .issues_table
@@ -176,15 +188,16 @@ impl App {
         self.pages.push(page);
         self.scroll = 0;
         match page {
-            Page::Series => {
-                self.detail.forget();
-                self.ask_series(fx);
+            Page::Series => self.detail.forget(),
+            Page::Job(_) => {
+                self.job_detail.forget();
+                self.history_table.replace(Vec::new());
             }
-            Page::Runs => self.ask_runs(fx),
-            Page::Issues => self.ask_issues(fx),
-            Page::Run(id) if self.run(id).is_none() => self.ask_runs(fx),
-            Page::Run(_) | Page::Source(_) => {}
+            Page::Run(_) => self.run_detail.forget(),
+            Page::Runs => self.rebuild_runs(),
+            Page::Issues | Page::Source(_) => {}
         }
+        self.ask_page(fx);
     }
 
     /// One step back: messages, then the page, then the zoom, then the filter, then the frozen screen.
@@ -198,27 +211,6 @@ impl App {
             Pane::Logs => self.logs.cursor = None,
             _ => {}
         }
-    }
-
-    /// Asks for the details of the series under the cursor, if its page is open.
-    pub(super) fn ask_series(&mut self, fx: &mut Vec<Effect>) {
-        let (Some(Page::Series), Some(series)) = (self.page(), self.heat.cursor) else { return };
-        let shown = self.detail.value.as_ref().and_then(|d| d.state.as_ref()).map(|s| s.series);
-        if shown.is_some_and(|s| s != series) {
-            self.detail.forget();
-        }
-        let generation = self.detail.ask();
-        fx.push(Effect::Query { slot: Slot::Series, generation, query: Query::Series { series } });
-    }
-
-    pub(super) fn ask_runs(&mut self, fx: &mut Vec<Effect>) {
-        let generation = self.runs.ask();
-        fx.push(Effect::Query { slot: Slot::Runs, generation, query: Query::Runs { limit: PAGE_LIMIT } });
-    }
-
-    pub(super) fn ask_issues(&mut self, fx: &mut Vec<Effect>) {
-        let generation = self.issues.ask();
-        fx.push(Effect::Query { slot: Slot::Issues, generation, query: Query::Issues { limit: PAGE_LIMIT } });
     }
 
     /// Puts the heat map's cursor on a series, lifting the filter if it hides it.
@@ -242,21 +234,35 @@ impl App {
         let at = alerts.iter().position(|a| Some(&a.key) == self.alert.as_ref());
         let Some(alert) = alerts.get(at.map_or(0, |i| (i + 1) % alerts.len())) else { return };
         self.alert = Some(alert.key.clone());
-        let source = alert.key.strip_prefix("source:").and_then(|s| s.parse::<SourceId>().ok());
-        let run = alert.key.strip_prefix("run:").and_then(|s| s.parse::<i64>().ok());
         if let Some(series) = alert.series {
             self.focus_on(Pane::Ingest);
             self.go_to_series(series);
-        } else if let Some(source) = source {
-            self.focus_on(Pane::Sources);
-            self.source = Some(source);
-        } else if let Some(id) = run {
-            self.pages.clear();
-            self.push_page(Page::Run(id), fx);
-        } else if alert.key.starts_with("quality") || alert.key.starts_with("issue") {
-            self.push_page(Page::Issues, fx);
-        } else {
+        } else if !self.go_to_alert(&alert.key, fx) {
             self.say(ToastLevel::Warn, alert.text.clone());
         }
+    }
+
+    /// Opens what the key of an alert (`source:ib`, `run:12`, `job:ingest`) names; false when it names no place.
+    fn go_to_alert(&mut self, key: &str, fx: &mut Vec<Effect>) -> bool {
+        let mut words = key.split(':');
+        let (kind, name) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        if let ("source", Ok(source)) = (kind, name.parse::<SourceId>()) {
+            self.focus_on(Pane::Sources);
+            self.source = Some(source);
+        } else if let ("run", Ok(id)) = (kind, name.parse::<i64>()) {
+            self.pages.clear();
+            self.push_page(Page::Run(id), fx);
+        } else if let Ok(job) = Job::parse(name) {
+            self.focus_on(Pane::Schedule);
+            self.job = job;
+            self.push_page(Page::Job(job), fx);
+        } else if ["schedule", "scheduler", "clock"].contains(&kind) {
+            self.focus_on(Pane::Schedule);
+        } else if kind.starts_with("quality") || kind.starts_with("issue") {
+            self.push_page(Page::Issues, fx);
+        } else {
+            return false;
+        }
+        true
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crossterm::event::{KeyEvent, MouseEvent};
 
+use crate::console::Exit;
 use crate::control::LinkView;
 use crate::engine::{Ack, Command, LogRecord, Query, Reply, Snapshot};
 
@@ -60,8 +61,14 @@ pub enum Slot {
     Plan,
     /// The data-quality page.
     Issues,
-    /// The run history.
+    /// The run history: what the market's store knows.
     Runs,
+    /// The run history: what the scheduler's store knows.
+    JobRuns,
+    /// A run's page.
+    Run,
+    /// A job's page.
+    Job,
 }
 
 /// Something to do outside.
@@ -91,7 +98,7 @@ pub enum Effect {
     /// Suspend the process.
     Suspend,
     /// Leave.
-    Quit,
+    Leave(Exit),
 }
 
 /// A table on its way to a file.

@@ -7,9 +7,11 @@ use tui_input::Input;
 use tui_input::backend::crossterm::to_input_request;
 
 use super::form::PlanForm;
+use crate::console::Exit;
 use crate::console::action::Action;
 use crate::market::Symbol;
 use crate::store::master::Resolution;
+use crate::store::scheduler::Job;
 
 /// One layer.
 #[derive(Clone, Debug)]
@@ -43,15 +45,39 @@ pub enum Deed {
         /// How.
         resolution: Resolution,
     },
-    /// Cancel a run and quit when it has ended.
-    StopAndQuit {
+    /// Run a job now.
+    Run {
+        /// Which.
+        job: Job,
+    },
+    /// Do again what a run did.
+    Rerun {
         /// Which.
         run_id: i64,
     },
+    /// Pause a job.
+    Pause {
+        /// Which.
+        job: Job,
+    },
+    /// End a job's pause.
+    Resume {
+        /// Which.
+        job: Job,
+    },
+    /// Switch the scheduler.
+    Scheduler {
+        /// On or off.
+        on: bool,
+    },
+    /// Go on after the clock jumped.
+    ConfirmClock,
+    /// Cancel what runs, and stop the engine when it has ended.
+    StopAndQuit,
     /// Suspend although a run is active.
     Suspend,
-    /// Quit.
-    Quit,
+    /// Leave.
+    Leave(Exit),
 }
 
 /// How a question is answered with yes.
@@ -63,6 +89,15 @@ pub enum Gate {
     Typed {
         /// What must be typed.
         expected: String,
+        /// What has been typed.
+        input: Input,
+        /// What it does.
+        deed: Deed,
+    },
+    /// By telling why, and Enter.
+    Reason {
+        /// What Enter does, in a word.
+        verb: &'static str,
         /// What has been typed.
         input: Input,
         /// What it does.
@@ -82,14 +117,14 @@ pub struct Confirm {
 }
 
 /// What a key did to a question.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// Not answered yet.
     Stay,
     /// No.
     No,
-    /// Yes.
-    Yes(Deed),
+    /// Yes; the reason, where one was asked for.
+    Yes(Deed, String),
 }
 
 impl Confirm {
@@ -103,12 +138,20 @@ impl Confirm {
                 KeyCode::Char(c) if key.modifiers.is_empty() => keys
                     .iter()
                     .find(|(k, ..)| *k == c)
-                    .map_or(if c == 'n' { Answer::No } else { Answer::Stay }, |(.., deed)| Answer::Yes(*deed)),
+                    .map_or(if c == 'n' { Answer::No } else { Answer::Stay }, |(.., deed)| Answer::Yes(*deed, String::new())),
                 _ => Answer::Stay,
             },
             Gate::Typed { expected, input, deed } => {
                 if key.code == KeyCode::Enter {
-                    return if input.value() == expected { Answer::Yes(*deed) } else { Answer::Stay };
+                    return if input.value() == expected { Answer::Yes(*deed, String::new()) } else { Answer::Stay };
+                }
+                edit(input, key);
+                Answer::Stay
+            }
+            Gate::Reason { input, deed, .. } => {
+                let reason = input.value().trim();
+                if key.code == KeyCode::Enter && !reason.is_empty() {
+                    return Answer::Yes(*deed, reason.to_owned());
                 }
                 edit(input, key);
                 Answer::Stay
@@ -223,7 +266,18 @@ mod tests {
         assert_eq!(confirm.key(KeyCode::Char('1').into()), Answer::Stay);
         assert_eq!(confirm.key(KeyCode::Enter.into()), Answer::Stay);
         confirm.key(KeyCode::Char('2').into());
-        assert_eq!(confirm.key(KeyCode::Enter.into()), Answer::Yes(deed));
+        assert_eq!(confirm.key(KeyCode::Enter.into()), Answer::Yes(deed, String::new()));
         assert_eq!(confirm.key(KeyCode::Esc.into()), Answer::No);
+    }
+
+    #[test]
+    fn a_reason_is_asked_for_until_there_is_one() {
+        let deed = Deed::Pause { job: Job::Ingest };
+        let gate = Gate::Reason { verb: "pause", input: Input::default(), deed };
+        let mut confirm = Confirm { title: String::new(), body: Vec::new(), gate };
+        for key in [KeyCode::Enter, KeyCode::Char(' '), KeyCode::Enter, KeyCode::Char('n')] {
+            assert_eq!(confirm.key(key.into()), Answer::Stay);
+        }
+        assert_eq!(confirm.key(KeyCode::Enter.into()), Answer::Yes(deed, "n".into()));
     }
 }

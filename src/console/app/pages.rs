@@ -3,9 +3,9 @@
 use super::table::{Cell, Column, Row, Table};
 use crate::console::fmt;
 use crate::console::theme::Role;
-use crate::engine::{IngestSpec, RunSummary, RunView};
 use crate::market::SourceId;
-use crate::store::master::{RunRecord, RunState, Scope, Severity, StoredIssue};
+use crate::store::master::{RunState, Scope, Severity, StoredIssue};
+use crate::store::scheduler::Job;
 
 /// The six panes of the first screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub enum Page {
     Series,
     /// A source.
     Source(SourceId),
+    /// A job: its schedule, its next ticks, its history.
+    Job(Job),
     /// A run.
     Run(i64),
     /// The run history.
@@ -55,18 +57,6 @@ pub enum Page {
     /// Open data-quality findings.
     Issues,
 }
-
-static RUN_COLUMNS: [Column; 9] = [
-    Column { title: "run", width: 5, right: true },
-    Column { title: "state", width: 11, right: false },
-    Column { title: "started UTC", width: 16, right: false },
-    Column { title: "took", width: 8, right: true },
-    Column { title: "ok", width: 6, right: true },
-    Column { title: "failed", width: 6, right: true },
-    Column { title: "bars", width: 10, right: true },
-    Column { title: "new", width: 10, right: true },
-    Column { title: "asked for", width: 20, right: false },
-];
 
 static ISSUE_COLUMNS: [Column; 7] = [
     Column { title: "id", width: 5, right: true },
@@ -78,17 +68,12 @@ static ISSUE_COLUMNS: [Column; 7] = [
     Column { title: "finding", width: 40, right: false },
 ];
 
-/// An empty run history.
-pub const fn runs_table() -> Table {
-    Table::new(&RUN_COLUMNS)
-}
-
 /// An empty list of findings.
 pub const fn issues_table() -> Table {
     Table::new(&ISSUE_COLUMNS)
 }
 
-/// Glyph, word and role of a run's state.
+/// Glyph, word and role of an ingest run's state.
 pub const fn run_state(state: RunState) -> (&'static str, &'static str, Role) {
     match state {
         RunState::Running => ("▸", "running", Role::Focus),
@@ -117,40 +102,6 @@ pub fn scope(issue: &StoredIssue) -> String {
         Scope::Series => "the whole series".into(),
         Scope::Bars { from, to } if from == to => fmt::stamp(from, tf, 0),
         Scope::Bars { from, to } => format!("{} to {}", fmt::date(from), fmt::date(to)),
-    }
-}
-
-/// A row of the run history from the snapshot.
-pub fn run_row(run: &RunView, now: i64) -> Row {
-    build_run_row(run.id, run.state, run.started_at, run.ended_at, run.summary.as_ref(), run.spec.to_string(), now)
-}
-
-/// A row of the run history from the database.
-pub fn record_row(record: &RunRecord, now: i64) -> Row {
-    let summary = RunSummary::stored(record.summary.as_deref());
-    let asked = IngestSpec::words(&record.spec);
-    build_run_row(record.id, record.state, record.started_at, record.ended_at, summary.as_ref(), asked, now)
-}
-
-fn build_run_row(id: i64, state: RunState, started: i64, ended: Option<i64>, summary: Option<&RunSummary>, asked: String, now: i64) -> Row {
-    let (glyph, word, role) = run_state(state);
-    let took = ended.unwrap_or(now).saturating_sub(started);
-    let number =
-        |f: fn(&RunSummary) -> u64| summary.map_or_else(|| Cell::number("-", -1), |s| Cell::number(fmt::thousands(f(s)), f(s) as i64));
-    Row {
-        key: id,
-        role,
-        cells: vec![
-            Cell::number(id.to_string(), id),
-            Cell::text(format!("{glyph} {word}")),
-            Cell::number(fmt::minute(started), started),
-            Cell::number(fmt::clock(took), took),
-            number(|s| u64::from(s.series_ok)),
-            number(|s| u64::from(s.series_failed)),
-            number(|s| s.bars),
-            number(|s| s.inserted),
-            Cell::text(asked),
-        ],
     }
 }
 

@@ -20,11 +20,19 @@ impl App {
 
     fn row_text(&self) -> Option<String> {
         match (self.page(), self.focus) {
-            (Some(Page::Runs | Page::Issues), _) => {
+            (Some(Page::Runs | Page::Issues | Page::Job(_)), _) => {
                 let row = self.table()?.current()?;
                 Some(row.cells.iter().map(|c| c.text.as_str()).collect::<Vec<_>>().join("  "))
             }
-            (Some(Page::Run(id)), _) => self.run(id).map(|r| format!("run {id} {}", super::run_state(r.state).1)),
+            (Some(Page::Run(id)), _) => {
+                let state = self.job_run(id).map(|r| super::job_state(r).1).or_else(|| self.run(id).map(|r| super::run_state(r.state).1));
+                state.map(|word| format!("run {id} {word}"))
+            }
+            (None, Pane::Schedule) => {
+                let job = self.job_view(self.job)?;
+                let next = job.next.map_or_else(|| "no next tick".into(), |at| format!("next {} UTC", fmt::minute(at)));
+                Some(format!("{} {} {next}", job.job, job.words))
+            }
             (Some(Page::Source(_)), _) | (None, Pane::Sources) => {
                 let status = self.snap().sources.iter().find(|s| Some(s.source) == self.source)?;
                 Some(format!("{} {} {:.1} req/s", status.source, status.endpoint, status.requests_per_second))
@@ -39,7 +47,7 @@ impl App {
                 let r = self.logs.selected()?;
                 Some(format!("{} {} {} {}", fmt::milli(r.at_ms), r.level.name(), r.source, r.message))
             }
-            (None, Pane::Schedule | Pane::Training | Pane::Drift) => None,
+            (None, Pane::Training | Pane::Drift) => None,
         }
     }
 
@@ -50,22 +58,27 @@ impl App {
                 let id = self.issues_table.selected?;
                 serde_json::to_string(self.issues.value.as_ref()?.iter().find(|i| i.id == id)?)
             }
-            (Some(Page::Runs), _) => {
-                let id = self.runs_table.selected?;
-                match self.run(id) {
-                    Some(run) => serde_json::to_string(run),
-                    None => serde_json::to_string(self.runs.value.as_ref()?.iter().find(|r| r.id == id)?),
-                }
-            }
-            (Some(Page::Run(id)), _) => serde_json::to_string(self.run(id)?),
+            (Some(Page::Runs | Page::Job(_) | Page::Run(_)), _) => return self.run_json(self.selected_run()?),
+            (None, Pane::Schedule) => serde_json::to_string(self.job_view(self.job)?),
             (Some(Page::Source(_)), _) | (None, Pane::Sources) => {
                 serde_json::to_string(snap.sources.iter().find(|s| Some(s.source) == self.source)?)
             }
             (Some(Page::Series), _) | (None, Pane::Ingest) => serde_json::to_string(&(self.heat.cursor?, self.heat.cell(&snap.market)?)),
             (None, Pane::Logs) => serde_json::to_string(self.logs.selected()?),
-            (None, Pane::Schedule | Pane::Training | Pane::Drift) => return None,
+            (None, Pane::Training | Pane::Drift) => return None,
         };
         value.ok()
+    }
+
+    /// A run as whoever knows most of it tells it.
+    fn run_json(&self, id: i64) -> Option<String> {
+        let record = || self.runs.value.iter().flatten().find(|r| r.id == id);
+        let told = match (self.job_run(id), self.run(id)) {
+            (Some(run), _) => serde_json::to_string(run),
+            (None, Some(view)) => serde_json::to_string(view),
+            (None, None) => serde_json::to_string(record()?),
+        };
+        told.ok()
     }
 
     pub(super) fn export(&mut self, fx: &mut Vec<Effect>) {
@@ -88,6 +101,7 @@ impl App {
     pub(super) fn csv(&self) -> Option<(&'static str, String)> {
         match (self.page(), self.focus) {
             (Some(Page::Runs), _) => Some(("runs", self.runs_table.csv())),
+            (Some(Page::Job(_)), _) => Some(("history", self.history_table.csv())),
             (Some(Page::Issues), _) => Some(("findings", self.issues_table.csv())),
             (Some(Page::Series), _) => self.bars_csv().map(|t| ("bars", t)),
             (None, Pane::Ingest) => Some(("series", self.series_csv())),

@@ -16,6 +16,7 @@ fn trail(app: &App) -> String {
     let name = |page: &Page| match page {
         Page::Series => app.heat.cursor.map_or_else(|| "series".into(), |s| s.to_string()),
         Page::Source(id) => format!("source {id}"),
+        Page::Job(job) => format!("job {job}"),
         Page::Run(id) => format!("run {id}"),
         Page::Runs => "Runs".into(),
         Page::Issues => "Data quality".into(),
@@ -35,6 +36,9 @@ fn link(app: &App) -> (String, Role) {
     if app.link == LinkView::Gone {
         return ("✗ ENGINE STOPPED".into(), Role::Bad);
     }
+    if let Some((seconds, ..)) = app.lost() {
+        return (format!("○ LOST {}", fmt::clock(seconds)), Role::Bad);
+    }
     if let Some((at, waiting)) = app.frozen() {
         return (format!("‖ FROZEN at {} (+{waiting})", fmt::second(at.div_euclid(1000))), Role::Stale);
     }
@@ -47,7 +51,11 @@ fn link(app: &App) -> (String, Role) {
     if app.quitting {
         return (format!("{} STOPPING", spinner(app)), Role::Warn);
     }
-    ("● LIVE".into(), Role::Ok)
+    match &app.link {
+        LinkView::Attached { pid, read_only: Some(_) } => (format!("◇ READ-ONLY pid {pid}"), Role::Warn),
+        LinkView::Attached { pid, read_only: None } => (format!("● ATTACHED pid {pid}"), Role::Ok),
+        _ => ("● LIVE".into(), Role::Ok),
+    }
 }
 
 /// The first line.
@@ -92,10 +100,19 @@ pub fn header(c: &mut Canvas<'_>, app: &App, area: Rect) {
 /// The second line: what needs the operator, worst first.
 pub fn needs(c: &mut Canvas<'_>, app: &App, area: Rect) {
     let alerts = &app.snap().alerts;
+    if let Some((seconds, attempt, cause)) = app.lost() {
+        let text = format!(" LOST for {}, try {attempt}: {cause}. What is shown is the last that came. ", fmt::age(seconds));
+        c.line(area, &[(&text, c.theme.selected(Role::Bad))]);
+        return;
+    }
     if app.loading() {
         c.line(area, &[(" reading the state of all series", c.s(Role::Dim))]);
         return;
     }
+    let area = app.read_only().map_or(area, |why| {
+        let x = c.line(area, &[(" ◇ READ-ONLY ", c.theme.strong(Role::Warn)), (why, c.s(Role::Warn))]) + 2;
+        Rect { x, width: area.right().saturating_sub(x), ..area }
+    });
     if alerts.is_empty() {
         c.line(area, &[(" · ALL QUIET", c.s(Role::Dim)), ("  nothing needs you", c.s(Role::Dim))]);
         return;
@@ -127,12 +144,13 @@ pub fn footer(c: &mut Canvas<'_>, app: &App, area: Rect) {
     for spec in specs.filter(|s| !s.label.is_empty()) {
         let hidden = (spec.action == Action::Back && !esc) || app.refusal(spec.action).is_some();
         let key = app.keymap.shown(spec.action);
-        let width = (key.width() + spec.label.width() + 3) as u16;
+        let label = if spec.action == Action::Quit && app.attached() { "detach" } else { spec.label };
+        let width = (key.width() + label.width() + 3) as u16;
         if hidden || x + width > area.right() {
             continue;
         }
         x = c.put(x, area.y, width, &key, c.theme.strong(Role::Text));
-        x = c.put(x + 1, area.y, width, spec.label, c.s(Role::Dim)) + 2;
+        x = c.put(x + 1, area.y, width, label, c.s(Role::Dim)) + 2;
         if spec.context == Context::Global && spec.action == Action::Filter && !esc && x + 10 < area.right() {
             x = c.put(x, area.y, 3, "1-6", c.theme.strong(Role::Text));
             x = c.put(x + 1, area.y, 4, "pane", c.s(Role::Dim)) + 2;
@@ -177,7 +195,7 @@ pub fn toasts(c: &mut Canvas<'_>, app: &App, body: Rect) {
 pub fn card(c: &mut Canvas<'_>, app: &App, area: Rect) {
     let size = format!("need {}x{}, have {}x{}", SMALLEST.0, SMALLEST.1, area.width, area.height);
     let alerts = app.snap().alerts.len();
-    let runs = u8::from(app.snap().active.is_some());
+    let runs = app.working();
     let (state, role) = link(app);
     let news = format!("NEEDS YOU {alerts}, runs {runs}");
     let lines: [(&str, Role); 4] = [

@@ -126,7 +126,7 @@ fn active(c: &mut Canvas<'_>, app: &App, run: &RunView, area: Rect) {
     };
     let narrow = area.width < 70;
     let head = if narrow { format!(" run {} ", run.id) } else { format!(" run {} {:<9.9} ", run.id, p.phase) };
-    let bar = widget::bar(done, if narrow { 8 } else { 14 });
+    let bar = fmt::bar(done, if narrow { 8 } else { 14 });
     let failed = if p.failed > 0 { format!("  ✗ {}", p.failed) } else { String::new() };
     let tail = format!(
         " {:>5}/{:<5} {:>5} bars/s  {eta}",

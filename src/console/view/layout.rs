@@ -68,7 +68,8 @@ fn narrow(body: Rect) -> Vec<(Pane, Rect)> {
 
 /// The map, and sources over schedule in a column of `side` cells right of it.
 fn split(body: Rect, map: u16, side: u16, height: u16) -> Vec<(Pane, Rect)> {
-    let sources = height - (height / 3).min(7);
+    // Six jobs and a border.
+    let sources = height - (height * 2 / 5).min(8);
     let right = Rect { x: body.x + map, width: side, ..body };
     vec![
         (Pane::Ingest, Rect { width: map, height, ..body }),

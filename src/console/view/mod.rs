@@ -7,13 +7,16 @@ mod detail;
 mod heatmap;
 mod ingest;
 mod issues;
+mod job;
 mod layout;
 mod logs;
 mod overlay;
 mod plan;
 mod run;
+mod schedule;
 mod series;
 mod sources;
+mod story;
 mod waiting;
 mod widget;
 
@@ -69,7 +72,7 @@ fn screen(c: &mut Canvas<'_>, app: &App, area: Rect) {
             run::list(c, app, rect);
         }
     }
-    if app.stale().is_some() {
+    if app.stale().is_some() || app.lost().is_some() {
         c.fade(body);
     }
     chrome::footer(c, app, footer);
@@ -81,7 +84,8 @@ fn draw_pane(c: &mut Canvas<'_>, app: &App, pane: Pane, area: Rect) {
     match pane {
         Pane::Ingest => ingest::draw(c, app, area),
         Pane::Sources => sources::pane(c, app, area),
-        Pane::Schedule | Pane::Training | Pane::Drift => waiting::draw(c, app, pane, area),
+        Pane::Schedule => schedule::pane(c, app, area),
+        Pane::Training | Pane::Drift => waiting::draw(c, app, pane, area),
         Pane::Logs => logs::draw(c, app, area),
     }
 }
@@ -90,8 +94,9 @@ fn draw_page(c: &mut Canvas<'_>, app: &App, page: Page, area: Rect) {
     match page {
         Page::Series => series::draw(c, app, area),
         Page::Source(id) => sources::page(c, app, id, area),
+        Page::Job(job) => job::draw(c, app, job, area),
         Page::Run(id) => run::draw(c, app, id, area),
-        Page::Runs => issues::table(c, &app.runs_table, "Run history", area),
+        Page::Runs => issues::table(c, &app.runs_table, "Runs of all jobs", area),
         Page::Issues => issues::draw(c, app, area),
     }
 }

@@ -80,6 +80,13 @@ fn question(c: &mut Canvas<'_>, confirm: &Confirm, area: Rect) {
             edited(c, Rect { x: at, y: last, width: 12, height: 1 }, input, c.theme.strong(Role::Text));
             c.right(at + 12, inner.right() - 1, last, "esc cancel", c.s(Role::Dim));
         }
+        Gate::Reason { verb, input, .. } => {
+            let at = c.put(x, last, inner_width, "reason: ", c.theme.strong(Role::Warn));
+            let hint = format!("enter {verb}  esc cancel");
+            let width = inner.right().saturating_sub(at + hint.width() as u16 + 3);
+            edited(c, Rect { x: at, y: last, width, height: 1 }, input, c.theme.strong(Role::Text));
+            c.right(at + width, inner.right() - 1, last, &hint, c.s(Role::Dim));
+        }
     }
 }
 

@@ -1,167 +1,188 @@
-//! The page of one run, and the short list of runs on wide screens.
-
-use std::borrow::Cow;
+//! The page of one run, whatever its job, and the short list of runs on wide screens.
 
 use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
 
 use super::canvas::{Canvas, Panel};
 use super::widget::{self, Fact};
-use super::{detail, ingest, spinner};
-use crate::console::app::{App, run_state};
+use super::{detail, ingest, job, story};
+use crate::console::app::{App, cause, job_state, run_state};
 use crate::console::fmt;
 use crate::console::theme::Role;
 use crate::engine::{IngestSpec, RunSummary, RunView};
 use crate::market::SourceId;
-use crate::store::master::{RunRecord, RunState};
+use crate::store::master::RunRecord;
+use crate::store::scheduler::{Job, JobRun};
 
-/// An ended run, as the engine or the database tells it.
-struct End<'a> {
-    state: RunState,
-    asked: String,
-    started_at: i64,
-    ended_at: Option<i64>,
-    summary: Option<Cow<'a, RunSummary>>,
-    error: Option<&'a str>,
+/// What is known of a run, by who knows it.
+struct Known<'a> {
+    /// As a job's run.
+    run: Option<&'a JobRun>,
+    /// As an ingest of the engine's snapshot.
+    view: Option<&'a RunView>,
+    /// As the market's store keeps it.
+    record: Option<&'a RunRecord>,
 }
 
-impl<'a> End<'a> {
-    fn view(run: &'a RunView) -> Self {
-        Self {
-            state: run.state,
-            asked: run.spec.to_string(),
-            started_at: run.started_at,
-            ended_at: run.ended_at,
-            summary: run.summary.as_ref().map(Cow::Borrowed),
-            error: None,
-        }
+impl Known<'_> {
+    /// Glyph, word and role of its state.
+    fn state(&self) -> Option<(&'static str, &'static str, Role)> {
+        let ingest = || self.view.map(|v| v.state).or_else(|| self.record.map(|r| r.state)).map(run_state);
+        self.run.map(job_state).or_else(ingest)
     }
 
-    fn record(run: &'a RunRecord) -> Self {
-        Self {
-            state: run.state,
-            asked: IngestSpec::words(&run.spec),
-            started_at: run.started_at,
-            ended_at: run.ended_at,
-            summary: RunSummary::stored(run.summary.as_deref()).map(Cow::Owned),
-            error: run.error.as_deref(),
-        }
+    fn active(&self) -> bool {
+        self.run.map_or_else(|| self.view.is_some_and(|v| v.ended_at.is_none()), |r| !r.state.ended())
+    }
+
+    /// What it was asked for.
+    fn asked(&self) -> String {
+        let stored = || self.record.map(|r| IngestSpec::words(&r.spec));
+        let params = || self.run.and_then(|r| r.params.as_deref()).map(IngestSpec::words);
+        let whole = || "its normal work".to_owned();
+        self.view.map(|v| v.spec.to_string()).or_else(params).or_else(stored).unwrap_or_else(whole)
+    }
+
+    fn started(&self) -> Option<i64> {
+        self.run.map_or_else(|| self.view.map(|v| v.started_at).or_else(|| self.record.map(|r| r.started_at)), |r| r.started_at)
+    }
+
+    fn seconds(&self, now: i64) -> Option<i64> {
+        let span = |start: i64, end: Option<i64>| (end.unwrap_or(now) - start).max(0);
+        let ingest = || self.view.map(|v| span(v.started_at, v.ended_at)).or_else(|| self.record.map(|r| span(r.started_at, r.ended_at)));
+        self.run.map_or_else(ingest, |r| r.seconds(now))
+    }
+
+    fn error(&self) -> Option<&str> {
+        self.run.and_then(|r| r.error.as_deref()).or_else(|| self.record.and_then(|r| r.error.as_deref()))
     }
 }
 
 /// Draws the page.
 pub fn draw(c: &mut Canvas<'_>, app: &App, id: i64, area: Rect) {
-    let title = format!("Run {id}");
-    let shown = app.run(id);
-    if let Some(run) = shown.filter(|r| r.ended_at.is_none()) {
-        live(c, app, run, &title, area);
+    let known = Known { run: app.job_run(id), view: app.run(id), record: app.runs.value.iter().flatten().find(|r| r.id == id) };
+    let job = known.run.map_or(Job::Ingest, |r| r.job);
+    let title = format!("Run {id} {job}");
+    let Some(mark) = known.state() else {
+        let title = format!("Run {id}");
+        let inner = c.panel(area, &Panel { title: &title, focused: true, ..Panel::default() });
+        job::pending(c, app, app.run_detail.error.as_deref(), inner);
         return;
-    }
-    // The record knows why a run failed, but it is there only once the history was asked for.
-    let record = app.runs.value.iter().flatten().find(|r| r.id == id);
-    if let Some(run) = record.map(End::record).or_else(|| shown.map(End::view)) {
-        ended(c, app, &run, &title, area);
-        return;
-    }
-    let inner = c.panel(area, &Panel { title: &title, focused: true, ..Panel::default() });
-    let text = if app.runs.waiting {
-        format!("{} asking the engine", spinner(app))
-    } else {
-        "The database knows no such run. esc goes back.".into()
     };
-    detail::empty(c, inner, &text);
+    let facts = facts(c, app, &known, mark);
+    // The story needs room too: on low screens the facts that come last go first.
+    let height = (facts.len() as u16 + 2).min(area.height / 2);
+    let [top, rest] = widget::rows(area, [height, area.height]);
+    let asked = known.asked();
+    let inner = c.panel(top, &Panel { title: &title, summary: &asked, focused: true, ..Panel::default() });
+    detail::facts(c, inner, &facts);
+    if rest.height >= 3 {
+        let left = Rect { width: (rest.width / 2).min(50), ..rest };
+        outcome(c, app, id, &known, left);
+        story::draw(c, app, id, Rect { x: left.right(), width: rest.width - left.width, ..rest });
+    }
 }
 
-fn live(c: &mut Canvas<'_>, app: &App, run: &RunView, title: &str, area: Rect) {
-    let (glyph, word, role) = run_state(run.state);
-    let asked = run.spec.to_string();
-    let [top, rest] = widget::rows(area, [12.min(area.height), area.height]);
-    let inner = c.panel(top, &Panel { title, summary: &asked, focused: true, ..Panel::default() });
-    let p = &run.progress;
-    let text = c.s(Role::Text);
-    let cancelling = if run.cancelling { ", cancelling" } else { "" };
-    let bar = widget::bar(ingest::share(run), usize::from(inner.width.saturating_sub(30)).min(60));
+fn facts(c: &Canvas<'_>, app: &App, known: &Known<'_>, mark: (&str, &str, Role)) -> Vec<Fact<'static>> {
+    let (now, text) = (app.now(), c.s(Role::Text));
+    let cancelling = if known.view.is_some_and(|v| v.cancelling) { ", cancelling" } else { "" };
+    let mut facts: Vec<Fact<'static>> = vec![("state", format!("{} {}{cancelling}", mark.0, mark.1), c.s(mark.2))];
+    facts.extend(known.error().map(|e| ("error", e.to_owned(), c.s(mark.2))));
+    if let Some(at) = known.started() {
+        facts.push(("started", format!("{} UTC", fmt::minute(at)), text));
+    }
+    if let Some(took) = known.seconds(now) {
+        let may = known.run.filter(|_| known.active()).and_then(|r| app.job_view(r.job)).filter(|j| j.timeout_s > 0);
+        let may = may.map_or_else(String::new, |j| format!(" of {} it may take", fmt::clock(j.timeout_s.into())));
+        facts.push(("took", format!("{}{may}", fmt::clock(took)), text));
+    }
+    if let Some(view) = known.view.filter(|v| v.ended_at.is_none()) {
+        facts.extend(progress(c, view));
+    }
+    if let Some(run) = known.run {
+        facts.push(("why", reason(run), c.s(Role::Dim)));
+        let retry = run.not_before.filter(|at| *at > now && run.started_at.is_none());
+        facts.extend(retry.map(|at| ("starts in", fmt::countdown(at, now), c.s(Role::Focus))));
+    }
+    facts
+}
+
+/// Why a run exists, and what for.
+fn reason(run: &JobRun) -> String {
+    let tick = run.scheduled_for.map_or_else(String::new, |at| format!(", tick of {} UTC", fmt::minute(at)));
+    let session = run.session.map_or_else(String::new, |s| format!(", session {s}"));
+    format!("{}{tick}{session}", cause(run))
+}
+
+/// How far an ingest is.
+fn progress(c: &Canvas<'_>, run: &RunView) -> Vec<Fact<'static>> {
+    let (p, text) = (&run.progress, c.s(Role::Text));
+    let series = format!("{} of {}, {} failed", fmt::thousands(p.series_done.into()), fmt::thousands(p.series_total.into()), p.failed);
     let eta = p.eta_s.map_or_else(|| "warming up".into(), |s| fmt::clock(s.into()));
-    let facts: Vec<Fact<'_>> = vec![
-        ("state", format!("{glyph} {word}{cancelling}"), c.s(role)),
-        ("started", format!("{} UTC", fmt::minute(run.started_at)), text),
-        ("took", fmt::clock(app.now() - run.started_at), text),
-        ("progress", format!("{bar} {:.1}%", ingest::share(run) * 100.0), c.s(Role::Focus)),
-        (
-            "series",
-            format!("{} of {}, {} failed", fmt::thousands(p.series_done.into()), fmt::thousands(p.series_total.into()), p.failed),
-            text,
-        ),
+    let rate =
+        format!("{} received, {} written, {} bars/s", fmt::thousands(p.bars), fmt::thousands(p.written), fmt::short(p.bars_per_second));
+    vec![
+        ("progress", format!("{} {:.1}%  ETA {eta}", fmt::bar(ingest::share(run), 24), ingest::share(run) * 100.0), c.s(Role::Focus)),
+        ("series", series, text),
         ("requests", format!("{} of {}", fmt::thousands(p.requests_done.into()), fmt::thousands(p.requests_total.into())), text),
-        ("bars", format!("{} received, {} written", fmt::thousands(p.bars), fmt::thousands(p.written)), text),
-        ("rate", format!("{} bars/s", fmt::short(p.bars_per_second)), text),
-        ("ETA", eta, text),
+        ("bars", rate, text),
         ("now", p.phase.clone(), text),
-    ];
-    detail::facts(c, inner, &facts);
-    outcome(c, app, None, "The summary comes when the run ends.", rest);
+    ]
 }
 
-fn ended(c: &mut Canvas<'_>, app: &App, run: &End<'_>, title: &str, area: Rect) {
-    let (glyph, word, role) = run_state(run.state);
-    let [top, rest] = widget::rows(area, [5.min(area.height), area.height]);
-    let inner = c.panel(top, &Panel { title, summary: &run.asked, focused: true, ..Panel::default() });
-    let took = run.ended_at.map_or_else(|| "-".into(), |e| fmt::clock(e - run.started_at));
-    let facts: Vec<Fact<'_>> = vec![
-        ("state", format!("{glyph} {word}"), c.s(role)),
-        ("started", format!("{} UTC", fmt::minute(run.started_at)), c.s(Role::Text)),
-        ("took", took, c.s(Role::Text)),
-    ];
-    detail::facts(c, inner, &facts);
-    let otherwise = match (run.error, run.state) {
-        (Some(error), _) => error,
-        (None, RunState::Lost) => "The process ended before the run did. What it had written is kept.",
-        (None, _) if run.summary.is_some() => "None.",
-        (None, _) => "No summary of an ingest is stored; `nightdesk runs show` tells what is.",
-    };
-    outcome(c, app, run.summary.as_deref(), otherwise, rest);
+/// What came of a run: an ingest's figures, or what another job reported.
+fn outcome(c: &mut Canvas<'_>, app: &App, id: i64, known: &Known<'_>, area: Rect) {
+    let inner = c.panel(area, &Panel { title: "Outcome", ..Panel::default() });
+    if let Some(summary) = app.ingest_summary(id) {
+        let facts = summary_facts(c, summary);
+        detail::facts(c, inner, &facts);
+        return;
+    }
+    if let Some(reported) = known.run.and_then(|r| r.summary.as_deref()).and_then(reported) {
+        report(c, &reported, inner);
+        return;
+    }
+    let text = if known.active() { "It comes when the run ends." } else { "Nothing was reported. What had been written is kept." };
+    detail::empty(c, inner, text);
 }
 
-/// What came of a run: the summary left, the failures right; `otherwise` stands where there are none to show.
-fn outcome(c: &mut Canvas<'_>, app: &App, summary: Option<&RunSummary>, otherwise: &str, area: Rect) {
-    if area.height < 3 {
-        return;
-    }
-    let left = Rect { width: (area.width / 2).min(50), ..area };
-    let right = Rect { x: area.x + left.width, width: area.width - left.width, ..area };
-    let inner = c.panel(left, &Panel { title: "Outcome", ..Panel::default() });
-    let Some(summary) = summary else {
-        detail::empty(c, inner, otherwise);
-        c.panel(right, &Panel { title: "Failures", ..Panel::default() });
-        return;
-    };
-    let facts = summary_facts(c, summary);
-    detail::facts(c, inner, &facts);
-    let failures = format!("{} series", summary.series_failed);
-    let inner = c.panel(right, &Panel { title: "Failures", summary: &failures, ..Panel::default() });
-    c.drawn.page = inner.height.into();
-    if summary.failures.is_empty() {
-        detail::empty(c, inner, otherwise);
-    }
-    let mut y = inner.y;
-    for failure in summary.failures.iter().skip(app.scroll) {
-        if y >= inner.bottom() {
-            break;
+/// Writes a report, its names as wide as the longest needs.
+fn report(c: &mut Canvas<'_>, reported: &[(String, String)], area: Rect) {
+    let widest = reported.iter().map(|(name, _)| name.width()).max().unwrap_or(0) as u16;
+    let left = widest.min(area.width / 2);
+    let mut y = area.y;
+    for (name, value) in reported {
+        if y >= area.bottom() {
+            return;
         }
-        let rest = Rect { x: inner.x + 3, y, width: inner.width.saturating_sub(4), height: inner.bottom() - y };
-        c.put(inner.x + 1, y, 1, "✗", c.s(Role::Bad));
-        y += c.wrapped(rest, failure, c.s(Role::Text)).max(1);
+        c.put(area.x + 1, y, left, name, c.s(Role::Dim));
+        let x = area.x + left + 3;
+        let rest = Rect { x, y, width: area.right().saturating_sub(x + 1), height: area.bottom() - y };
+        y += c.wrapped(rest, value, c.s(Role::Text)).max(1);
     }
+}
+
+/// The top level of a report: names without underscores, values as text.
+fn reported(json: &str) -> Option<Vec<(String, String)>> {
+    let serde_json::Value::Object(fields) = serde_json::from_str(json).ok()? else { return None };
+    let text = |value: serde_json::Value| match value {
+        serde_json::Value::String(s) => s,
+        serde_json::Value::Array(list) if list.is_empty() => "none".into(),
+        other => other.to_string(),
+    };
+    Some(fields.into_iter().map(|(name, value)| (name.replace('_', " "), text(value))).collect())
 }
 
 fn summary_facts(c: &Canvas<'_>, s: &RunSummary) -> Vec<Fact<'static>> {
     let text = c.s(Role::Text);
     let list =
         |v: &[(SourceId, u32)]| v.iter().map(|(id, n)| format!("{id} {}", fmt::thousands((*n).into()))).collect::<Vec<_>>().join("  ");
+    let failed = if s.series_failed > 0 { c.s(Role::Bad) } else { text };
     vec![
         ("series", format!("{} done, {} fresh already", fmt::thousands(s.series_ok.into()), fmt::thousands(s.series_fresh.into())), text),
+        ("failed", fmt::count(s.series_failed.into(), "series", "series"), failed),
         ("requests", list(&s.requests), text),
-        ("bars", fmt::thousands(s.bars), text),
-        ("new", fmt::thousands(s.inserted), text),
+        ("bars", format!("{}, {} of them new", fmt::thousands(s.bars), fmt::thousands(s.inserted)), text),
         ("revised", fmt::thousands(s.revised), text),
         ("aggregated", fmt::thousands(s.derived), text),
         (
@@ -177,24 +198,19 @@ fn summary_facts(c: &Canvas<'_>, s: &RunSummary) -> Vec<Fact<'static>> {
 
 /// The last runs, for screens that can spare the room.
 pub fn list(c: &mut Canvas<'_>, app: &App, area: Rect) {
-    let snap = app.snap();
     let inner = c.panel(area, &Panel { title: "Runs", summary: "R opens the history", ..Panel::default() });
-    if snap.active.is_none() && snap.runs.is_empty() {
+    let rows = app.recent(inner.height.into());
+    if rows.is_empty() {
         detail::empty(c, inner, "No run yet.");
         return;
     }
-    let runs = snap.active.as_deref().into_iter().chain(snap.runs.iter());
-    for (run, y) in runs.zip(inner.y..inner.bottom()) {
-        let (glyph, word, role) = run_state(run.state);
-        let took = fmt::clock(run.ended_at.unwrap_or(app.now()) - run.started_at);
-        let text = format!(" {:>5} {word:<9}", run.id);
-        let bars = match &run.summary {
-            Some(s) => format!("{} new", fmt::short((s.inserted + s.derived) as f64)),
-            None if run.ended_at.is_none() => format!("{} written", fmt::short(run.progress.written as f64)),
-            None => String::new(),
-        };
-        let rest = format!(" {}  {took}  {bars}", fmt::minute(run.started_at));
+    for (row, y) in rows.iter().zip(inner.y..inner.bottom()) {
+        let [id, state, job, at, took, ..] = &row.cells[..] else { continue };
         let line = Rect { x: inner.x + 1, y, width: inner.width.saturating_sub(1), height: 1 };
-        c.line(line, &[(glyph, c.s(role)), (&text, c.s(Role::Text)), (&rest, c.s(Role::Dim))]);
+        let told = row.cells.last().map_or("", |c| c.text.as_str());
+        let (head, when) = (format!("{:>5} {:<11} ", id.text, job.text), format!("{} {:>8}  ", at.text, took.text));
+        let state = format!("{:<12}", state.text);
+        let pieces = [(head.as_str(), c.s(Role::Text)), (&state, c.s(row.role)), (&when, c.s(Role::Dim)), (told, c.s(Role::Dim))];
+        c.line(line, &pieces);
     }
 }

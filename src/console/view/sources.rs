@@ -36,22 +36,26 @@ pub fn pane(c: &mut Canvas<'_>, app: &App, area: Rect) {
         return;
     }
     // Every source gets the same room: one line at least, all it has to say if there is enough.
-    let each = (inner.height / sources.len() as u16).clamp(1, if inner.width >= 56 { 9 } else { 6 });
+    let count = sources.len() as u16;
+    let (each, over) = (inner.height / count, inner.height % count);
+    let most = if inner.width >= 56 { 9 } else { 6 };
     if focused {
-        c.drawn.page = usize::from(inner.height / each.max(1));
+        c.drawn.page = usize::from(inner.height / each.clamp(1, most));
     }
     let mut y = inner.y;
     for (row, status) in sources.iter().enumerate() {
         if y >= inner.bottom() {
             break;
         }
-        let rect = Rect { y, height: each.min(inner.bottom() - y), ..inner };
+        // What is left over goes to the sources that are preferred.
+        let height = (each + u16::from(over > row as u16)).clamp(1, most);
+        let rect = Rect { y, height: height.min(inner.bottom() - y), ..inner };
         c.drawn.note(rect, Hit::Entry(Pane::Sources, row));
         if focused && app.source == Some(status.source) {
             c.drawn.selection = Some(Position::new(rect.x, rect.y));
         }
         block(c, app, status, rect, focused);
-        y += each;
+        y += height;
     }
 }
 

@@ -4,17 +4,16 @@ use ratatui::layout::Rect;
 
 use super::canvas::{Canvas, Panel};
 use super::detail;
-use crate::console::action::Action;
 use crate::console::app::{App, Pane};
 
 /// Draws the pane.
 pub fn draw(c: &mut Canvas<'_>, app: &App, pane: Pane, area: Rect) {
     let inner = c.panel(area, &Panel { title: pane.title(), summary: "not in this build", focused: app.focus == pane, ..Panel::default() });
-    let ingest = app.keymap.shown(Action::IngestNow);
     let text = match pane {
-        Pane::Schedule => format!("No schedule: this build ingests on demand. {ingest} starts an ingest. Next and last runs of each job will be here."),
-        Pane::Training => "No training: this build keeps the market data that models will learn from. Runs, folds and losses will be here.".to_owned(),
-        _ => "No drift monitor: it compares features with those a model was trained on, and there is no model yet. Alerts by feature will be here.".to_owned(),
+        Pane::Training => "No training: this build keeps the market data that models will learn from. Runs, folds and losses will be here.",
+        _ => {
+            "No drift monitor: it compares features with those a model was trained on, and there is no model yet. Alerts by feature will be here."
+        }
     };
-    detail::empty(c, inner, &text);
+    detail::empty(c, inner, text);
 }

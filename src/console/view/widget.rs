@@ -4,7 +4,6 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 const BLOCKS: [&str; 9] = ["▁", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
-const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
 /// A sparkline over `width` cells against a fixed `ceiling`, so that two of them can be compared. Samples are
 /// gathered into equal groups, of which the mean is shown: a short burst must not look like a full minute.
@@ -22,18 +21,6 @@ pub fn spark(samples: &[u16], ceiling: f32, width: usize) -> String {
             BLOCKS[level as usize]
         })
         .collect()
-}
-
-/// A progress bar of `width` cells; its empty part is visible without colour.
-pub fn bar(done: f64, width: usize) -> String {
-    let done = if done.is_finite() { done.clamp(0.0, 1.0) } else { 0.0 };
-    let eighths = (done * width as f64 * 8.0).floor() as usize;
-    let (full, part) = (eighths / 8, eighths % 8);
-    let mut out = "█".repeat(full);
-    out.push_str(EIGHTHS[part]);
-    let used = full + usize::from(part > 0);
-    out.push_str(&"░".repeat(width.saturating_sub(used)));
-    out
 }
 
 /// A curve in braille dots, two columns and four rows of dots a cell: the lines of the picture, top first. At most two
@@ -101,10 +88,6 @@ mod tests {
     fn pictures_say_what_the_numbers_say() {
         assert_eq!(spark(&[0, 4, 8], 8.0, 3), "▁▄█");
         assert_eq!(spark(&[8; 60], 16.0, 4), "▄▄▄▄");
-        assert_eq!(bar(0.5, 4), "██░░");
-        assert_eq!(bar(0.0, 3), "░░░");
-        assert_eq!(bar(f64::NAN, 2), "░░");
-        assert_eq!(bar(9.0, 2), "██");
         let line = curve(&[0.0, 1.0], None, 1, 1);
         assert_eq!(line, ["⣸"]);
         assert_eq!(curve(&[], None, 2, 1), ["⠀⠀"]);
@@ -121,7 +104,6 @@ mod tests {
             let samples: Vec<u16> = values.iter().map(|v| *v as u16).collect();
             let spark = spark(&samples, 10.0, w);
             prop_assert!(samples.is_empty() || spark.chars().count() == w);
-            prop_assert_eq!(bar(values.first().copied().unwrap_or(0.3), w).chars().count(), w);
         }
     }
 }

@@ -122,6 +122,9 @@ pub enum StoreError {
         /// What the check found.
         problems: Vec<String>,
     },
+    /// Told to stop.
+    #[error("stopped before it was done; nothing was changed")]
+    Stopped,
     /// A file or folder could not be used.
     #[error("{what} {path}: {source}")]
     Io {
@@ -149,6 +152,7 @@ impl From<rusqlite::Error> for StoreError {
     fn from(e: rusqlite::Error) -> Self {
         match e.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::DiskFull,
+            Some(ErrorCode::OperationInterrupted) => Self::Stopped,
             _ if is_damage(&e) => Self::Corrupt(e.to_string()),
             _ => Self::Database(e),
         }

@@ -1,45 +1,158 @@
-//! One process a data folder: an advisory lock on `market_data.lock`, and the permissions of what lies beside it.
+//! One process a data folder: an advisory lock on `market_data.lock`, what that file tells of its holder, and the
+//! permissions of what lies beside it.
+//!
+//! The kernel frees the lock with its process, so it is never stale. The file stays and holds one JSON object, a
+//! [`Holder`]: it is how commands find a daemon, and how the next process knows whether the last one ended cleanly.
 
+use std::fmt;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use super::StoreError;
+
+/// What a process does with the data folder it holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// One command, such as an import.
+    #[default]
+    Command,
+    /// A console with the engine in its own process.
+    Console,
+    /// A headless engine.
+    Daemon,
+}
+
+/// The process that holds, or held, a data folder.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Holder {
+    /// Process id.
+    pub pid: u32,
+    /// The engine's boot id; empty while no engine runs.
+    pub boot_id: String,
+    /// Version of the program.
+    pub version: String,
+    /// What it does.
+    pub role: Role,
+    /// When it took the folder, UTC seconds.
+    pub started_at: i64,
+    /// When it gave the folder back with everything closed, UTC seconds; `None` while it runs and after it was killed.
+    pub ended_at: Option<i64>,
+    /// Where its control API listens.
+    pub socket: Option<PathBuf>,
+    /// Port of its control API on 127.0.0.1.
+    pub port: Option<u16>,
+}
+
+/// As a refusal names it: `process 17, a daemon of version 0.1.0`.
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.role {
+            Role::Command => "a command",
+            Role::Console => "a console",
+            Role::Daemon => "a daemon",
+        };
+        write!(f, "process {}, {what} of version {}", self.pid, self.version)
+    }
+}
+
+impl Holder {
+    /// What the lock file beside the database `db` tells. Whether that process is still there is another question:
+    /// its socket answers it, or taking the lock.
+    pub fn of(db: &Path) -> Option<Self> {
+        read(&File::open(lock_file(db)).ok()?)
+    }
+
+    fn this_process(now: i64) -> Self {
+        Self { pid: std::process::id(), version: env!("CARGO_PKG_VERSION").to_owned(), started_at: now, ..Self::default() }
+    }
+}
 
 /// Holds the data folder; the lock ends when this value is dropped or the process dies.
 #[derive(Debug)]
 pub struct FolderLock {
-    _file: File,
+    file: File,
+    path: PathBuf,
+    holder: Holder,
+    before: Option<Holder>,
 }
 
 impl FolderLock {
-    /// Takes the lock beside the database `db`, making its folder if needed.
-    pub fn take(db: &Path) -> Result<Self, StoreError> {
+    /// Takes the lock beside the database `db`, making its folder if needed. `now`: UTC seconds.
+    pub fn take(db: &Path, now: i64) -> Result<Self, StoreError> {
         private_dir(&folder(db))?;
-        let path = db.with_extension("lock");
-        let mut file = private_file(&path)?;
+        let path = lock_file(db);
+        let file = private_file(&path)?;
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(StoreError::Locked { owner: owner(&mut file), path }),
+            Err(TryLockError::WouldBlock) => {
+                let owner = read(&file).map_or_else(|| "another process".to_owned(), |h| h.to_string());
+                return Err(StoreError::Locked { owner, path });
+            }
             Err(TryLockError::Error(e)) => return Err(StoreError::io("cannot lock", &path)(e)),
         }
-        let stamp = |f: &mut File| {
-            f.set_len(0)?;
-            f.rewind()?;
-            writeln!(f, "{}", std::process::id())
+        let before = read(&file);
+        let lock = Self { file, path, holder: Holder::this_process(now), before };
+        lock.write()?;
+        Ok(lock)
+    }
+
+    /// Whether the last holder was killed, or could not close everything.
+    pub fn after_unclean_end(&self) -> bool {
+        self.before.as_ref().is_some_and(|h| h.ended_at.is_none())
+    }
+
+    /// Tells others what this process does and where it listens.
+    pub(super) fn declare(&mut self, seat: Seat) -> Result<(), StoreError> {
+        let Seat { role, boot_id, socket, port } = seat;
+        self.holder = Holder { boot_id, role, socket, port, ..self.holder.clone() };
+        self.write()
+    }
+
+    /// Gives the folder back after everything in it was closed.
+    pub(super) fn release(mut self, now: i64) -> Result<(), StoreError> {
+        self.holder.ended_at = Some(now);
+        self.write()
+    }
+
+    // One write over the old text and then the cut: who reads in between finds a whole object and a rest, never a part.
+    fn write(&self) -> Result<(), StoreError> {
+        let mut text = serde_json::to_string_pretty(&self.holder).unwrap_or_default();
+        text.push('\n');
+        let put = || {
+            self.file.write_all_at(text.as_bytes(), 0)?;
+            self.file.set_len(text.len() as u64)
         };
-        stamp(&mut file).map_err(StoreError::io("cannot write", &path))?;
-        Ok(Self { _file: file })
+        put().map_err(StoreError::io("cannot write", &self.path))
     }
 }
 
-fn owner(file: &mut File) -> String {
-    let mut text = String::new();
-    match file.read_to_string(&mut text) {
-        Ok(_) if !text.trim().is_empty() => format!("process {}", text.trim()),
-        _ => "another process".to_owned(),
-    }
+/// What a process that runs an engine adds to its [`Holder`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seat {
+    /// What it does.
+    pub role: Role,
+    /// The engine's boot id.
+    pub boot_id: String,
+    /// Where its control API listens.
+    pub socket: Option<PathBuf>,
+    /// Port of its control API on 127.0.0.1.
+    pub port: Option<u16>,
+}
+
+fn lock_file(db: &Path) -> PathBuf {
+    db.with_extension("lock")
+}
+
+/// `None` for an empty file, and for one of an earlier version, which held a number only.
+fn read(file: &File) -> Option<Holder> {
+    let mut text = [0; 4096];
+    let n = file.read_at(&mut text, 0).ok()?;
+    serde_json::Deserializer::from_slice(&text[..n]).into_iter().next()?.ok()
 }
 
 /// The folder a file lies in.
@@ -62,4 +175,43 @@ pub(super) fn private_file(path: &Path) -> Result<File, StoreError> {
         .mode(0o600)
         .open(path)
         .map_err(StoreError::io("cannot open", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_tells_who_holds_the_folder_and_how_the_last_holder_ended() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = dir.path().join("market_data.db");
+        assert_eq!(Holder::of(&db), None);
+        let mut first = FolderLock::take(&db, 100).unwrap();
+        assert!(!first.after_unclean_end(), "nobody was here before");
+        let socket = Some(dir.path().join("a rather long name of a socket.sock"));
+        first.declare(Seat { role: Role::Daemon, boot_id: "b-1".into(), socket: socket.clone(), port: Some(8700) }).unwrap();
+        let seen = Holder::of(&db).unwrap();
+        assert_eq!((seen.pid, seen.started_at, seen.boot_id.as_str(), seen.socket), (std::process::id(), 100, "b-1", socket));
+        let refused = FolderLock::take(&db, 101).unwrap_err().to_string();
+        assert!(refused.contains(&format!("is held by process {}, a daemon of version", std::process::id())), "{refused}");
+        drop(first);
+        let second = FolderLock::take(&db, 200).unwrap();
+        assert!(second.after_unclean_end());
+        // Shorter than what the daemon wrote.
+        assert_eq!(Holder::of(&db).map(|h| (h.role, h.socket)), Some((Role::Command, None)));
+        second.release(300).unwrap();
+        assert_eq!(Holder::of(&db).unwrap().ended_at, Some(300));
+        assert!(!FolderLock::take(&db, 400).unwrap().after_unclean_end());
+    }
+
+    #[test]
+    fn a_lock_file_of_an_earlier_version_or_of_nobody_is_no_evidence() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = dir.path().join("market_data.db");
+        for text in ["4711\n", "", "{\"pid\": 1", "\u{0}\u{0}"] {
+            std::fs::write(dir.path().join("market_data.lock"), text).unwrap();
+            assert_eq!(Holder::of(&db), None, "{text:?}");
+            assert!(!FolderLock::take(&db, 1).unwrap().after_unclean_end(), "{text:?}");
+        }
+    }
 }

@@ -18,9 +18,12 @@ mod schema;
 mod types;
 mod writer;
 
-pub use care::{BackupReport, RestoreReport, VerifyReport, backup, restore, verify};
+pub use care::{
+    BACKUP_FOLDER, BackupReport, RestoreReport, VerifyReport, backup, check_digests, check_pages, copy_database, restore, restore_until,
+    verify,
+};
 pub use error::StoreError;
-pub use lock::FolderLock;
+pub use lock::{FolderLock, Holder, Role, Seat};
 pub use read_pool::ReadPool;
 pub use reader::{Adjustment, Availability, CandleQuery, Candles, Coverage, FundamentalColumns, IssueFilter, Reader, Span};
 pub use schema::{APPLICATION_ID, VERSION};

@@ -23,13 +23,16 @@ const PAGE_BYTES: u32 = 4_096;
 pub(super) fn read_write(path: &Path, o: &WriterOptions, max_mib: Option<u32>) -> Result<(FolderLock, Connection), StoreError> {
     schema::check_library()?;
     private_dir(&folder(path))?;
-    let lock = FolderLock::take(path)?;
+    let lock = FolderLock::take(path, o.clock.now())?;
     // SQLite gives -wal and -shm the permissions of the database, so making it 0600 first covers all three.
     drop(private_file(path)?);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut conn = Connection::open_with_flags(path, flags)?;
     conn.busy_timeout(BUSY)?;
     schema::check_file(&conn, path)?;
+    if lock.after_unclean_end() {
+        sound(&conn, path, o)?;
+    }
     conn.pragma_update(None, "page_size", PAGE_BYTES)?;
     let mode: String = conn.pragma_update_and_check(None, "journal_mode", "wal", |r| r.get(0))?;
     if mode != "wal" {
@@ -50,6 +53,18 @@ pub(super) fn read_write(path: &Path, o: &WriterOptions, max_mib: Option<u32>) -
     }
     claim(&conn, path, o)?;
     Ok((lock, conn))
+}
+
+/// After a kill the write-ahead log has been played back, and nothing is written before the pages were looked through.
+fn sound(conn: &Connection, path: &Path, o: &WriterOptions) -> Result<(), StoreError> {
+    let began = o.clock.mono();
+    let problem: String = conn.query_row("PRAGMA quick_check(1)", [], |r| r.get(0))?;
+    if problem != "ok" {
+        return Err(StoreError::Corrupt(format!("{}: {problem}", path.display())));
+    }
+    let ms = o.clock.mono().saturating_sub(began).as_millis() as u64;
+    tracing::info!(target: "store", ms, "The last process did not end cleanly; the database was checked and is sound");
+    Ok(())
 }
 
 /// Writes the birth certificate of a new file, and refuses one of the other side.
@@ -96,26 +111,32 @@ fn read_only_rule(context: AuthContext<'_>) -> Authorization {
     }
 }
 
-/// Opens a file for reading, and waits up to five seconds for a writer that is just opening or closing it. Never
-/// `immutable`: that would ignore the write-ahead log.
-/// Gives the schema version too, which may be an older one.
+/// Opens a master database for reading and gives its schema version too, which may be an older one.
 pub(super) fn plain_read_only(path: &Path) -> Result<(Connection, i32), StoreError> {
-    const PAUSE: Duration = Duration::from_millis(50);
     schema::check_library()?;
+    let conn = any_read_only(path)?;
+    let version = schema::check_file(&conn, path)?;
+    Ok((conn, version))
+}
+
+/// Opens a database of any kind for reading, and waits up to five seconds for a writer that is just opening or closing
+/// it. Never `immutable`: that would ignore the write-ahead log.
+pub(super) fn any_read_only(path: &Path) -> Result<Connection, StoreError> {
+    const PAUSE: Duration = Duration::from_millis(50);
     if !path.exists() {
         return Err(StoreError::Missing(path.to_owned()));
     }
     let mut left = 100_u32;
     loop {
         match try_read_only(path) {
-            Err(StoreError::Database(e)) if waits(&e) => {
+            Err(e) if waits(&e) => {
                 if left == 0 {
                     return Err(StoreError::Unreadable { path: path.to_owned(), cause: e.to_string() });
                 }
                 left -= 1;
                 std::thread::sleep(PAUSE);
             }
-            other => return other,
+            other => return Ok(other?),
         }
     }
 }
@@ -125,14 +146,15 @@ fn waits(e: &rusqlite::Error) -> bool {
     e.sqlite_extended_error_code().is_some_and(|code| code == 1544 || code & 0xff == 14)
 }
 
-fn try_read_only(path: &Path) -> Result<(Connection, i32), StoreError> {
+fn try_read_only(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(uri(path, "ro"), flags)?;
     conn.busy_timeout(BUSY)?;
-    let version = schema::check_file(&conn, path)?;
+    // Opening alone touches nothing; the first read tells whether the file can be used.
+    conn.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     conn.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
-    Ok((conn, version))
+    Ok(conn)
 }
 
 /// `file:` URI of a path, with everything but plain characters escaped (sqlite.org/uri.html).

@@ -76,7 +76,7 @@ pub struct ActionsReport {
 }
 
 /// How bad a data-quality finding is; the letters are those of the check table in docs/data-quality.md.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// I: worth knowing.
@@ -112,7 +112,7 @@ impl Severity {
 }
 
 /// What a finding covers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// The bars stamped `from..=to`.
@@ -127,7 +127,7 @@ pub enum Scope {
 }
 
 /// A data-quality finding.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Issue {
     /// Number of the check, 1 to 25.
     pub check: u8,
@@ -142,7 +142,7 @@ pub struct Issue {
 }
 
 /// A finding as the log keeps it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct StoredIssue {
     /// Key in `data_quality_log`.
     pub id: i64,
@@ -157,7 +157,7 @@ pub struct StoredIssue {
 }
 
 /// How a finding was settled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Resolution {
     /// The data are right; show them, and do not report this finding again.
@@ -169,7 +169,7 @@ pub enum Resolution {
 }
 
 /// One request made for a series, for the drill-down page and the run's record.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Attempt {
     /// Run it belongs to.
     pub run_id: i64,
@@ -192,7 +192,7 @@ pub struct Attempt {
 }
 
 /// The state of one series, updated in the transaction that changes its bars.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SeriesState {
     /// Which series.
     pub series: Series,
@@ -264,7 +264,7 @@ pub struct EmptySpan {
 }
 
 /// How a run ended, or that it has not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the states are the contract's words")]
 pub enum RunState {
@@ -279,7 +279,7 @@ pub enum RunState {
 }
 
 /// An ingest run as stored in `ingest_runs`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RunRecord {
     /// Key.
     pub id: i64,

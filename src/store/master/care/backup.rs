@@ -4,13 +4,19 @@ use std::fmt::Display;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use super::verify::verify;
+use rusqlite::Connection;
+use tokio_util::sync::CancellationToken;
+
+use super::verify::{check_digests, check_pages, heed};
 use crate::market::Clock;
 use crate::store::master::lock::{FolderLock, folder, private_dir, private_file};
 use crate::store::master::{StoreError, open};
 
 const PREFIX: &str = "market_data-";
 const SUFFIX: &str = ".db";
+/// What the name of a folder begins with that the maintenance job makes: one backup of the whole data folder, the
+/// time as in the names of single backups.
+pub const BACKUP_FOLDER: &str = "backup-";
 /// The files of a database, by what follows its name.
 const PARTS: [&str; 3] = ["", "-wal", "-shm"];
 
@@ -48,21 +54,27 @@ struct Partial {
 }
 
 impl Partial {
-    /// Copies the database `from`, its write-ahead log included, to a new private file, and makes it durable.
-    fn copy(from: &Path, path: PathBuf) -> Result<Self, StoreError> {
+    /// Copies the master `from`, its write-ahead log included, to a new private file, and makes it durable.
+    fn copy(from: &Path, path: PathBuf, stop: &CancellationToken) -> Result<Self, StoreError> {
         if path.exists() {
             fs::remove_file(&path).map_err(StoreError::io("cannot remove", &path))?;
         }
+        let (conn, _) = open::plain_read_only(from)?;
+        Self::vacuum(conn, path, stop)
+    }
+
+    fn vacuum(mut conn: Connection, path: PathBuf, stop: &CancellationToken) -> Result<Self, StoreError> {
+        heed(&mut conn, stop)?;
         let file = private_file(&path)?;
         let partial = Self { path, finished: false };
-        let (conn, _) = open::plain_read_only(from)?;
         conn.execute("VACUUM INTO ?1", [open::uri(&partial.path, "rw")])?;
         file.sync_all().map_err(StoreError::io("cannot flush", &partial.path))?;
         Ok(partial)
     }
 
-    fn checked(&self) -> Result<u64, StoreError> {
-        let report = verify(&self.path, &mut |_, _| {})?;
+    fn checked(&self, stop: &CancellationToken) -> Result<u64, StoreError> {
+        let pages = check_pages(&self.path, stop)?;
+        let report = if pages.is_sound() { check_digests(&self.path, &mut |_, _| {}, stop)? } else { pages };
         if report.is_sound() { Ok(report.rows) } else { Err(StoreError::BadBackup { path: self.path.clone(), problems: report.problems }) }
     }
 
@@ -83,13 +95,22 @@ impl Drop for Partial {
     }
 }
 
+/// Copies a database of any kind, its write-ahead log included, to `to`, which must not exist, private and durable.
+/// Nothing is left at `to` when it fails or is stopped.
+pub fn copy_database(from: &Path, to: &Path, stop: &CancellationToken) -> Result<(), StoreError> {
+    let mut partial = Partial::vacuum(open::any_read_only(from)?, to.to_owned(), stop)?;
+    partial.finished = true;
+    Ok(())
+}
+
 /// Writes `market_data-YYYYMMDDTHHMMSSZ.db` into `dir`, verified before it gets its name; other files there are left
 /// alone. The writer may go on meanwhile.
 pub fn backup(path: &Path, dir: &Path, clock: &dyn Clock) -> Result<BackupReport, StoreError> {
     private_dir(dir)?;
     let name = format!("{PREFIX}{}{SUFFIX}", stamp(clock));
-    let partial = Partial::copy(path, dir.join(format!(".{name}.partial")))?;
-    let rows = partial.checked()?;
+    let never = CancellationToken::new();
+    let partial = Partial::copy(path, dir.join(format!(".{name}.partial")), &never)?;
+    let rows = partial.checked(&never)?;
     let to = dir.join(name);
     partial.finish(&to)?;
     let bytes = fs::metadata(&to).map_err(StoreError::io("cannot read", &to))?.len();
@@ -101,18 +122,25 @@ pub fn backup(path: &Path, dir: &Path, clock: &dyn Clock) -> Result<BackupReport
 /// verified first. Refused while a process holds the data folder; what was there is kept as
 /// `*.before-restore-YYYYMMDDTHHMMSSZ`, beside what earlier restores kept.
 pub fn restore(from: &Path, target: &Path, clock: &dyn Clock) -> Result<RestoreReport, StoreError> {
+    let report = restore_until(from, target, clock, &CancellationToken::new())?;
+    tracing::info!(target: "store", from = %report.from.display(), rows = report.rows, "Backup restored");
+    Ok(report)
+}
+
+/// As [`restore`], until it is told to stop.
+pub fn restore_until(from: &Path, target: &Path, clock: &dyn Clock, stop: &CancellationToken) -> Result<RestoreReport, StoreError> {
     let from = if from.is_dir() { newest(from)? } else { from.to_owned() };
     if !from.exists() {
         return Err(StoreError::NoBackup(from));
     }
-    let _lock = FolderLock::take(target)?;
+    let lock = FolderLock::take(target, clock.now())?;
     let bad = |e| match e {
         StoreError::BadBackup { problems, .. } => StoreError::BadBackup { path: from.clone(), problems },
         StoreError::Corrupt(problem) => StoreError::BadBackup { path: from.clone(), problems: vec![problem] },
         e => e,
     };
-    let partial = Partial::copy(&from, beside(target, ".restoring")).map_err(bad)?;
-    let rows = partial.checked().map_err(bad)?;
+    let partial = Partial::copy(&from, beside(target, ".restoring"), stop).map_err(bad)?;
+    let rows = partial.checked(stop).map_err(bad)?;
     let kept = unused(beside(target, &format!(".before-restore-{}", stamp(clock))));
     let had = target.exists();
     // The log belongs to the file by its name, so the three move together.
@@ -123,7 +151,7 @@ pub fn restore(from: &Path, target: &Path, clock: &dyn Clock) -> Result<RestoreR
         }
     }
     partial.finish(target)?;
-    tracing::info!(target: "store", from = %from.display(), rows, "Backup restored");
+    lock.release(clock.now())?;
     Ok(RestoreReport { from, kept: had.then_some(kept), rows })
 }
 
@@ -141,12 +169,21 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// The names sort by time.
+/// The newest single backup, or the master in the newest of the maintenance job's folders. `dir` may be one of these.
 fn newest(dir: &Path) -> Result<PathBuf, StoreError> {
+    const MASTER: &str = "market_data.db";
     let entries = fs::read_dir(dir).map_err(StoreError::io("cannot read the folder", dir))?;
-    entries
-        .filter_map(|entry| entry.ok().map(|e| e.path()))
-        .filter(|p| p.file_name().and_then(|n| n.to_str()).is_some_and(|n| n.starts_with(PREFIX) && n.ends_with(SUFFIX)))
-        .max()
-        .ok_or_else(|| StoreError::NoBackup(dir.join(format!("{PREFIX}*{SUFFIX}"))))
+    let stamped = |path: PathBuf| {
+        let name = path.file_name()?.to_str()?;
+        let single = name.strip_prefix(PREFIX).and_then(|n| n.strip_suffix(SUFFIX)).map(str::to_owned);
+        let whole = name.strip_prefix(BACKUP_FOLDER).filter(|n| !n.contains('.')).map(str::to_owned);
+        match (single, whole) {
+            (Some(stamp), _) => Some((stamp, path)),
+            (None, Some(stamp)) => Some((stamp, path.join(MASTER))).filter(|(_, p)| p.exists()),
+            (None, None) => None,
+        }
+    };
+    let inside = entries.filter_map(|entry| stamped(entry.ok()?.path()));
+    let found = inside.chain(stamped(dir.to_owned())).max().map(|(_, path)| path);
+    found.ok_or_else(|| StoreError::NoBackup(dir.join(format!("{PREFIX}*{SUFFIX}"))))
 }

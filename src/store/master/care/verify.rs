@@ -1,8 +1,10 @@
-//! Whether the file holds what was written: SQLite's own check finds broken pages, ours finds changed values.
+//! Whether the file holds what was written: SQLite's own check finds broken pages, ours finds changed values. A check
+//! that is told to stop ends within milliseconds.
 
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, params};
+use tokio_util::sync::CancellationToken;
 
 use crate::market::{SourceId, Timeframe, ts_to_date};
 use crate::store::master::digest::{Month, Months, Row};
@@ -68,20 +70,37 @@ impl Tally {
     }
 }
 
+/// SQLite operations between two looks at whether to stop: a few milliseconds of work.
+const STOP_EVERY: i32 = 20_000;
+
 /// Checks the pages, then every bar against its digest, the state of every series, and every reference between
 /// tables. `progress` hears of bars done and of all bars. Works beside a living writer: each series is read in a
 /// snapshot of its own.
 pub fn verify(path: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<VerifyReport, StoreError> {
-    let (conn, version) = open::plain_read_only(path)?;
+    let never = CancellationToken::new();
+    let pages = check_pages(path, &never)?;
+    if pages.is_sound() { check_digests(path, progress, &never) } else { Ok(pages) }
+}
+
+/// SQLite's own check of every page, for a database of any kind. Broken pages are found, changed values are not.
+pub fn check_pages(path: &Path, stop: &CancellationToken) -> Result<VerifyReport, StoreError> {
+    let mut conn = open::any_read_only(path)?;
+    heed(&mut conn, stop)?;
+    let mut report = VerifyReport::default();
+    pages(&conn, &mut report)?;
+    Ok(report)
+}
+
+/// Every bar against its digest, the state of every series, and every reference between tables; for a master whose
+/// pages are sound. `progress` as for [`verify`].
+pub fn check_digests(path: &Path, progress: &mut dyn FnMut(u64, u64), stop: &CancellationToken) -> Result<VerifyReport, StoreError> {
+    let (mut conn, version) = open::plain_read_only(path)?;
     if version == 0 {
         // A process was killed between making the file and its first transaction.
         return Err(StoreError::Missing(path.to_owned()));
     }
+    heed(&mut conn, stop)?;
     let mut report = VerifyReport::default();
-    pages(&conn, &mut report)?;
-    if !report.is_sound() {
-        return Ok(report);
-    }
     let total: i64 = conn.query_row("SELECT ifnull(sum(rows), 0) FROM series_state", [], |r| r.get(0))?;
     progress(0, total.unsigned_abs());
     let mut at = (i64::MIN, i64::MIN);
@@ -94,6 +113,12 @@ pub fn verify(path: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<VerifyR
     }
     orphans(&conn, &mut report)?;
     Ok(report)
+}
+
+/// Makes everything that `conn` does end with [`StoreError::Stopped`] soon after `stop`.
+pub(super) fn heed(conn: &mut Connection, stop: &CancellationToken) -> Result<(), StoreError> {
+    let stop = stop.clone();
+    Ok(conn.progress_handler(STOP_EVERY, Some(move || stop.is_cancelled()))?)
 }
 
 fn pages(conn: &Connection, report: &mut VerifyReport) -> Result<(), StoreError> {

@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 pub use issues::IssueReport;
 
 use super::{
-    ActionsReport, Attempt, CandleBatch, EmptySpan, Issue, Resolution, RunState, SeriesUpdate, StoreError, StoredIssue, SwapReport,
+    ActionsReport, Attempt, CandleBatch, EmptySpan, Issue, Resolution, RunState, Seat, SeriesUpdate, StoreError, StoredIssue, SwapReport,
     Underived, WriteReport, open,
 };
 use crate::market::{Actions, Clock, ContractId, Fundamentals, Metadata, Series, SourceId, Symbol, Universe};
@@ -219,9 +219,9 @@ impl Writer {
         self.submit(u.instruments.len(), move |l| universe::sync(l, &u)).await
     }
 
-    /// Records the start of a run and gives its id.
-    pub async fn begin_run(&self, spec_json: String) -> Result<i64, StoreError> {
-        self.submit(1, move |l| progress::begin_run(l, &spec_json)).await
+    /// Records the start of a run and gives its id: `id`, which no run may have yet, or the next free one.
+    pub async fn begin_run(&self, id: Option<i64>, spec_json: String) -> Result<i64, StoreError> {
+        self.submit(1, move |l| progress::begin_run(l, id, &spec_json)).await
     }
 
     /// Records the end of a run.
@@ -239,11 +239,25 @@ impl Writer {
         self.submit(1, move |l| l.set_meta(&key, &value)).await
     }
 
+    /// Answers as soon as the thread is done with what was queued before: a sign that it lives.
+    pub async fn pulse(&self) -> Result<(), StoreError> {
+        let (ack, done) = oneshot::channel();
+        self.queue.send(Message::Pulse(ack)).await.map_err(|_| StoreError::WriterGone)?;
+        done.await.unwrap_or(Err(StoreError::WriterGone))
+    }
+
     /// Moves the write-ahead log into the database file and empties it. Readers in the middle of a long read keep
     /// part of it back; that is no error.
     pub async fn checkpoint(&self) -> Result<(), StoreError> {
         let (ack, done) = oneshot::channel();
         self.queue.send(Message::Checkpoint(ack)).await.map_err(|_| StoreError::WriterGone)?;
+        done.await.unwrap_or(Err(StoreError::WriterGone))
+    }
+
+    /// Writes into the folder's lock file what this process does and where it listens; answered when it is written.
+    pub async fn declare(&self, seat: Seat) -> Result<(), StoreError> {
+        let (ack, done) = oneshot::channel();
+        self.queue.send(Message::Declare(seat, ack)).await.map_err(|_| StoreError::WriterGone)?;
         done.await.unwrap_or(Err(StoreError::WriterGone))
     }
 

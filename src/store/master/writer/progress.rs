@@ -11,9 +11,9 @@ use crate::store::master::{Attempt, EmptySpan, RunState, SeriesUpdate, StoreErro
 const ATTEMPTS: i64 = 20;
 
 /// Records the start of a run.
-pub(super) fn begin_run(l: &mut Ledger, spec: &str) -> Result<i64, StoreError> {
-    let mut insert = l.conn.prepare_cached("INSERT INTO ingest_runs (started_at, state, spec) VALUES (?1, ?2, ?3)")?;
-    Ok(insert.insert(params![l.now(), state_name(RunState::Running), spec])?)
+pub(super) fn begin_run(l: &mut Ledger, id: Option<i64>, spec: &str) -> Result<i64, StoreError> {
+    let mut insert = l.conn.prepare_cached("INSERT INTO ingest_runs (run_id, started_at, state, spec) VALUES (?1, ?2, ?3, ?4)")?;
+    Ok(insert.insert(params![id, l.now(), state_name(RunState::Running), spec])?)
 }
 
 /// Records the end of a run.

@@ -7,7 +7,8 @@
 use tokio::sync::{mpsc, oneshot};
 
 use super::ledger::Ledger;
-use crate::store::master::{StoreError, lock::FolderLock};
+use crate::store::master::StoreError;
+use crate::store::master::lock::{FolderLock, Seat};
 
 /// At most this many commands, or about this many rows, share a transaction: large enough that the disk flush is
 /// small beside the work, small enough that the first command does not wait long for its acknowledgement.
@@ -22,6 +23,10 @@ pub(super) enum Message {
     Work(Box<dyn Task>),
     /// Empties the write-ahead log.
     Checkpoint(Ack<()>),
+    /// Tells others what this process does.
+    Declare(Seat, Ack<()>),
+    /// Asks for a sign of life.
+    Pulse(Ack<()>),
     /// Ends the thread.
     Close(Ack<()>),
 }
@@ -68,7 +73,7 @@ impl<T: Send, F: FnMut(&mut Ledger) -> Result<T, StoreError> + Send> Task for Jo
 }
 
 /// The body of the thread; returns when told to close, or when the last handle is gone.
-pub(super) fn run(mut ledger: Ledger, lock: FolderLock, mut commands: mpsc::Receiver<Message>) {
+pub(super) fn run(mut ledger: Ledger, mut lock: FolderLock, mut commands: mpsc::Receiver<Message>) {
     let mut next = commands.blocking_recv();
     let closing = loop {
         match next.take() {
@@ -77,6 +82,10 @@ pub(super) fn run(mut ledger: Ledger, lock: FolderLock, mut commands: mpsc::Rece
             Some(Message::Checkpoint(ack)) => {
                 let _ = ack.send(ledger.checkpoint());
             }
+            Some(Message::Declare(seat, ack)) => {
+                let _ = ack.send(lock.declare(seat));
+            }
+            Some(Message::Pulse(ack)) => drop(ack.send(Ok(()))),
             Some(Message::Work(first)) => {
                 let (tasks, rest) = gather(first, &mut commands);
                 commit(&mut ledger, tasks);
@@ -87,8 +96,9 @@ pub(super) fn run(mut ledger: Ledger, lock: FolderLock, mut commands: mpsc::Rece
             next = commands.blocking_recv();
         }
     };
-    let end = ledger.close();
-    drop(lock);
+    let now = ledger.now();
+    // Only a database that was closed well lets the next process skip its check.
+    let end = ledger.close().and_then(|()| lock.release(now));
     // Closing the channel before the answer: who sees the answer also sees the writer gone.
     drop(commands);
     match closing {

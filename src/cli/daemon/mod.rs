@@ -1,0 +1,108 @@
+//! `nightdesk --daemon`: the engine without a console, for a service manager or the background.
+//!
+//! It starts as after a crash, every time: lock, check, recover. Whoever started it is told through `service` how it
+//! goes; `signals` says when to stop, to read the configuration again, or to write the state into the log.
+
+mod dump;
+mod service;
+mod signals;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::logging::{self, Logging, Screen};
+use super::rig::{self, LOG_RECORDS, Rig};
+use super::{Context, Exit, Failure, output};
+use crate::control::Client;
+use crate::engine::{Command, Envelope, LogRing};
+use crate::store::master::Role;
+use signals::{Asked, Signals};
+
+/// How long running work may take to let go after a polite signal. What is not done by then is recovered at the next
+/// start, as after a crash.
+const GRACE: Duration = Duration::from_millis(4_500);
+
+/// Runs the engine until a signal ends it.
+pub(super) fn run(context: &Context) -> Result<Exit, Failure> {
+    let clock = Arc::clone(&context.clock);
+    let logging = logging::start(&context.log_dir(), &context.settings.log, clock, Screen::Plain, Arc::new(LogRing::new(LOG_RECORDS)))?;
+    let runtime = rig::runtime()?;
+    let ended = runtime.block_on(serve(context, &logging));
+    if let Err(failure) = &ended {
+        tracing::error!(target: "cli", error = %failure, "The daemon ended");
+    }
+    // What has not let go within the grace is not waited for a second time.
+    runtime.shutdown_background();
+    drop(logging);
+    ended
+}
+
+async fn serve(context: &Context, logging: &Logging) -> Result<Exit, Failure> {
+    // Before anything else, so that no signal finds its default action.
+    let mut signals = Signals::listen()?;
+    let rig = tokio::select! {
+        rig = Rig::start(context, Role::Daemon, logging) => rig?,
+        name = signals.stop() => {
+            tracing::info!(target: "cli", signal = name, "Stopped while starting");
+            return Ok(Exit::Done);
+        }
+    };
+    let client = rig.client();
+    let attending = tokio::spawn(service::attend(client.state(), rig.pulse(), Arc::clone(&context.clock)));
+    service::ready();
+    tracing::info!(target: "cli", pid = std::process::id(), boot_id = client.state().borrow().epoch, "The daemon is ready");
+    output::remark(format_args!("nightdesk: the daemon of {} is ready, process {}", context.data_dir.display(), std::process::id()));
+    rig.first_fill().await;
+    let asked = attend(&rig, &client, &mut signals).await;
+    attending.abort();
+    service::stopping();
+    let Some(name) = asked else {
+        tracing::error!(target: "cli", "The engine has stopped by itself, leaving so that it is started again");
+        return Ok(Exit::Failed);
+    };
+    tracing::info!(target: "cli", signal = name, "Stopping");
+    Ok(leave(rig, &mut signals).await)
+}
+
+/// Answers signals until one says stop, and names it; `None` when the engine is gone.
+async fn attend(rig: &Rig, client: &Client, signals: &mut Signals) -> Option<&'static str> {
+    let mut reloads = 0_u32;
+    loop {
+        let asked = tokio::select! {
+            asked = signals.next() => asked,
+            () = rig.gone() => return None,
+        };
+        match asked {
+            Asked::Stop(name) => return Some(name),
+            Asked::Dump => dump::state(&client.state().borrow()),
+            Asked::Reload => {
+                reloads += 1;
+                service::reloading();
+                let id = format!("hup-{}-{reloads}", std::process::id());
+                let asked = Envelope { id, actor: "hup".to_owned(), command: Command::Reload };
+                if let Err(e) = client.send(asked).await {
+                    tracing::warn!(target: "cli", error = %e, "The configuration was not read again");
+                }
+                service::ready();
+            }
+        }
+    }
+}
+
+/// Stops the engine within the grace, or at once when a second signal comes.
+async fn leave(rig: Rig, signals: &mut Signals) -> Exit {
+    tokio::select! {
+        stopped = tokio::time::timeout(GRACE, rig.stop()) => {
+            if stopped.is_ok() {
+                tracing::info!(target: "cli", "Stopped");
+                return Exit::Done;
+            }
+            tracing::error!(target: "cli", "Running work did not let go in time; the next start recovers what it left");
+            Exit::Failed
+        }
+        name = signals.stop() => {
+            tracing::warn!(target: "cli", signal = name, "Stopping at once; the next start recovers what was cut off");
+            Exit::Interrupted
+        }
+    }
+}

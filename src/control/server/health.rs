@@ -1,0 +1,133 @@
+//! `/healthz`, `/readyz`: whether the process answers, and whether the desk can do its work.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::Api;
+use crate::engine::{Query, Snapshot};
+use crate::store::scheduler::Job;
+
+/// How long dispatcher, writer and database may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The engine publishes at least once a second.
+const SILENCE: Duration = Duration::from_secs(5);
+/// A tick this long past, seconds, should have led to a run.
+const OVERDUE: i64 = 15 * 60;
+
+/// The process answers.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Health {
+    /// Always `ok`.
+    status: &'static str,
+    /// Version of the program.
+    version: &'static str,
+}
+
+/// Whether the desk can do its work.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Readiness {
+    /// Nothing is wrong.
+    ready: bool,
+    /// What is wrong, a sentence each.
+    reasons: Vec<String>,
+}
+
+/// Whether the process answers.
+#[utoipa::path(get, path = "/healthz", tag = "health", responses((status = 200, body = Health)))]
+pub(super) async fn healthz() -> Json<Health> {
+    Json(Health { status: "ok", version: env!("CARGO_PKG_VERSION") })
+}
+
+/// Whether dispatcher, writer and database answer, the disk has room, and the nightly ingest is not overdue.
+#[utoipa::path(
+    get, path = "/readyz", tag = "health",
+    responses((status = 200, body = Readiness), (status = 503, body = Readiness, description = "The reasons are in the body"))
+)]
+pub(super) async fn readyz(State(api): State<Arc<Api>>) -> (StatusCode, Json<Readiness>) {
+    let mut reasons = Vec::new();
+    if api.hub.silence() > SILENCE {
+        reasons.push(format!("the engine has published nothing for {} s", api.hub.silence().as_secs()));
+    }
+    if let Err(silent) = api.pulse.beat(PATIENCE).await {
+        reasons.push(silent.to_string());
+    }
+    // Opening a database for reading checks its schema too.
+    match tokio::time::timeout(PATIENCE, api.client.query(Query::Runs { limit: 1 })).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(e)) => reasons.push(format!("the database cannot be read: {e}")),
+        Err(_) => reasons.push("the database does not answer".to_owned()),
+    }
+    reasons.extend(shown(&api.hub.current(), api.clock.now()));
+    let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(Readiness { ready: reasons.is_empty(), reasons }))
+}
+
+/// What the state itself tells.
+fn shown(state: &Snapshot, now: i64) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if state.loading {
+        reasons.push("the engine is still reading its state".to_owned());
+    }
+    if state.host.disk_low {
+        reasons.push(format!("only {} MiB of disk are free", state.host.disk_free >> 20));
+    }
+    if let Some(why) = &state.scheduler.held {
+        reasons.push(format!("the scheduler is held: {why}"));
+    }
+    let ingest = state.jobs.iter().find(|j| j.job == Job::Ingest && j.missing.is_none());
+    if let Some(ingest) = ingest.filter(|_| state.scheduler.on) {
+        if ingest.failures_in_row > 0 {
+            let why = ingest.last.as_ref().and_then(|r| r.error.as_deref()).unwrap_or("see its run");
+            reasons.push(format!("the last ingest did not succeed: {why}"));
+        }
+        if ingest.active.is_none() && ingest.next.is_some_and(|at| now - at > OVERDUE) {
+            reasons.push("the nightly ingest is overdue".to_owned());
+        }
+    }
+    reasons
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{HostStats, JobView, SchedulerView};
+
+    fn state(next: i64, failures: u32, on: bool) -> Snapshot {
+        let ingest = JobView {
+            job: Job::Ingest,
+            missing: None,
+            cron: "45 22 * * *".into(),
+            zone: "UTC".into(),
+            words: String::new(),
+            paused: None,
+            next: Some(next),
+            next_session: None,
+            active: None,
+            last: None,
+            failures_in_row: failures,
+            durations: Vec::new(),
+            timeout_s: 1800,
+        };
+        let scheduler = Arc::new(SchedulerView { on, ..SchedulerView::default() });
+        Snapshot { jobs: Arc::new(vec![ingest]), scheduler, ..Snapshot::default() }
+    }
+
+    #[test]
+    fn a_state_is_ready_or_says_why_not() {
+        let now = 1_000_000;
+        assert!(shown(&state(now + 60, 0, true), now).is_empty());
+        assert!(shown(&state(now - 60, 0, true), now).is_empty(), "a tick that has just come");
+        assert!(shown(&state(now - 3_600, 0, true), now)[0].contains("overdue"));
+        assert!(shown(&state(now + 60, 2, true), now)[0].contains("did not succeed"));
+        assert!(shown(&state(now - 3_600, 2, false), now).is_empty(), "an operator switched it off");
+        let host = HostStats { disk_low: true, disk_free: 7 << 20, ..HostStats::default() };
+        let broken = Snapshot { loading: true, host, ..state(now, 0, true) };
+        assert_eq!(shown(&broken, now), ["the engine is still reading its state", "only 7 MiB of disk are free"]);
+    }
+}
