@@ -183,7 +183,7 @@ async fn an_imported_split_adjusts_the_bars_that_were_imported_before_it() {
     // Ten days ago somebody imported the days before.
     let options = WriterOptions { cache_mib: 8, demo: false, clock: ManualClock::at(today - 10 * DAY) };
     let writer = Writer::open(&database, options).unwrap();
-    let run_id = writer.begin_run("{}".into()).await.unwrap();
+    let run_id = writer.begin_run(None, "{}".into()).await.unwrap();
     let bar = |days: i64| Candle { ts: today - days * DAY, open: 90.0, high: 99.0, low: 87.0, close: 96.0, volume: 100.0, is_final: true };
     let bars: Vec<Candle> = (11..20).rev().map(bar).collect();
     writer.candles(CandleBatch { series: daily, source: SourceId::File, run_id, bars, replace: None }).await.unwrap();

@@ -157,9 +157,9 @@ async fn a_contradiction_settles_when_the_bars_that_were_compared_are_replaced()
     };
     // Wednesday and Thursday contradict a second source, Friday its minutes.
     let found = vec![on(20, last[0].ts), on(20, last[1].ts), on(23, last[2].ts)];
-    let run = outside.begin_run("{}".into()).await.unwrap();
+    let run = outside.begin_run(None, "{}".into()).await.unwrap();
     outside.issues(found, Some(run)).await.unwrap();
-    let later = outside.begin_run("{}".into()).await.unwrap();
+    let later = outside.begin_run(None, "{}".into()).await.unwrap();
     let revised = [last[1], last[2]].map(|bar| Candle { volume: bar.volume + 1.0, ..bar });
     let batch = CandleBatch { series: days, source: SourceId::Ib, run_id: later, bars: revised.to_vec(), replace: None };
     outside.candles(batch).await.unwrap();
