@@ -7,4 +7,5 @@ mod attach;
 mod desk;
 mod life;
 mod process;
+mod reload;
 mod units;
