@@ -5,6 +5,7 @@ mod desk;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,8 +18,10 @@ use axum::response::{IntoResponse, Response};
 use desk::Desk;
 use nightdesk::config::Settings;
 use nightdesk::engine::{Alert, AlertLevel, Snapshot};
-use nightdesk::market::SystemClock;
+use nightdesk::market::{SystemClock, Universe};
 use nightdesk::outbox::Outbox;
+use nightdesk::sim::Replay;
+use nightdesk::sim::demo::Demo;
 use nightdesk::webhook::{Event, ID_HEADER, Notice, Webhook, WebhookFault};
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
@@ -230,6 +233,31 @@ async fn the_command_sends_a_test_and_prints_the_answer() {
     desk.write("config/nightdesk.toml", "[alerts]\nwebhook = \"http://hooks.example.com/x\"\n");
     let check = desk.run(&["config", "check"]);
     assert!(check.code == Some(2) && check.err.contains("^^^ plain http would leave this machine"), "{check:?}");
+}
+
+#[tokio::test]
+async fn https_is_spoken_to_receivers_that_can_prove_their_name_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let universe = Universe { instruments: Vec::new() };
+    let server = Demo::start(&universe, Replay::default(), dir.path(), SystemClock::shared()).await.unwrap();
+    let mut settings = Settings::default();
+    server.point(&mut settings);
+    let port = settings.yahoo.loopback.unwrap().rsplit(':').next().unwrap().to_owned();
+    let ca = settings.yahoo.loopback_ca.unwrap();
+    let desk = Arc::new(Desk::new());
+    desk.write("config/nightdesk.toml", format!("[alerts]\nwebhook = \"https://localhost:{port}/\"\n"));
+    let said = |with: Option<PathBuf>| {
+        beside(&desk, move |desk| {
+            let mut command = desk.command(&["alerts", "test"]);
+            command.envs(with.map(|ca| ("SSL_CERT_FILE", ca)));
+            String::from_utf8(command.output().unwrap().stderr).unwrap()
+        })
+    };
+    // The simulator takes no alerts, but its answer has come through TLS.
+    let trusted = said(Some(ca)).await;
+    assert!(trusted.contains(&format!("localhost:{port} answered 4")), "{trusted}");
+    let unknown = said(None).await;
+    assert!(unknown.contains("did not arrive") && !unknown.contains("answered"), "{unknown}");
 }
 
 /// Runs a command while this thread's receiver answers.

@@ -9,11 +9,13 @@ use serde_json::json;
 
 use super::output::{self, count};
 use super::{Context, Exit, Failure, rig};
+use crate::engine::SCHEDULER_DATABASE;
 use crate::ingest::quality::{self, Stage, checks_of, compare};
 use crate::market::actions::{factor_on, unsplit_steps};
 use crate::market::{Actions, Bars, Series, SourceId, Symbol, Timeframe, ts_to_date};
 use crate::sources::file::{self, CandleFile, Notes, Options};
 use crate::store::master::{CandleBatch, Issue, IssueReport, Reader, RunState, SeriesUpdate, StoreError, Writer};
+use crate::store::scheduler::{RunFilter, SchedulerReader};
 
 /// Import candles, splits or dividends from a CSV file
 ///
@@ -133,7 +135,7 @@ async fn store(arguments: &Arguments, context: &Context, content: Content, notes
     let writer = context.open_writer()?;
     writer.sync_universe(context.universe.clone()).await?;
     let spec = json!({ "import": arguments.kind, "file": arguments.file, "symbol": arguments.symbol, "raw": arguments.raw });
-    let run_id = writer.begin_run(None, spec.to_string()).await?;
+    let run_id = writer.begin_run(next_run(context)?, spec.to_string()).await?;
     let mut summary = Summary::new(arguments, run_id, notes);
     let done = match content {
         Content::Candles(file) => candles(&writer, context, *file, arguments.raw, &mut summary).await,
@@ -151,6 +153,16 @@ async fn store(arguments: &Arguments, context: &Context, content: Content, notes
     writer.close().await?;
     tracing::info!(target: "cli", run = run_id, rows = summary.rows, inserted = summary.inserted, revised = summary.revised, "File imported");
     Ok(summary)
+}
+
+/// The next number that no run of a job has; `None` where there was none yet, and the master database counts on.
+fn next_run(context: &Context) -> Result<Option<i64>, StoreError> {
+    let path = context.data_dir.join(SCHEDULER_DATABASE);
+    // A record that cannot be read is moved aside by the next engine; its numbers are gone with it.
+    let newest = SchedulerReader::open(&path).and_then(|r| r.runs(RunFilter::default(), 1)).unwrap_or_default();
+    let Some(job) = newest.first().map(|r| r.id) else { return Ok(None) };
+    let own = Reader::open(&context.database())?.runs(1)?.first().map_or(0, |r| r.id);
+    Ok(Some(job.max(own) + 1))
 }
 
 async fn store_actions(writer: &Writer, context: &Context, actions: Actions, summary: &mut Summary) -> Result<(), StoreError> {

@@ -15,6 +15,7 @@ mod daemon;
 mod doctor;
 mod export;
 mod failure;
+mod follow;
 mod import;
 mod ingest;
 mod issues;
@@ -25,6 +26,7 @@ mod maintenance;
 pub mod output;
 mod rig;
 mod runs;
+mod schedule;
 mod sim;
 mod status;
 mod watch;
@@ -66,6 +68,7 @@ enum Command {
     Export(export::Arguments),
     Issues(issues::Arguments),
     Runs(runs::Arguments),
+    Schedule(schedule::Arguments),
     Logs(logs::Arguments),
     Verify(care::VerifyArguments),
     Backup(care::BackupArguments),
@@ -87,6 +90,7 @@ impl Command {
             Self::Export(a) => export::run(&a, &Context::load(common)?),
             Self::Issues(a) => issues::run(&a, &Context::load(common)?),
             Self::Runs(a) => runs::run(&a, &Context::load(common)?),
+            Self::Schedule(a) => schedule::run(&a, &Context::load(common)?),
             Self::Logs(a) => logs::run(&a, &Context::load(common)?),
             Self::Verify(a) => care::verify(&a, &Context::load(common)?),
             Self::Backup(a) => care::backup(&a, &Context::load(common)?),
@@ -108,6 +112,7 @@ impl Command {
             Self::Import(a) => a.json,
             Self::Issues(a) => a.json(),
             Self::Runs(a) => a.json(),
+            Self::Schedule(a) => a.json,
             Self::Verify(a) => a.json,
             Self::Backup(a) => a.json,
             Self::Restore(a) => a.json,

@@ -21,6 +21,7 @@ use crate::outbox::Outbox;
 use crate::sim::demo::Demo;
 use crate::sources::hybrid::Hybrid;
 use crate::store::master::{ReadPool, Role, StoreError, Writer};
+use crate::store::scheduler::Job;
 use crate::webhook::Webhook;
 
 /// Log records kept in memory for consoles.
@@ -30,6 +31,9 @@ pub(super) const LOG_RECORDS: usize = 20_000;
 const CONNECTIONS_END_WITHIN: Duration = Duration::from_millis(500);
 /// Longest wait before dropped log lines are told of and another log level takes effect.
 const LOG_TENDED_EVERY: Duration = Duration::from_secs(1);
+
+/// The jobs that this version has the work of: the engine's own ingest, and the bodies that [`Rig::start`] adds.
+pub(super) const JOBS: [Job; 2] = [Job::Ingest, Job::Maintenance];
 
 /// A runtime for an engine: two workers suffice, the heavy work has threads of its own.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {

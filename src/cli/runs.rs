@@ -1,14 +1,20 @@
-//! `nightdesk runs`: what was asked for at night and what came of it, from the database.
+//! `nightdesk runs`: what was asked for at night and what came of it, from the databases: runs of all jobs, and imports.
+
+use std::collections::BTreeMap;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::output::{self, line, second, thousands};
-use super::{Context, Exit, Failure};
-use crate::engine::{IngestSpec, RunSummary};
+use super::{Context, Exit, Failure, attach, follow, rig};
+use crate::engine::{Command as EngineCommand, IngestSpec, RunSummary, SCHEDULER_DATABASE};
 use crate::store::master::{Reader, RunRecord};
+use crate::store::scheduler::{Job, JobRun, JobState, RunEvent, RunFilter, SchedulerReader};
 
-/// List or show ingest runs and imports
+/// Lines of a run's story that are shown.
+const STORY: usize = 1_000;
+
+/// List, show, cancel or repeat runs of jobs; imports are listed too
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(subcommand)]
@@ -22,13 +28,35 @@ enum Command {
         /// At most this many
         #[arg(long, value_name = "N", default_value_t = 20)]
         limit: u32,
+        /// Only runs of this job
+        #[arg(long, value_name = "JOB", value_parser = Job::parse)]
+        job: Option<Job>,
         /// Print one JSON object
         #[arg(long)]
         json: bool,
     },
-    /// Show one run: what was asked for, what came of it, what failed
+    /// Show one run: what was asked for, what came of it, what failed, and its story
     Show {
         /// Its number, from the list
+        id: i64,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Stop a run of the engine that runs on the data folder
+    Cancel {
+        /// Its number
+        id: i64,
+        /// At once, withdrawing the requests in flight
+        #[arg(long)]
+        now: bool,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Do again what an ended run did, with what it was asked for
+    Rerun {
+        /// Its number
         id: i64,
         /// Print one JSON object
         #[arg(long)]
@@ -39,34 +67,88 @@ enum Command {
 impl Arguments {
     pub(super) fn json(&self) -> bool {
         match self.command {
-            Command::List { json, .. } | Command::Show { json, .. } => json,
+            Command::List { json, .. } | Command::Show { json, .. } | Command::Cancel { json, .. } | Command::Rerun { json, .. } => json,
         }
     }
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
-    let reader = Reader::open(&context.database())?;
     match arguments.command {
-        Command::List { limit, json } => {
-            let runs = reader.runs(limit as usize)?;
+        Command::List { limit, job, json } => {
+            let rows = rows(context, limit as usize, job)?;
             if json {
-                let runs: Vec<Value> = runs.iter().map(self::json).collect();
+                let runs: Vec<Value> = rows.iter().map(Row::json).collect();
                 output::json(&json!({ "ok": true, "runs": runs }))?;
             } else {
-                list(&runs)?;
+                list(&rows)?;
             }
         }
-        Command::Show { id, json } => {
-            let run = reader.run(id)?;
-            if json { output::json(&self::json(&run))? } else { show(&run)? }
-        }
+        Command::Show { id, json } => show(context, id, json)?,
+        Command::Cancel { id, now, json } => return cancel(context, id, now, json),
+        Command::Rerun { id, json } => return follow::done(context, EngineCommand::Rerun { run_id: id }, json),
     }
     Ok(Exit::Done)
 }
 
-/// A run with its spec and its summary as values instead of the JSON texts that the record keeps.
+fn cancel(context: &Context, run_id: i64, now: bool, as_json: bool) -> Result<Exit, Failure> {
+    let ack = rig::runtime()?.block_on(async {
+        let client = attach::running(context).await?;
+        attach::send(&client, context, EngineCommand::Cancel { run_id, now }).await
+    })?;
+    if as_json {
+        output::json(&json!({ "ok": true, "run": run_id, "message": ack.message }))?;
+    } else {
+        line(ack.message)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// A run as either database knows it: a job's in `scheduler.db`, and an ingest or an import in the master database.
+/// Where both know it, they use the same number.
+struct Row {
+    job: Option<JobRun>,
+    record: Option<RunRecord>,
+}
+
+/// The record of runs; `None` before the first engine has made it.
+fn record(context: &Context) -> Result<Option<SchedulerReader>, Failure> {
+    let path = context.data_dir.join(SCHEDULER_DATABASE);
+    if !path.exists() {
+        return Ok(None);
+    }
+    SchedulerReader::open(&path).map(Some).map_err(|e| Failure::new(e.to_string()))
+}
+
+fn rows(context: &Context, limit: usize, job: Option<Job>) -> Result<Vec<Row>, Failure> {
+    let master = Reader::open(&context.database())?;
+    let mut rows: BTreeMap<i64, Row> = BTreeMap::new();
+    if let Some(jobs) = record(context)? {
+        let found = jobs.runs(RunFilter { job, state: None }, limit).map_err(|e| Failure::new(e.to_string()))?;
+        rows.extend(found.into_iter().map(|run| (run.id, Row { job: Some(run), record: None })));
+    }
+    for found in master.runs(limit)? {
+        match rows.get_mut(&found.id) {
+            Some(row) => row.record = Some(found),
+            None if job.is_none() || job == Some(Job::Ingest) && !is_import(&found) => {
+                rows.insert(found.id, Row { job: None, record: Some(found) });
+            }
+            None => {}
+        }
+    }
+    Ok(rows.into_values().rev().take(limit).collect())
+}
+
+fn is_import(record: &RunRecord) -> bool {
+    IngestSpec::words(&record.spec).starts_with("import ")
+}
+
+/// A text that may be JSON, as a value.
+fn value(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))
+}
+
+/// An ingest or an import with its spec and its summary as values instead of the JSON texts that the record keeps.
 pub(super) fn json(run: &RunRecord) -> Value {
-    let value = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| Value::from(text));
     json!({
         "id": run.id,
         "state": run.state,
@@ -78,41 +160,161 @@ pub(super) fn json(run: &RunRecord) -> Value {
     })
 }
 
-fn list(runs: &[RunRecord]) -> Result<(), Failure> {
-    if runs.is_empty() {
-        return line("No run yet.");
+/// A run of a job, likewise.
+pub(super) fn job_json(run: &JobRun) -> Value {
+    json!({
+        "id": run.id,
+        "job": run.job,
+        "state": run.state,
+        "trigger": run.trigger,
+        "actor": run.actor,
+        "scheduled_for": run.scheduled_for,
+        "session": run.session,
+        "attempt": run.attempt,
+        "queued_at": run.queued_at,
+        "started_at": run.started_at,
+        "ended_at": run.ended_at,
+        "failures": run.failures,
+        "spec": run.params.as_deref().map(value),
+        "summary": run.summary.as_deref().map(value),
+        "error": run.error,
+    })
+}
+
+impl Row {
+    fn json(&self) -> Value {
+        match (&self.job, &self.record) {
+            (Some(run), record) => {
+                let mut all = job_json(run);
+                // A run without parameters did the job's normal work, which the master database spells out.
+                if let Some(record) = record.as_ref().filter(|_| run.params.is_none()) {
+                    all["spec"] = value(&record.spec);
+                }
+                all
+            }
+            (None, Some(record)) => json(record),
+            (None, None) => Value::Null,
+        }
     }
-    line(format_args!(
-        "{:>5}  {:<9}  {:<19}  {:>8}  {:>6}  {:>6}  {:>11}  asked for",
-        "run", "state", "started UTC", "took", "ok", "failed", "new bars"
-    ))?;
-    for run in runs {
-        let summary = RunSummary::stored(run.summary.as_deref());
+
+    fn what(&self) -> String {
+        let words = self.record.as_ref().map(|r| IngestSpec::words(&r.spec));
+        let Some(run) = &self.job else { return words.unwrap_or_default() };
+        let mut parts = vec![run.trigger.to_string()];
+        parts.extend(run.session.map(|s| format!("for {s}")));
+        parts.extend((run.attempt > 1).then(|| format!("attempt {}", run.attempt)));
+        parts.extend(words.filter(|_| run.params.is_some()));
+        parts.extend(run.error.clone());
+        parts.join(", ")
+    }
+
+    fn print(&self) -> Result<(), Failure> {
+        let (id, job, state, started, took, text) = match (&self.job, &self.record) {
+            (Some(r), _) => (r.id, r.job.name(), state_word(r), r.started_at, r.ended_at.and_then(|e| r.seconds(e)), r.summary.as_deref()),
+            (None, Some(r)) => {
+                let job = if is_import(r) { "import" } else { "ingest" };
+                (r.id, job, r.state.to_string(), Some(r.started_at), r.ended_at.map(|e| e - r.started_at), r.summary.as_deref())
+            }
+            (None, None) => return Ok(()),
+        };
+        let summary = RunSummary::stored(text);
         let figure = |f: fn(&RunSummary) -> u64| summary.as_ref().map_or_else(|| "-".to_owned(), |s| thousands(f(s)));
         line(format_args!(
-            "{:>5}  {:<9}  {:<19}  {:>8}  {:>6}  {:>6}  {:>11}  {}",
-            run.id,
-            run.state,
-            second(run.started_at),
-            took(run),
+            "{id:>5}  {job:<11}  {state:<9}  {:<19}  {:>8}  {:>6}  {:>6}  {:>11}  {}",
+            started.map_or_else(|| "-".to_owned(), second),
+            took.map_or_else(|| "-".to_owned(), clock),
             figure(|s| s.series_ok.into()),
             figure(|s| s.series_failed.into()),
             figure(|s| s.inserted),
-            IngestSpec::words(&run.spec)
-        ))?;
+            self.what()
+        ))
     }
-    Ok(())
 }
 
-fn show(run: &RunRecord) -> Result<(), Failure> {
+fn state_word(run: &JobRun) -> String {
+    if run.state == JobState::Succeeded && run.failures > 0 { "partial".to_owned() } else { run.state.to_string() }
+}
+
+fn list(rows: &[Row]) -> Result<(), Failure> {
+    if rows.is_empty() {
+        return line("No run yet.");
+    }
+    line(format_args!(
+        "{:>5}  {:<11}  {:<9}  {:<19}  {:>8}  {:>6}  {:>6}  {:>11}  why, and what for",
+        "run", "job", "state", "started UTC", "took", "ok", "failed", "new bars"
+    ))?;
+    rows.iter().try_for_each(Row::print)
+}
+
+fn show(context: &Context, id: i64, as_json: bool) -> Result<(), Failure> {
+    let jobs = record(context)?;
+    let failed = |e: crate::store::scheduler::SchedulerDbError| Failure::new(e.to_string());
+    let job = jobs.as_ref().map(|j| j.run(id)).transpose().map_err(failed)?.flatten();
+    let story = jobs.as_ref().map(|j| j.run_events(id, STORY)).transpose().map_err(failed)?.unwrap_or_default();
+    let master = Reader::open(&context.database())?;
+    // A run of another job has no row there, which is no failure.
+    let record = if job.is_some() { master.run(id).ok() } else { Some(master.run(id)?) };
+    let row = Row { job, record };
+    if as_json {
+        let mut all = row.json();
+        if row.job.is_some() {
+            all["events"] = json!(story);
+        }
+        return output::json(&all);
+    }
+    match (&row.job, &row.record) {
+        (Some(run), record) => {
+            show_job(run, record.as_ref())?;
+            story.iter().try_for_each(told)
+        }
+        (None, Some(record)) => show_record(record),
+        (None, None) => Ok(()),
+    }
+}
+
+fn show_job(run: &JobRun, record: Option<&RunRecord>) -> Result<(), Failure> {
+    let asked = record.map(|r| format!(": {}", IngestSpec::words(&r.spec))).unwrap_or_default();
+    line(format_args!("Run {} of {}{asked}", run.id, run.job))?;
+    line(format_args!("  state      {}", state_word(run)))?;
+    let attempt = if run.attempt > 1 { format!(", attempt {}", run.attempt) } else { String::new() };
+    line(format_args!("  asked by   {}, {}{attempt}", run.actor, run.trigger))?;
+    if let Some(tick) = run.scheduled_for {
+        line(format_args!("  tick       {} UTC", second(tick)))?;
+    }
+    if let Some(session) = run.session {
+        line(format_args!("  session    {session}"))?;
+    }
+    if let Some(started) = run.started_at {
+        line(format_args!("  started    {} UTC", second(started)))?;
+        line(format_args!("  took       {}", run.ended_at.map_or_else(|| "-".to_owned(), |e| clock(e - started))))?;
+    }
+    if let Some(error) = &run.error {
+        line(format_args!("  reason     {error}"))?;
+    }
+    match record {
+        Some(record) => came(record),
+        None => figures(run.summary.as_deref()),
+    }
+}
+
+fn told(event: &RunEvent) -> Result<(), Failure> {
+    line(format_args!("  {} {:<8} {}", second(event.at_ms.div_euclid(1000)), event.kind, event.text))
+}
+
+fn show_record(run: &RunRecord) -> Result<(), Failure> {
     line(format_args!("Run {}: {}", run.id, IngestSpec::words(&run.spec)))?;
     line(format_args!("  state      {}", run.state))?;
     line(format_args!("  started    {} UTC", second(run.started_at)))?;
-    line(format_args!("  took       {}", took(run)))?;
+    line(format_args!("  took       {}", run.ended_at.map_or_else(|| "-".to_owned(), |e| clock(e - run.started_at))))?;
     if let Some(error) = &run.error {
         line(format_args!("  error      {error}"))?;
     }
-    let Some(s) = RunSummary::stored(run.summary.as_deref()) else { return figures(run) };
+    came(run)
+}
+
+/// What came of an ingest or an import.
+fn came(run: &RunRecord) -> Result<(), Failure> {
+    let Some(s) = RunSummary::stored(run.summary.as_deref()) else { return figures(run.summary.as_deref()) };
     let requests: Vec<String> = s.requests.iter().map(|(source, n)| format!("{source} {n}")).collect();
     line(format_args!("  series     {} brought up to date, {} failed, {} were fresh", s.series_ok, s.series_failed, s.series_fresh))?;
     line(format_args!("  requests   {}", if requests.is_empty() { "none".to_owned() } else { requests.join(", ") }))?;
@@ -125,15 +327,12 @@ fn show(run: &RunRecord) -> Result<(), Failure> {
     ))?;
     line(format_args!("  actions    {} splits, {} dividends, {} fundamentals", s.splits, s.dividends, s.fundamentals))?;
     line(format_args!("  findings   {}", s.issues))?;
-    for failure in &s.failures {
-        line(format_args!("  failed     {failure}"))?;
-    }
-    Ok(())
+    s.failures.iter().try_for_each(|failure| line(format_args!("  failed     {failure}")))
 }
 
-/// An import keeps other figures than an ingest; those that say something are shown by their names.
-fn figures(run: &RunRecord) -> Result<(), Failure> {
-    let summary: Option<Value> = run.summary.as_deref().and_then(|s| serde_json::from_str(s).ok());
+/// Other jobs and imports keep figures of their own; those that say something are shown by their names.
+fn figures(summary: Option<&str>) -> Result<(), Failure> {
+    let summary: Option<Value> = summary.and_then(|s| serde_json::from_str(s).ok());
     for (name, value) in summary.as_ref().and_then(Value::as_object).into_iter().flatten() {
         if let Some(n) = value.as_u64().filter(|n| *n > 0 && name != "run_id") {
             line(format_args!("  {:<9}  {}", name.replace('_', " "), thousands(n)))?;
@@ -143,7 +342,7 @@ fn figures(run: &RunRecord) -> Result<(), Failure> {
 }
 
 /// `01:02:07`, hours first.
-fn took(run: &RunRecord) -> String {
-    let Some(s) = run.ended_at.map(|e| (e - run.started_at).max(0)) else { return "-".to_owned() };
+fn clock(seconds: i64) -> String {
+    let s = seconds.max(0);
     format!("{:02}:{:02}:{:02}", s / 3600, s % 3600 / 60, s % 60)
 }

@@ -14,6 +14,9 @@ const LASTING: Duration = Duration::from_mins(1);
 /// How long a bad end must stand: its next attempt may be queued a moment later.
 const SETTLED: Duration = Duration::from_secs(3);
 
+/// Seconds before the process's start in which ends count as its own: it finds lost runs a moment before it begins.
+const BOOT: i64 = 10;
+
 /// Causes by their keys.
 #[derive(Default)]
 pub(super) struct Causes {
@@ -38,7 +41,7 @@ impl Causes {
             0 => snapshot.at_ms.div_euclid(1000),
             started => started,
         };
-        let since = *self.since.get_or_insert(start);
+        let since = *self.since.get_or_insert(start - BOOT);
         let mut before = std::mem::take(&mut self.known);
         for (key, notice, hold) in present(snapshot, since) {
             let cause = match before.remove(&key) {

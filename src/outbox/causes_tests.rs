@@ -4,7 +4,8 @@ use super::*;
 use crate::engine::{Alert, JobView};
 use crate::store::scheduler::{Job, Pause, Trigger};
 
-const BOOT: i64 = 1_700_000_000;
+/// When the process began.
+const START: i64 = 1_700_000_000;
 
 fn run(id: i64, state: JobState, attempt: u32) -> JobRun {
     JobRun {
@@ -13,13 +14,13 @@ fn run(id: i64, state: JobState, attempt: u32) -> JobRun {
         state,
         trigger: Trigger::Schedule,
         actor: "schedule".into(),
-        scheduled_for: Some(BOOT),
+        scheduled_for: Some(START),
         session: None,
         attempt,
-        queued_at: BOOT,
+        queued_at: START,
         not_before: None,
-        started_at: Some(BOOT),
-        ended_at: state.ended().then_some(BOOT + id),
+        started_at: Some(START),
+        ended_at: state.ended().then_some(START + id),
         error: Some("the gateway is away".into()),
         failures: 0,
         params: None,
@@ -30,8 +31,8 @@ fn run(id: i64, state: JobState, attempt: u32) -> JobRun {
 
 fn snapshot(runs: Vec<JobRun>, alerts: &[(&str, AlertLevel)]) -> Snapshot {
     let alert =
-        |(key, level): &(&str, AlertLevel)| Alert { key: (*key).into(), level: *level, text: "x".into(), since: BOOT, series: None };
-    Snapshot { at_ms: BOOT * 1000, job_runs: Arc::new(runs), alerts: Arc::new(alerts.iter().map(alert).collect()), ..Snapshot::default() }
+        |(key, level): &(&str, AlertLevel)| Alert { key: (*key).into(), level: *level, text: "x".into(), since: START, series: None };
+    Snapshot { at_ms: START * 1000, job_runs: Arc::new(runs), alerts: Arc::new(alerts.iter().map(alert).collect()), ..Snapshot::default() }
 }
 
 /// What is told when the snapshots come at these seconds.
@@ -65,8 +66,8 @@ fn a_failure_is_told_once_and_only_when_no_attempt_follows() {
 
 #[test]
 fn a_lost_run_is_told_although_it_is_made_up_for_and_old_ends_are_not() {
-    let lost = JobRun { ended_at: Some(BOOT), ..run(5, JobState::Lost, 1) };
-    let old = JobRun { ended_at: Some(BOOT - 1), ..run(3, JobState::TimedOut, 1) };
+    let lost = JobRun { ended_at: Some(START - 2), ..run(5, JobState::Lost, 1) };
+    let old = JobRun { ended_at: Some(START - 11), ..run(3, JobState::TimedOut, 1) };
     let now = || snapshot(vec![run(6, JobState::Running, 2), lost.clone(), old.clone()], &[]);
     assert_eq!(told(&[(0, now()), (3, now()), (9, now())]), [(3, Event::RunLost, "run:5".to_owned())]);
 }
@@ -115,8 +116,8 @@ fn a_pause_is_told_when_it_is_new() {
         };
         Snapshot { jobs: Arc::new(vec![view]), ..snapshot(vec![], &[("paused:ingest", AlertLevel::Bad)]) }
     };
-    assert_eq!(told(&[(0, paused(BOOT - 9)), (90, paused(BOOT - 9))]), []);
-    assert_eq!(told(&[(0, paused(BOOT)), (90, paused(BOOT))]), [(0, Event::JobPaused, "paused:ingest".to_owned())]);
+    assert_eq!(told(&[(0, paused(START - 99)), (90, paused(START - 99))]), []);
+    assert_eq!(told(&[(0, paused(START)), (90, paused(START))]), [(0, Event::JobPaused, "paused:ingest".to_owned())]);
 }
 
 #[test]

@@ -100,7 +100,7 @@ fn a_tick_on_time_runs_and_is_not_due_again() {
     let rule = ingest(|_| {});
     let mut p = planner(rule.clone(), ny("2026-11-20 22:45"), &clock);
     assert!(p.due(Job::Ingest, clock.now(), None).is_empty(), "Saturday and Sunday lead to nothing");
-    clock.advance(Duration::from_secs(60));
+    clock.advance(Duration::from_mins(1));
     assert_eq!(brief(&p.due(Job::Ingest, clock.now(), None), &rule), ["2026-11-23 22:45 run schedule for 2026-11-23"]);
     assert!(p.due(Job::Ingest, clock.now(), None).is_empty());
     assert_eq!(p.mark(Job::Ingest), Some((rule.hash().to_owned(), ny("2026-11-23 22:45"))));
@@ -181,16 +181,19 @@ fn jitter_is_bounded_and_the_same_everywhere() {
 }
 
 #[test]
-fn a_machine_that_slept_makes_up_by_policy() {
-    let clock = ManualClock::at(ny("2026-11-17 20:00"));
-    let rule = ingest(|_| {});
-    let mut p = planner(rule.clone(), ny("2026-11-16 22:45"), &clock);
-    assert_eq!(p.look(&*clock), None);
-    clock.jump_to(ny("2026-11-18 04:00"));
-    assert_eq!(p.look(&*clock), Some(Jump { ms: 8 * HOUR * 1000 }));
-    assert_eq!(p.held(), None);
-    assert_eq!(brief(&p.due(Job::Ingest, clock.now(), None), &rule), ["2026-11-17 22:45 run catch-up for 2026-11-17"]);
-    assert_eq!(p.look(&*clock), None);
+fn a_clock_that_goes_forward_or_a_machine_that_slept_makes_up_by_policy() {
+    for (hours, expected) in [(1, None), (8, Some("2026-11-17")), (24, Some("2026-11-17")), (48, Some("2026-11-18"))] {
+        let clock = ManualClock::at(ny("2026-11-17 20:00"));
+        let mut p = planner(ingest(|_| {}), ny("2026-11-16 22:45"), &clock);
+        assert_eq!(p.look(&*clock), None);
+        clock.jump_to(clock.now() + hours * HOUR);
+        assert_eq!(p.look(&*clock), Some(Jump { ms: hours * HOUR * 1000 }));
+        assert_eq!((p.held(), p.look(&*clock)), (None, None));
+        let due = p.due(Job::Ingest, clock.now(), None);
+        let runs: Vec<_> = due.iter().filter(|d| d.verdict == Verdict::Run(Trigger::CatchUp)).filter_map(|d| d.session).collect();
+        assert_eq!(runs.iter().map(ToString::to_string).collect::<Vec<_>>(), Vec::from_iter(expected), "{hours} h");
+        assert!(p.due(Job::Ingest, clock.now(), None).is_empty());
+    }
 }
 
 #[test]
@@ -204,7 +207,7 @@ fn a_clock_that_goes_back_fires_nothing_twice() {
         assert_eq!(p.held(), None);
         for _ in 0..=back / 60 {
             assert!(p.due(Job::Ingest, clock.now(), None).is_empty());
-            clock.advance(Duration::from_secs(60));
+            clock.advance(Duration::from_mins(1));
         }
         clock.jump_to(ny("2026-11-19 22:45"));
         assert_eq!(p.due(Job::Ingest, clock.now(), None).len(), 1);
@@ -239,7 +242,7 @@ fn last_ticks_far_ahead_wait_for_an_operator() {
     let clock = ManualClock::at(ny("2026-11-18 20:00"));
     let mut p = planner(ingest(|_| {}), ny("2027-11-18 22:45"), &clock);
     assert!(p.held().unwrap().contains("went back"));
-    clock.advance(Duration::from_secs(3 * 3_600));
+    clock.advance(Duration::from_hours(3));
     assert!(p.due(Job::Ingest, clock.now(), None).is_empty());
     assert!(p.confirm(ny("2026-11-18 20:00")));
     assert_eq!(p.due(Job::Ingest, clock.now(), None).len(), 1);

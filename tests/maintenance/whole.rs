@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use flate2::read::GzDecoder;
 use nightdesk::config::MaintenanceSettings;
@@ -118,4 +118,27 @@ async fn a_run_that_is_stopped_ends_at_once_and_leaves_nothing_half_made() {
         assert!(left.iter().all(|n| !n.starts_with('.')), "{step}: {left:?}");
     }
     assert_eq!(Reader::open(&desk.db()).unwrap().series_states().unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_is_dropped_takes_its_unfinished_work_with_it() {
+    let desk = Desk::new();
+    let writer = desk.writer();
+    fill(&writer, "AAPL", 60_000).await;
+    let (lines, mut told) = mpsc::channel(1);
+    let job = desk.job(&writer);
+    let work = tokio::spawn(async move { job.work(&JobReport::new(1, lines), &JobStop::default()).await });
+    while told.recv().await.is_some_and(|line| line.text != "Writing a backup") {}
+    let began = Instant::now();
+    while !desk.backups().exists() || names(&desk.backups()).is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(20), "no backup began");
+        tokio::task::yield_now().await;
+    }
+    work.abort();
+    assert!(work.await.is_err_and(|e| e.is_cancelled()));
+    let began = Instant::now();
+    while !names(&desk.backups()).is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", names(&desk.backups()));
+        tokio::task::yield_now().await;
+    }
 }

@@ -70,11 +70,11 @@ async fn arming_again_replaces_everything_and_closing_ends_it() {
     let next = |rows: Vec<crate::store::scheduler::JobRow>, job| rows.into_iter().find(|r| r.job == job).and_then(|r| r.next_tick);
     assert_eq!(next(db.job_rows().await.unwrap(), Job::Ingest), None);
     assert_eq!(next(db.job_rows().await.unwrap(), Job::Scan), Some(FRIDAY + 60));
-    clock.advance(Duration::from_secs(60));
+    clock.advance(Duration::from_mins(1));
     assert_eq!(ticks.recv().await, Some(Tick { job: Job::Scan, at: FRIDAY + 60 }));
     bell.arm(vec![alarm(Job::Scan, FRIDAY + 120)]).await.unwrap();
     bell.close().await;
-    clock.advance(Duration::from_secs(60));
+    clock.advance(Duration::from_mins(1));
     assert!(timeout(SILENCE, ticks.recv()).await.is_err());
 }
 

@@ -114,7 +114,7 @@ impl FolderLock {
     }
 
     /// Gives the folder back after everything in it was closed.
-    pub(super) fn release(mut self, now: i64) -> Result<(), StoreError> {
+    pub fn release(mut self, now: i64) -> Result<(), StoreError> {
         self.holder.ended_at = Some(now);
         self.write()
     }

@@ -1,0 +1,80 @@
+//! Following a run of any job in the foreground to its end.
+
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::rig::{self, Rig};
+use super::{Context, Exit, Failure, attach, output};
+use crate::control::Client;
+use crate::engine::{Command, Snapshot};
+use crate::store::master::Role;
+use crate::store::scheduler::{JobRun, JobState};
+
+/// Has a command that starts a run done: by the engine that runs on the folder, which is then left alone with it, or by
+/// one that lives for the length of the run.
+pub(super) fn done(context: &Context, command: Command, as_json: bool) -> Result<Exit, Failure> {
+    rig::runtime()?.block_on(async {
+        if let Some(client) = attach::attach(context).await? {
+            let ack = attach::send(&client, context, command).await?;
+            if as_json {
+                output::json(&json!({ "ok": true, "run": ack.run_id, "message": ack.message }))?;
+            } else {
+                output::line(&ack.message)?;
+            }
+            return Ok(Exit::Done);
+        }
+        let logging = context.start_logging()?;
+        let rig = Rig::start(context, Role::Command, &logging).await?;
+        let outcome = foreground(&rig.client(), context, command, as_json).await;
+        rig.stop().await;
+        outcome
+    })
+}
+
+/// Ctrl-C, or SIGTERM as a service manager sends it, stops the run gently, a second one at once.
+async fn foreground(client: &Client, context: &Context, command: Command, as_json: bool) -> Result<Exit, Failure> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let ack = attach::send(client, context, command).await?;
+    let Some(run_id) = ack.run_id else { return Err(Failure::new(ack.message)) };
+    output::remark(&ack.message);
+    let (mut state, mut stops) = (client.state(), 0);
+    let run = loop {
+        if let Some(run) = ended(&state.borrow_and_update(), run_id) {
+            break run;
+        }
+        tokio::select! {
+            changed = state.changed() => {
+                changed.map_err(|_| Failure::new("the engine stopped before the run ended").next("look into the log: nightdesk logs"))?;
+                continue;
+            }
+            _ = interrupt.recv() => stops += 1,
+            _ = terminate.recv() => stops += 1,
+        }
+        output::remark(if stops == 1 { "Stopping; Ctrl-C again stops now" } else { "Stopping now" });
+        // A run that has just ended refuses the cancel, and its end is reported next.
+        let _ = attach::send(client, context, Command::Cancel { run_id, now: stops > 1 }).await;
+    };
+    report(&run, as_json)
+}
+
+fn ended(snapshot: &Snapshot, run_id: i64) -> Option<JobRun> {
+    snapshot.job_runs.iter().find(|r| r.id == run_id && r.state.ended()).cloned()
+}
+
+fn report(run: &JobRun, as_json: bool) -> Result<Exit, Failure> {
+    if as_json {
+        output::json(&super::runs::job_json(run))?;
+    } else {
+        let seconds = run.seconds(run.ended_at.unwrap_or_default()).unwrap_or(0);
+        let why = run.error.as_ref().map(|e| format!(": {e}")).unwrap_or_default();
+        let failed =
+            if run.failures > 0 { format!(", {}", output::count(run.failures as usize, "failure", "failures")) } else { String::new() };
+        output::line(format_args!("Run {} of {} {} after {seconds} s{failed}{why}", run.id, run.job, run.state))?;
+    }
+    Ok(match run.state {
+        JobState::Succeeded if run.failures > 0 => Exit::Partial,
+        JobState::Succeeded => Exit::Done,
+        JobState::Cancelled => Exit::Interrupted,
+        _ => Exit::Failed,
+    })
+}
