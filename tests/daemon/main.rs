@@ -5,6 +5,7 @@
 mod attach;
 #[path = "../desk/mod.rs"]
 mod desk;
+mod kills;
 mod life;
 mod process;
 mod reload;
