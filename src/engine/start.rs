@@ -136,6 +136,11 @@ impl Engine {
 
     /// Starts with time limits of the caller's.
     pub async fn start_tuned(options: EngineOptions, tuning: Tuning) -> Result<Self, EngineError> {
+        // The future holds a whole engine in the making, too large for the stacks of its callers.
+        Box::pin(Self::open(options, tuning)).await
+    }
+
+    async fn open(options: EngineOptions, tuning: Tuning) -> Result<Self, EngineError> {
         let EngineOptions { settings, universe, data_dir, demo, clock, logs, schedule, daemon, bodies } = options;
         let path = data_dir.join(DATABASE);
         let writer = Writer::open(&path, WriterOptions { cache_mib: settings.store.cache_mib, demo, clock: Arc::clone(&clock) })?;
