@@ -100,7 +100,6 @@ fn a_pause_is_told_when_it_is_new() {
         let pause = Some(Pause { at, by: "schedule".into(), reason: "3 ticks in a row have failed".into() });
         let (next, last, active) = (None, None, None);
         let view = JobView {
-            timeout_s: 1_800,
             job: Job::Ingest,
             missing: None,
             cron: String::new(),

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use nightdesk::control::{AttachError, Endpoint, LinkView, RemoteClient, Server, ServerError};
 use nightdesk::engine::{Command, CommandError, Envelope, LogFilter, LogLevel, Query, Snapshot};
+use tokio::io::AsyncWriteExt;
 use tokio::sync::watch;
 
-use crate::house::{House, Proxy, attached, link_when, lost, same_state, serve};
+use crate::house::{House, Proxy, attached, get, link_when, lost, same_state, serve};
 use crate::support::daily;
 
 /// The promise is three seconds; the rest is for a busy machine.
@@ -50,6 +51,19 @@ async fn a_stopped_server_says_good_bye_to_its_streams() {
     house.server.stop(Duration::from_secs(5)).await;
     assert!(begun.elapsed() < Duration::from_secs(2), "an open stream held the server up: {:?}", begun.elapsed());
     link_when(&client, SOON, lost).await;
+    house.desk.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_never_ends_does_not_hold_the_server_up() {
+    let house = House::open(&["AAPL"]).await;
+    let mut half = tokio::net::UnixStream::connect(house.server.socket()).await.unwrap();
+    let head = "POST /v1/commands HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{";
+    half.write_all(head.as_bytes()).await.unwrap();
+    assert_eq!(house.ask(&get("/healthz")).await.status, 200);
+    let begun = Instant::now();
+    house.server.stop(Duration::from_millis(300)).await;
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
     house.desk.stop().await;
 }
 

@@ -207,10 +207,11 @@ async fn open(settings: &Settings, universe: &Universe, dir: &Path, clock: Arc<d
         logs: Arc::new(LogRing::new(1000)),
         schedule: night.schedule,
         daemon: false,
+        config: None,
         bodies: night.bodies.iter().cloned().map(maker).collect(),
     };
     let tuning = quick_tuning(settings);
-    Engine::start_tuned(options, tuning).await.unwrap_or_else(|e| panic!("{e}"))
+    Box::pin(Engine::start_tuned(options, tuning)).await.unwrap_or_else(|e| panic!("{e}"))
 }
 
 /// The pauses between requests a fraction of what vendors ask for: the simulators are as patient as their rules.

@@ -10,13 +10,15 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Api;
-use crate::engine::{Query, Snapshot};
+use crate::engine::{JobView, Query, Snapshot};
 use crate::store::scheduler::Job;
 
 /// How long dispatcher, writer and database may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The engine publishes at least once a second.
 const SILENCE: Duration = Duration::from_secs(5);
+/// Key of the engine's alert that the nightly ingest has not succeeded by its deadline.
+const LATE_INGEST: &str = "late:ingest";
 /// A tick this long past, seconds, should have led to a run.
 const OVERDUE: i64 = 15 * 60;
 
@@ -80,15 +82,11 @@ fn shown(state: &Snapshot, now: i64) -> Vec<String> {
     if let Some(why) = &state.scheduler.held {
         reasons.push(format!("the scheduler is held: {why}"));
     }
-    let ingest = state.jobs.iter().find(|j| j.job == Job::Ingest && j.missing.is_none());
-    if let Some(ingest) = ingest.filter(|_| state.scheduler.on) {
-        if ingest.failures_in_row > 0 {
-            let why = ingest.last.as_ref().and_then(|r| r.error.as_deref()).unwrap_or("see its run");
-            reasons.push(format!("the last ingest did not succeed: {why}"));
-        }
-        if ingest.active.is_none() && ingest.next.is_some_and(|at| now - at > OVERDUE) {
-            reasons.push("the nightly ingest is overdue".to_owned());
-        }
+    let late = state.alerts.iter().filter(|a| a.key == LATE_INGEST);
+    reasons.extend(late.map(|a| a.text.clone()));
+    let stuck = |j: &JobView| j.active.is_none() && j.next.is_some_and(|at| now - at > OVERDUE);
+    if state.scheduler.on && state.jobs.iter().any(|j| j.job == Job::Ingest && stuck(j)) {
+        reasons.push("the nightly ingest's time has passed, and no run began".to_owned());
     }
     reasons
 }
@@ -96,9 +94,9 @@ fn shown(state: &Snapshot, now: i64) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{HostStats, JobView, SchedulerView};
+    use crate::engine::{Alert, AlertLevel, HostStats, SchedulerView};
 
-    fn state(next: i64, failures: u32, on: bool) -> Snapshot {
+    fn state(next: i64, on: bool) -> Snapshot {
         let ingest = JobView {
             job: Job::Ingest,
             missing: None,
@@ -110,7 +108,7 @@ mod tests {
             next_session: None,
             active: None,
             last: None,
-            failures_in_row: failures,
+            failures_in_row: 0,
             durations: Vec::new(),
             timeout_s: 1800,
         };
@@ -121,13 +119,15 @@ mod tests {
     #[test]
     fn a_state_is_ready_or_says_why_not() {
         let now = 1_000_000;
-        assert!(shown(&state(now + 60, 0, true), now).is_empty());
-        assert!(shown(&state(now - 60, 0, true), now).is_empty(), "a tick that has just come");
-        assert!(shown(&state(now - 3_600, 0, true), now)[0].contains("overdue"));
-        assert!(shown(&state(now + 60, 2, true), now)[0].contains("did not succeed"));
-        assert!(shown(&state(now - 3_600, 2, false), now).is_empty(), "an operator switched it off");
+        assert!(shown(&state(now + 60, true), now).is_empty());
+        assert!(shown(&state(now - 60, true), now).is_empty(), "a tick that has just come");
+        assert!(shown(&state(now - 3_600, true), now)[0].contains("no run began"));
+        assert!(shown(&state(now - 3_600, false), now).is_empty(), "an operator switched it off");
+        let alert = |key: &str| Alert { key: key.into(), level: AlertLevel::Bad, text: format!("{key}!"), since: 0, series: None };
+        let late = Snapshot { alerts: Arc::new(vec![alert("late:scan"), alert("late:ingest")]), ..state(now + 60, true) };
+        assert_eq!(shown(&late, now), ["late:ingest!"]);
         let host = HostStats { disk_low: true, disk_free: 7 << 20, ..HostStats::default() };
-        let broken = Snapshot { loading: true, host, ..state(now, 0, true) };
+        let broken = Snapshot { loading: true, host, ..state(now, true) };
         assert_eq!(shown(&broken, now), ["the engine is still reading its state", "only 7 MiB of disk are free"]);
     }
 }
