@@ -7,6 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use desk::Desk;
+use nightdesk::market::{Candle, Clock, DAY, ManualClock, Series, SourceId, Symbol, SystemClock, Timeframe, ts_to_date};
+use nightdesk::store::master::{CandleBatch, Reader, RunState, Writer, WriterOptions};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 
@@ -170,4 +172,28 @@ fn an_export_of_nothing_is_a_failure_and_leaves_no_file() {
     let nowhere =
         desk.run(&["export", "candles", "--symbol", "AAPL", "--timeframe", "1d", "--format", "csv", "--out", "/nonexistent/x.csv"]);
     assert!(nowhere.code == Some(1) && nowhere.err.contains("next:"), "{nowhere:?}");
+}
+
+#[tokio::test]
+async fn an_imported_split_adjusts_the_bars_that_were_imported_before_it() {
+    let desk = Desk::new();
+    let today = SystemClock::default().now() / DAY * DAY;
+    let daily = Series { symbol: Symbol::new("ZZZZ").unwrap(), timeframe: Timeframe::D1 };
+    let database = desk.path("data/market_data.db");
+    // Ten days ago somebody imported the days before.
+    let options = WriterOptions { cache_mib: 8, demo: false, clock: ManualClock::at(today - 10 * DAY) };
+    let writer = Writer::open(&database, options).unwrap();
+    let run_id = writer.begin_run(None, "{}".into()).await.unwrap();
+    let bar = |days: i64| Candle { ts: today - days * DAY, open: 90.0, high: 99.0, low: 87.0, close: 96.0, volume: 100.0, is_final: true };
+    let bars: Vec<Candle> = (11..20).rev().map(bar).collect();
+    writer.candles(CandleBatch { series: daily, source: SourceId::File, run_id, bars, replace: None }).await.unwrap();
+    writer.finish_run(run_id, RunState::Succeeded, None, None).await.unwrap();
+    writer.close().await.unwrap();
+    let file = desk.write("splits.csv", format!("date,ratio\n{},3\n", ts_to_date(today - 5 * DAY)));
+    for (round, said) in [(1, "9 bars of ZZZZ 1d adjusted for a new split"), (2, "1 unchanged")] {
+        let out = desk.ok(&["import", "splits", file.to_str().unwrap(), "--symbol", "ZZZZ"]);
+        assert!(out.contains(said), "{round}: {out}");
+        let bars = Reader::open(&database).unwrap().bars(daily, (i64::MIN, i64::MAX), false).unwrap();
+        assert!(bars.len() == 9 && bars.iter().all(|b| (b.open, b.close, b.volume) == (30.0, 32.0, 300.0)), "{round}: {bars:?}");
+    }
 }

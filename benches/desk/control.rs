@@ -48,7 +48,17 @@ impl House {
         (settings.ib.enabled, settings.yahoo.enabled, settings.store.disk_floor_mib) = (false, false, 1);
         let (dir, clock) = (tempfile::tempdir().unwrap(), SystemClock::shared());
         let (data_dir, logs) = (dir.path().to_owned(), Arc::new(LogRing::new(1_000)));
-        let options = EngineOptions { settings, universe, data_dir, demo: true, clock: Arc::clone(&clock), logs };
+        let options = EngineOptions {
+            settings,
+            universe,
+            data_dir,
+            demo: true,
+            clock: Arc::clone(&clock),
+            logs,
+            schedule: true,
+            daemon: true,
+            bodies: Vec::new(),
+        };
         Self { engine: Engine::start(options).await.unwrap(), dir, clock }
     }
 

@@ -245,7 +245,7 @@ mod tests {
 
     fn ended() -> JobRun {
         let run = serde_json::json!({
-            "id": 1, "job": "maintenance", "state": "failed", "trigger": "schedule", "actor": "schedule", "attempt": 1,
+            "id": 1, "job": "maintenance", "state": "succeeded", "trigger": "schedule", "actor": "schedule", "attempt": 1,
             "queued_at": 1, "failures": 0, "boot_id": "b",
         });
         serde_json::from_value(run).unwrap()

@@ -141,15 +141,16 @@ impl Engine {
 
     /// Starts with time limits of the caller's.
     pub async fn start_tuned(options: EngineOptions, tuning: Tuning) -> Result<Self, EngineError> {
+        // The future holds a whole engine in the making, too large for the stacks of its callers.
+        Box::pin(Self::open(options, tuning)).await
+    }
+
+    async fn open(options: EngineOptions, tuning: Tuning) -> Result<Self, EngineError> {
         let EngineOptions { settings, universe, data_dir, demo, clock, logs, schedule, daemon, config, bodies } = options;
         let path = data_dir.join(DATABASE);
-        let writer = Writer::open(&path, WriterOptions { cache_mib: settings.store.cache_mib, demo, clock: Arc::clone(&clock) })?;
         let reads = ReadPool::new(&path);
-        refuse_mixed(&reads, &data_dir, demo).await?;
-        for run in writer.mark_lost_runs().await? {
-            tracing::warn!(target: "engine", run, "An earlier run was cut off, the next one takes up where it stopped");
-        }
-        writer.sync_universe(universe.clone()).await?;
+        let master = WriterOptions { cache_mib: settings.store.cache_mib, demo, clock: Arc::clone(&clock) };
+        let writer = open_master(&data_dir, master, &reads, &universe).await?;
         let (settings, universe) = (Arc::new(settings), Arc::new(universe));
         let hybrid = sources(&settings, tuning, &reads, &writer, &clock);
         let pipeline = Arc::new(Pipeline {
@@ -251,6 +252,18 @@ impl Engine {
             tracing::error!(target: "engine", error = %e, "The scheduler's database did not close cleanly");
         }
     }
+}
+
+/// Opens the master database and recovers it.
+async fn open_master(data_dir: &Path, options: WriterOptions, reads: &ReadPool, universe: &Universe) -> Result<Writer, EngineError> {
+    let demo = options.demo;
+    let writer = Writer::open(&data_dir.join(DATABASE), options)?;
+    refuse_mixed(reads, data_dir, demo).await?;
+    for run in writer.mark_lost_runs().await? {
+        tracing::warn!(target: "engine", run, "An earlier run was cut off, the next one takes up where it stopped");
+    }
+    writer.sync_universe(universe.clone()).await?;
+    Ok(writer)
 }
 
 async fn refuse_mixed(reads: &ReadPool, data_dir: &Path, demo: bool) -> Result<(), EngineError> {

@@ -139,3 +139,35 @@ async fn a_day_that_is_odd_in_the_whole_universe_leaves_its_week_until_it_is_mad
     assert_eq!(of_check(&desk, 21), [], "the day is as it should be");
     assert!(in_week(&desk, 1.0), "and in its week again");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contradiction_settles_when_the_bars_that_were_compared_are_replaced() {
+    let mut desk = Desk::start(&["AAPL"], quick_settings()).await;
+    desk.ingest(IngestSpec::default()).await;
+    let days = series("AAPL", Timeframe::D1);
+    let last: Vec<Candle> = desk.reader().last_bars(days, 3).unwrap().into_iter().map(|(bar, _)| bar).collect();
+    let dir = desk.stop().await;
+    let outside = writer(&dir);
+    let on = |check, ts| Issue {
+        check,
+        severity: Severity::Exclude,
+        series: days,
+        scope: Scope::Bars { from: ts, to: ts },
+        message: format!("check {check}"),
+    };
+    // Wednesday and Thursday contradict a second source, Friday its minutes.
+    let found = vec![on(20, last[0].ts), on(20, last[1].ts), on(23, last[2].ts)];
+    let run = outside.begin_run(None, "{}".into()).await.unwrap();
+    outside.issues(found, Some(run)).await.unwrap();
+    let later = outside.begin_run(None, "{}".into()).await.unwrap();
+    let revised = [last[1], last[2]].map(|bar| Candle { volume: bar.volume + 1.0, ..bar });
+    let batch = CandleBatch { series: days, source: SourceId::Ib, run_id: later, bars: revised.to_vec(), replace: None };
+    outside.candles(batch).await.unwrap();
+    outside.close().await.unwrap();
+    let mut desk = Desk::build(&["AAPL"], Build { dir: Some(dir), ..Build::default() }).await;
+    desk.ingest(IngestSpec::default()).await;
+    let open: Vec<_> = desk.reader().open_issues(99).unwrap().into_iter().filter(|i| [20, 23].contains(&i.issue.check)).collect();
+    assert_eq!(open.iter().map(|i| (i.issue.check, i.issue.scope)).collect::<Vec<_>>(), [(20, on(20, last[0].ts).scope)], "{open:?}");
+    let shown = desk.reader().stamps(days, (last[0].ts, i64::MAX)).unwrap().len() - 1;
+    assert_eq!(desk.reader().bars(days, (last[0].ts, i64::MAX), false).unwrap().len(), shown, "only Wednesday stays hidden");
+}

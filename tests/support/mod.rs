@@ -8,8 +8,7 @@ use std::time::Duration;
 use nightdesk::config::{Lookback, Settings};
 use nightdesk::control::{Client, LocalClient};
 use nightdesk::engine::{
-    BodyMaker, Command, DATABASE, Engine, EngineOptions, Envelope, IngestSpec, JobBody, LogRing, Query, Reply, RunDetail, RunView,
-    Snapshot, Tuning,
+    BodyMaker, Command, DATABASE, Engine, EngineOptions, Envelope, IngestSpec, JobBody, LogRing, RunView, Snapshot, Tuning,
 };
 use nightdesk::market::{AssetClass, Candle, Clock, Instrument, ManualClock, Series, Symbol, Timeframe, Universe};
 use nightdesk::sim::demo::Demo;
@@ -171,14 +170,6 @@ impl Desk {
     pub async fn ingest(&mut self, spec: IngestSpec) -> RunView {
         let run = self.begin(spec).await;
         self.ended(run).await
-    }
-
-    /// Everything recorded of a run.
-    pub async fn run_detail(&self, run_id: i64) -> RunDetail {
-        match self.client().query(Query::Run { run_id }).await {
-            Ok(Reply::Run(detail)) => *detail,
-            other => panic!("{other:?}"),
-        }
     }
 
     /// Waits until a snapshot satisfies `found`.
