@@ -84,6 +84,7 @@ impl Desk {
             logs: Arc::new(LogRing::new(1000)),
             schedule: false,
             daemon: false,
+            config: None,
             bodies: Vec::new(),
         };
         Self { gateway, engine: Engine::start_tuned(options, tuning).await.unwrap() }
