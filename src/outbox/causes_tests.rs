@@ -103,6 +103,7 @@ fn a_pause_is_told_when_it_is_new() {
             job: Job::Ingest,
             missing: None,
             cron: String::new(),
+            zone: String::new(),
             timeout_s: 1_800,
             words: String::new(),
             paused: pause,
