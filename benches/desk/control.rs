@@ -57,6 +57,7 @@ impl House {
             logs,
             schedule: true,
             daemon: true,
+            config: None,
             bodies: Vec::new(),
         };
         Self { engine: Engine::start(options).await.unwrap(), dir, clock }

@@ -65,6 +65,7 @@ impl Desk {
             logs: Arc::new(LogRing::new(1000)),
             schedule: false,
             daemon: false,
+            config: None,
             bodies: Vec::new(),
         };
         Self { gateway, engine: Engine::start(options).await.unwrap() }
