@@ -341,3 +341,28 @@ fn the_key_table_is_printed_without_a_configuration() {
     let plain = desk.ok(&["keys"]);
     assert!(plain.starts_with("Everywhere\n  ") && plain.contains("\nData quality\n") && !plain.contains('|'), "{plain}");
 }
+
+#[test]
+fn the_schedule_is_steered_without_an_engine_and_the_next_one_finds_it() {
+    let desk = Desk::new();
+    desk.ok(&["schedule", "pause", "ingest", "--reason", "moving house"]);
+    desk.ok(&["schedule", "stop"]);
+    let (code, listed) = desk.json(&["schedule", "list", "--json"]);
+    assert_eq!((code, &listed["engine"], &listed["scheduler"]["on"]), (Some(0), &false.into(), &false.into()), "{listed}");
+    assert_eq!(listed["jobs"][0]["paused"]["reason"], "moving house");
+    assert!(listed["jobs"][1]["missing"].as_str().is_some_and(|m| m.contains("cannot run scan")), "{listed}");
+    desk.ok(&["schedule", "resume", "ingest"]);
+    desk.ok(&["schedule", "start"]);
+    let text = desk.ok(&["schedule", "list"]);
+    assert!(text.starts_with("The scheduler is on, switched by cli") && !text.contains("moving house"), "{text}");
+    let (_, next) = desk.json(&["schedule", "next", "ingest", "--limit", "3", "--json"]);
+    let ticks = next["ticks"].as_array().unwrap();
+    assert!(ticks.len() == 3 && ticks.iter().all(|t| t["local"].as_str().is_some_and(|l| l.contains("22:45"))), "{next}");
+    let held = desk.run(&["schedule", "confirm-clock"]);
+    assert!(held.code == Some(1) && held.err.contains("only a running engine"), "{held:?}");
+    let refused = desk.run(&["--demo", "schedule", "run-now", "train"]);
+    assert!(refused.code == Some(1) && refused.err.contains("this version cannot run train"), "{refused:?}");
+    let none = desk.run(&["runs", "cancel", "1"]);
+    assert!(none.code == Some(1) && none.err.contains("no engine runs"), "{none:?}");
+    assert_eq!(desk.run(&["schedule", "pause", "nap"]).code, Some(2));
+}

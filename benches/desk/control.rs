@@ -55,8 +55,8 @@ impl House {
             demo: true,
             clock: Arc::clone(&clock),
             logs,
-            schedule: false,
-            daemon: false,
+            schedule: true,
+            daemon: true,
             bodies: Vec::new(),
         };
         Self { engine: Engine::start(options).await.unwrap(), dir, clock }

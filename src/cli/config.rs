@@ -3,11 +3,13 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{Common, Exit, Failure, output};
+use super::{Common, Context, Exit, Failure, attach, output};
 use crate::config::{Loaded, Origin, schema};
 use crate::control::openapi;
+use crate::engine::{Command as EngineCommand, SCHEDULER_DATABASE};
+use crate::store::scheduler::SchedulerReader;
 
-/// Show or check the configuration
+/// Show or check the configuration, or have a running engine read it again
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(subcommand)]
@@ -29,13 +31,28 @@ enum Command {
     Check,
     /// Print the JSON schema of nightdesk.toml, for editors
     Schema,
+    /// Have the running engine read the configuration again; it also does so by itself when a file changes
+    Reload {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the keys that changed while an engine ran, newest first
+    Audit {
+        /// At most this many
+        #[arg(long, value_name = "N", default_value_t = 50)]
+        limit: usize,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the description of the control API, as `OpenAPI` JSON
     Openapi,
 }
 
 impl Arguments {
     pub(super) fn json(&self) -> bool {
-        matches!(self.command, Command::Show { json: true, .. })
+        matches!(self.command, Command::Show { json: true, .. } | Command::Reload { json: true } | Command::Audit { json: true, .. })
     }
 }
 
@@ -45,9 +62,39 @@ pub(super) fn run(arguments: &Arguments, common: &Common) -> Result<Exit, Failur
         Command::Openapi => output::json(&openapi())?,
         Command::Check => check(&common.load_config()?)?,
         Command::Show { origin, json: true } => output::json(&as_json(&common.load_config()?, origin))?,
+        Command::Reload { json } => reload(json, &Context::load(common)?)?,
+        Command::Audit { limit, json } => audit(limit, json, &Context::load(common)?)?,
         Command::Show { origin, json: false } => show(&common.load_config()?, origin)?,
     }
     Ok(Exit::Done)
+}
+
+fn reload(json: bool, context: &Context) -> Result<(), Failure> {
+    let ack = context.block_on(async {
+        let client = attach::running(context).await?;
+        attach::send(&client, context, EngineCommand::Reload).await
+    })??;
+    if json { output::json(&json!({ "ok": true, "message": ack.message })) } else { output::line(ack.message) }
+}
+
+fn audit(limit: usize, json: bool, context: &Context) -> Result<(), Failure> {
+    let path = context.data_dir.join(SCHEDULER_DATABASE);
+    let changes = if path.exists() {
+        let read = SchedulerReader::open(&path).and_then(|r| r.config_changes(limit));
+        read.map_err(|e| Failure::new(e.to_string()))?
+    } else {
+        Vec::new()
+    };
+    if json {
+        return output::json(&json!({ "ok": true, "changes": changes }));
+    }
+    if changes.is_empty() {
+        return output::line("No key changed while an engine ran.");
+    }
+    for c in changes {
+        output::line(format_args!("{} UTC  {:<8} {}  {} -> {}  ({})", output::second(c.at), c.actor, c.key, c.old, c.new, c.origin))?;
+    }
+    Ok(())
 }
 
 fn check(loaded: &Loaded) -> Result<(), Failure> {

@@ -11,9 +11,9 @@ use etcetera::BaseStrategy;
 
 use super::Failure;
 use super::logging::{self, Logging, Screen};
-use crate::config::{Flag, LoadRequest, Loaded, Origin, Settings, load};
+use crate::config::{ConfigErrors, Flag, LoadRequest, Loaded, Origin, Settings, load};
 use crate::console::Keymap;
-use crate::engine::LogRing;
+use crate::engine::{ConfigSource, LogRing};
 use crate::market::{AssetClass, Clock, DAY, Symbol, SystemClock, Universe};
 use crate::sim::{OffsetClock, Replay};
 use crate::store::master::{StoreError, Writer, WriterOptions};
@@ -71,21 +71,26 @@ pub struct Common {
 impl Common {
     /// Loads the configuration that these flags and the environment select.
     pub fn load_config(&self) -> Result<Loaded, Failure> {
-        let flag = |name: &str, key: &str, value: &str| Flag { name: name.into(), key: key.into(), value: value.into() };
-        let level = self.log_level.as_deref().map(|l| flag("--log-level", "log.level", l));
-        let ascii = self.ascii.then(|| flag("--ascii", "console.ascii", "true"));
-        let text = |v: std::ffi::OsString| v.to_string_lossy().into_owned();
-        let loaded = load(LoadRequest {
-            config_dir: Some(self.config_folder()?),
-            env: env::vars_os().map(|(k, v)| (text(k), text(v))),
-            flags: level.into_iter().chain(ascii).collect(),
-        })?;
+        let loaded = self.read_config(self.config_folder()?)?;
         Keymap::new(&loaded.settings.console.keys).map_err(|e| Failure::usage(e.to_string()))?;
         Ok(loaded)
     }
 
+    /// Reads the configuration of a folder, with the environment and these flags over it.
+    pub fn read_config(&self, folder: PathBuf) -> Result<Loaded, ConfigErrors> {
+        let flag = |name: &str, key: &str, value: &str| Flag { name: name.into(), key: key.into(), value: value.into() };
+        let level = self.log_level.as_deref().map(|l| flag("--log-level", "log.level", l));
+        let ascii = self.ascii.then(|| flag("--ascii", "console.ascii", "true"));
+        let text = |v: std::ffi::OsString| v.to_string_lossy().into_owned();
+        load(LoadRequest {
+            config_dir: Some(folder),
+            env: env::vars_os().map(|(k, v)| (text(k), text(v))),
+            flags: level.into_iter().chain(ascii).collect(),
+        })
+    }
+
     /// The configuration folder. One that was asked for by name must exist.
-    fn config_folder(&self) -> Result<PathBuf, Failure> {
+    pub fn config_folder(&self) -> Result<PathBuf, Failure> {
         let given = self.config_dir.clone().map(|d| (d, "--config-dir"));
         match given.or_else(|| Some((folder_variable("NIGHTDESK_CONFIG_DIR")?, "NIGHTDESK_CONFIG_DIR"))) {
             Some((dir, _)) if dir.is_dir() => Ok(dir),
@@ -143,6 +148,12 @@ pub struct Context {
     pub universe: Universe,
     /// Where each setting came from.
     pub origins: BTreeMap<String, Origin>,
+    /// Where the instruments came from.
+    pub universe_origin: Origin,
+    /// Folder of the configuration; it may not exist.
+    pub config_dir: PathBuf,
+    /// The flags that led here.
+    pub common: Common,
     /// Folder of databases and logs; it may not exist yet.
     pub data_dir: PathBuf,
     /// Simulators and demo data.
@@ -160,19 +171,35 @@ pub struct Context {
 impl Context {
     /// Reads configuration and folders; creates nothing.
     pub fn load(common: &Common) -> Result<Self, Failure> {
-        let Loaded { settings, universe, origins, .. } = common.load_config()?;
+        let config_dir = common.config_folder()?;
+        let Loaded { settings, universe, origins, universe_origin } = common.load_config()?;
         let (replay, clock) = recorded(common.demo_replay.as_deref())?;
         Ok(Self {
             ascii: settings.console.ascii,
             settings,
             universe,
             origins,
+            universe_origin,
+            config_dir,
+            common: common.clone(),
             data_dir: common.data_folder()?,
             demo: common.demo,
             color: common.color,
             replay,
             clock,
         })
+    }
+
+    /// The configuration as it was read, and the way to read it again.
+    pub fn config_source(&self) -> ConfigSource {
+        let known = Loaded {
+            settings: self.settings.clone(),
+            universe: self.universe.clone(),
+            origins: self.origins.clone(),
+            universe_origin: self.universe_origin.clone(),
+        };
+        let (common, folder) = (self.common.clone(), self.config_dir.clone());
+        ConfigSource { known, read: Arc::new(move || common.read_config(folder.clone())) }
     }
 
     /// The master database.

@@ -4,28 +4,33 @@ use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::config_watch::ConfigWatch;
 use super::logging::{LogControl, Logging};
 use super::{Context, Failure};
+use crate::config::Settings;
 use crate::control::{Client, LocalClient, Server, ServerOptions};
 use crate::engine::{Command, Engine, EngineOptions, Envelope, IngestSpec, JobBody, Materials, Pulse, Request};
 use crate::ingest::pipeline::Pipeline;
 use crate::maintenance::Maintenance;
 use crate::market::{Instrument, Symbol};
+use crate::outbox::Outbox;
 use crate::sim::demo::Demo;
 use crate::sources::hybrid::Hybrid;
 use crate::store::master::{ReadPool, Role, StoreError, Writer};
 use crate::store::scheduler::Job;
+use crate::webhook::Webhook;
 
 /// Log records kept in memory for consoles.
 pub(super) const LOG_RECORDS: usize = 20_000;
 
 /// How long requests of others may take to be answered at the end.
 const CONNECTIONS_END_WITHIN: Duration = Duration::from_millis(500);
-/// Longest wait before dropped log lines are told of.
-const LOG_TENDED_EVERY: Duration = Duration::from_secs(5);
+/// Longest wait before dropped log lines are told of and another log level takes effect.
+const LOG_TENDED_EVERY: Duration = Duration::from_secs(1);
 
 /// The jobs that this version has the work of: the engine's own ingest, and the bodies that [`Rig::start`] adds.
 pub(super) const JOBS: [Job; 2] = [Job::Ingest, Job::Maintenance];
@@ -40,6 +45,8 @@ pub(super) struct Rig {
     engine: Engine,
     demo: Option<Demo>,
     server: Option<Server>,
+    outbox: Option<Outbox>,
+    watch: Option<ConfigWatch>,
     tending: JoinHandle<()>,
 }
 
@@ -67,11 +74,12 @@ impl Rig {
             // A single command does what it was told; consoles and daemons follow the schedule.
             schedule: role != Role::Command,
             daemon: role == Role::Daemon,
+            config: (role != Role::Command).then(|| context.config_source()),
             bodies: vec![Box::new(maintenance)],
         };
         let engine = Box::pin(Engine::start(options)).await.map_err(|e| Failure::new(format!("the engine did not start: {e}")))?;
-        let tending = tokio::spawn(tend(logging.control()));
-        let mut rig = Self { engine, demo, server: None, tending };
+        let tending = tokio::spawn(tend(logging.control(), Arc::clone(&engine.settings)));
+        let mut rig = Self { engine, demo, server: None, outbox: None, watch: None, tending };
         if role != Role::Command
             && let Err(e) = rig.open_doors(context).await
         {
@@ -83,7 +91,7 @@ impl Rig {
         Ok(rig)
     }
 
-    /// Opens the control API, so that other terminals reach this engine.
+    /// Opens the ways to and from the outside: the control API, alerts, and the watch on the configuration.
     async fn open_doors(&mut self, context: &Context) -> Result<(), Failure> {
         let options = ServerOptions {
             engine: self.local(),
@@ -94,7 +102,11 @@ impl Rig {
             ring: context.settings.control.ring as usize,
         };
         let started = Server::start(options).await;
-        self.server = Some(started.map_err(|e| Failure::new(format!("the control API did not start: {e}")))?);
+        let server = started.map_err(|e| Failure::new(format!("the control API did not start: {e}")))?;
+        let webhook = Webhook::new(&context.data_dir, context.demo, Arc::clone(&self.engine.settings), Arc::clone(&context.clock));
+        self.outbox = Some(Outbox::start(self.engine.state.clone(), Arc::new(webhook)));
+        self.watch = ConfigWatch::start(&context.config_dir, self.client());
+        self.server = Some(server);
         Ok(())
     }
 
@@ -133,11 +145,15 @@ impl Rig {
 
     /// Ends the connections of others, then the engine, then the simulators.
     pub async fn stop(self) {
+        drop(self.watch);
         if let Some(server) = self.server {
             server.stop(CONNECTIONS_END_WITHIN).await;
         }
         self.tending.abort();
         self.engine.stop().await;
+        if let Some(outbox) = self.outbox {
+            outbox.stop().await;
+        }
         if let Some(demo) = self.demo {
             demo.stop().await;
         }
@@ -155,13 +171,19 @@ fn maintenance(m: &Materials) -> Arc<dyn JobBody> {
     })
 }
 
-/// Tells of dropped log lines for as long as the engine runs.
-async fn tend(log: LogControl) {
+/// Tells of dropped log lines, and keeps the level that is in force, for as long as the engine runs.
+async fn tend(log: LogControl, settings: Arc<ArcSwap<Settings>>) {
+    let mut level = settings.load().log.level.clone();
     let mut tick = tokio::time::interval(LOG_TENDED_EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
         log.report_drops();
+        let wanted = &settings.load().log.level;
+        if *wanted != level {
+            log.set_level(wanted);
+            level.clone_from(wanted);
+        }
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Inputs<'a> {
     pub trouble: Option<&'a str>,
     /// Runs that `scheduler.db` could not take.
     pub unrecorded: usize,
+    /// What is wrong with the configuration, or waits for a restart.
+    pub config: Option<&'a (AlertLevel, String)>,
     /// The machine.
     pub host: &'a HostStats,
     /// Findings that hide data.
@@ -101,6 +103,9 @@ fn sources(i: &Inputs<'_>, out: &mut Vec<Alert>) {
 fn schedule(i: &Inputs<'_>, out: &mut Vec<Alert>) {
     if let Some(held) = i.held {
         push(out, i.now, "scheduler", AlertLevel::Bad, format!("no job runs by itself: {held}"), None);
+    }
+    if let Some((level, text)) = i.config {
+        push(out, i.now, "config", *level, text.clone(), None);
     }
     if let Some(trouble) = i.trouble {
         push(out, i.now, "scheduler_state", AlertLevel::Bad, trouble.to_owned(), None);
@@ -193,6 +198,7 @@ mod tests {
             held: None,
             trouble: None,
             unrecorded: 0,
+            config: None,
             host,
             quarantined: 0,
             now,
@@ -239,7 +245,7 @@ mod tests {
 
     fn ended() -> JobRun {
         let run = serde_json::json!({
-            "id": 1, "job": "maintenance", "state": "failed", "trigger": "schedule", "actor": "schedule", "attempt": 1,
+            "id": 1, "job": "maintenance", "state": "succeeded", "trigger": "schedule", "actor": "schedule", "attempt": 1,
             "queued_at": 1, "failures": 0, "boot_id": "b",
         });
         serde_json::from_value(run).unwrap()

@@ -77,7 +77,8 @@ impl Owner {
             Command::Resume { job } => (None, self.resume(job).await?),
             Command::Scheduler { on } => (None, self.switch(on, &actor).await?),
             Command::ConfirmClock => (None, self.confirm_clock(&actor).await?),
-            Command::Reload | Command::TestAlert => return Err(CommandError::Refused(format!("this engine cannot {command}"))),
+            Command::Reload => (None, self.reload(&actor).await?),
+            Command::TestAlert => return Err(CommandError::Refused(format!("this engine cannot {command}"))),
             Command::Probe { source } => {
                 let hybrid = Arc::clone(&self.pipeline.hybrid);
                 tokio::spawn(async move { hybrid.probe_now(source).await });

@@ -22,6 +22,7 @@ mod nights;
 mod owner;
 mod pulse;
 mod query;
+mod reload;
 mod snapshot;
 mod start;
 mod timetable;
@@ -33,6 +34,7 @@ pub use jobs::{JobBody, JobEnd, JobLine, JobReport, JobStop};
 pub use logs::{LogFilter, LogLevel, LogRecord, LogRing};
 pub use pulse::{Pulse, Silent};
 pub use query::{CoverageCell, CoverageState, JobDetail, Query, QueryError, Reply, RunDetail, SeriesDetail};
+pub use reload::{ConfigSource, ReadConfig};
 pub use snapshot::{
     Alert, AlertLevel, CellState, HostStats, JobView, Market, ProcessView, RunProgress, RunView, SchedulerView, SeriesCell, Snapshot,
 };

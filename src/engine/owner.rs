@@ -15,6 +15,7 @@ use super::dispatcher::Dispatcher;
 use super::freshness::Expectation;
 use super::host::Host;
 use super::jobs::BodyEnd;
+use super::reload::Config;
 use super::timetable::Timetable;
 use super::{Alert, HostStats, JobLine, JobView, LogRing, Market, ProcessView, Request, RunView, SchedulerView, Snapshot};
 use crate::config::Settings;
@@ -41,6 +42,8 @@ pub(super) struct Owner {
     pub(super) pipeline: Arc<Pipeline>,
     pub(super) universe: Arc<Universe>,
     pub(super) settings: Arc<Settings>,
+    /// Where they came from, if they can be read again.
+    pub(super) config: Option<Config>,
     /// The same, for bodies.
     pub(super) in_force: Arc<ArcSwap<Settings>>,
     /// The pipeline, for the next ingest.
@@ -299,6 +302,7 @@ impl Owner {
             held: self.scheduler.held.as_deref(),
             trouble: self.timetable_trouble(),
             unrecorded: self.jobs.unrecorded(),
+            config: self.config.as_ref().and_then(|c| c.trouble.as_ref()),
             host: &self.stats,
             quarantined: self.issues.0,
             now: self.clock.now(),

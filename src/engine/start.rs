@@ -15,6 +15,7 @@ use super::freshness::Expectation;
 use super::host::Host;
 use super::ingest_body::IngestBody;
 use super::owner::{Inbox, Owner};
+use super::reload::{Config, ConfigSource};
 use super::{HostStats, JobBody, LogRing, Market, ProcessView, Pulse, Request, RunProgress, RunView, Snapshot};
 use crate::config::Settings;
 use crate::ingest::pipeline::Pipeline;
@@ -48,6 +49,8 @@ pub struct EngineOptions {
     pub schedule: bool,
     /// Runs without a console of its own.
     pub daemon: bool,
+    /// Where the settings came from, for an engine that outlives changes of them.
+    pub config: Option<ConfigSource>,
     /// The work of jobs other than ingest.
     pub bodies: Vec<BodyMaker>,
 }
@@ -121,6 +124,8 @@ pub struct Engine {
     pub requests: mpsc::Sender<Request>,
     /// Log ring.
     pub logs: Arc<LogRing>,
+    /// Settings in force.
+    pub settings: Arc<ArcSwap<Settings>>,
     owner: JoinHandle<()>,
     shutdown: CancellationToken,
     pipeline: Arc<Pipeline>,
@@ -131,20 +136,21 @@ impl Engine {
     /// Opens the stores, recovers, and starts the owner task. Sources connect when they are first needed.
     pub async fn start(options: EngineOptions) -> Result<Self, EngineError> {
         let tuning = Tuning::from(&options.settings);
-        Self::start_tuned(options, tuning).await
+        Box::pin(Self::start_tuned(options, tuning)).await
     }
 
     /// Starts with time limits of the caller's.
     pub async fn start_tuned(options: EngineOptions, tuning: Tuning) -> Result<Self, EngineError> {
-        let EngineOptions { settings, universe, data_dir, demo, clock, logs, schedule, daemon, bodies } = options;
+        // The future holds a whole engine in the making, too large for the stacks of its callers.
+        Box::pin(Self::open(options, tuning)).await
+    }
+
+    async fn open(options: EngineOptions, tuning: Tuning) -> Result<Self, EngineError> {
+        let EngineOptions { settings, universe, data_dir, demo, clock, logs, schedule, daemon, config, bodies } = options;
         let path = data_dir.join(DATABASE);
-        let writer = Writer::open(&path, WriterOptions { cache_mib: settings.store.cache_mib, demo, clock: Arc::clone(&clock) })?;
         let reads = ReadPool::new(&path);
-        refuse_mixed(&reads, &data_dir, demo).await?;
-        for run in writer.mark_lost_runs().await? {
-            tracing::warn!(target: "engine", run, "An earlier run was cut off, the next one takes up where it stopped");
-        }
-        writer.sync_universe(universe.clone()).await?;
+        let master = WriterOptions { cache_mib: settings.store.cache_mib, demo, clock: Arc::clone(&clock) };
+        let writer = open_master(&data_dir, master, &reads, &universe).await?;
         let (settings, universe) = (Arc::new(settings), Arc::new(universe));
         let hybrid = sources(&settings, tuning, &reads, &writer, &clock);
         let pipeline = Arc::new(Pipeline {
@@ -183,7 +189,8 @@ impl Engine {
             pipeline: Arc::clone(&pipeline),
             universe,
             settings,
-            in_force,
+            in_force: Arc::clone(&in_force),
+            config: config.map(Config::new),
             current,
             epoch,
             clock,
@@ -217,7 +224,7 @@ impl Engine {
         let shutdown = CancellationToken::new();
         let inbox = Inbox { requests: requests_rx, events: events_rx, ended: opened.ended, lines: opened.lines, ticks: opened.ticks };
         let owner = tokio::spawn(owner.run(inbox, shutdown.clone()));
-        Ok(Self { state, requests, logs, owner, shutdown, pipeline, db })
+        Ok(Self { state, requests, logs, settings: in_force, owner, shutdown, pipeline, db })
     }
 
     /// Writes into the folder's lock file what this process is and where its control API listens.
@@ -245,6 +252,18 @@ impl Engine {
             tracing::error!(target: "engine", error = %e, "The scheduler's database did not close cleanly");
         }
     }
+}
+
+/// Opens the master database and recovers it.
+async fn open_master(data_dir: &Path, options: WriterOptions, reads: &ReadPool, universe: &Universe) -> Result<Writer, EngineError> {
+    let demo = options.demo;
+    let writer = Writer::open(&data_dir.join(DATABASE), options)?;
+    refuse_mixed(reads, data_dir, demo).await?;
+    for run in writer.mark_lost_runs().await? {
+        tracing::warn!(target: "engine", run, "An earlier run was cut off, the next one takes up where it stopped");
+    }
+    writer.sync_universe(universe.clone()).await?;
+    Ok(writer)
 }
 
 async fn refuse_mixed(reads: &ReadPool, data_dir: &Path, demo: bool) -> Result<(), EngineError> {

@@ -104,7 +104,6 @@ fn a_pause_is_told_when_it_is_new() {
             missing: None,
             cron: String::new(),
             zone: String::new(),
-            timeout_s: 1_800,
             words: String::new(),
             paused: pause,
             next,

@@ -1,14 +1,13 @@
 //! Commands that find a running engine and let it do the work.
 
-use std::io::{Read, Write};
-use std::os::unix::net::UnixStream;
+use std::io::Read;
 
 use chrono::{Days, Utc};
 use nightdesk::store::master::{Reader, RunState};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::desk::Desk;
-use crate::process::{Daemon, holder, small, wait};
+use crate::process::{Daemon, get, holder, small, wait};
 
 fn engine(desk: &Desk) -> serde_json::Value {
     let (code, status) = desk.json(&["--demo", "status", "--json"]);
@@ -22,15 +21,6 @@ fn at_rest(desk: &Desk) {
         let status = desk.json(&["--demo", "status", "--json"]).1;
         (status["engine"]["active"].is_null() && status["last_run"]["state"] == "succeeded").then_some(())
     });
-}
-
-/// A plain request over the socket that the lock file names.
-fn get(desk: &Desk, path: &str) -> String {
-    let mut stream = UnixStream::connect(holder(desk).socket.unwrap()).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap();
-    text
 }
 
 #[test]

@@ -133,3 +133,39 @@ fn the_state_goes_to_the_log_on_request() {
     assert!(log.contains(&format!("epoch={}", holder(&desk).boot_id)), "{log}");
     drop(daemon);
 }
+
+/// A daemon on a disk of a few MiB, where this machine lets a user make one: its first fill meets the end of the disk.
+#[test]
+fn a_full_disk_fails_the_run_and_not_the_daemon() {
+    let desk = small();
+    let settings = crate::process::SETTINGS.replace("disk_floor_mib = 16", "disk_floor_mib = 0").replace("\"4d\"", "\"28d\"");
+    desk.write("config/nightdesk.toml", settings);
+    let data = desk.path("data-demo");
+    std::fs::create_dir_all(&data).unwrap();
+    // The status is asked until the run has ended; the daemon must still be there to be stopped politely.
+    let script = format!(
+        "mount -t tmpfs -o size=6m none {} || exit 77
+         $BIN --demo --daemon & pid=$!
+         for i in $(seq 600); do
+             state=$($BIN --demo status --json | tr -d ' \\n')
+             case $state in *'\"state\":\"failed\"'*) break;; esac
+             sleep 0.1
+         done
+         $BIN --demo status
+         kill -TERM $pid; wait $pid; echo code $?; $BIN --demo verify",
+        data.display()
+    );
+    let mut inside = std::process::Command::new("unshare");
+    inside.args(["-rm", "sh", "-c", &script]).env("BIN", env!("CARGO_BIN_EXE_nightdesk")).env("HOME", desk.dir.path());
+    inside.env("NIGHTDESK_CONFIG_DIR", desk.path("config")).env("NIGHTDESK_DATA_DIR", desk.path("data"));
+    let Some(ran) = inside.output().ok().filter(|r| r.status.success()) else {
+        println!("skipped: no private file system can be mounted here");
+        return;
+    };
+    let out = String::from_utf8(ran.stdout).unwrap();
+    let err = String::from_utf8_lossy(&ran.stderr);
+    assert!(out.contains("NEEDS YOU") && out.contains("disk"), "{out} {err}");
+    assert!(out.contains("Sound"), "{out} {err}");
+    // On a disk without a free byte the lock file cannot say that all was closed; either is an end in time.
+    assert!(out.contains("code 0") || out.contains("code 1"), "{out} {err}");
+}

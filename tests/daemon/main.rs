@@ -5,6 +5,8 @@
 mod attach;
 #[path = "../desk/mod.rs"]
 mod desk;
+mod kills;
 mod life;
 mod process;
+mod reload;
 mod units;

@@ -1,6 +1,7 @@
 //! A daemon on a desk of its own, with a service manager's socket to listen to.
 
-use std::os::unix::net::UnixDatagram;
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
@@ -101,7 +102,7 @@ impl Daemon {
     pub fn said(&mut self) -> String {
         let mut text = String::new();
         if let Some(mut err) = self.child.stderr.take() {
-            drop(std::io::Read::read_to_string(&mut err, &mut text));
+            drop(err.read_to_string(&mut text));
         }
         text
     }
@@ -116,6 +117,15 @@ impl Drop for Daemon {
 
 pub fn holder(desk: &Desk) -> Holder {
     Holder::of(&desk.path("data-demo/market_data.db")).unwrap()
+}
+
+/// A plain request over the socket that the lock file names.
+pub fn get(desk: &Desk, path: &str) -> String {
+    let mut stream = UnixStream::connect(holder(desk).socket.unwrap()).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
 }
 
 /// Waits until the log holds `words`.

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot prepare its desk has failed")]
 
 #[path = "../support/mod.rs"]
+#[expect(dead_code, reason = "shared with suites that use more of it")]
 mod support;
 
 mod misbehaving;

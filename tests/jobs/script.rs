@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use nightdesk::config::Settings;
-use nightdesk::engine::{JobBody, JobEnd, JobReport, JobStop, Snapshot};
+use nightdesk::engine::{JobBody, JobEnd, JobReport, JobStop, Query, Reply, RunDetail, Snapshot};
 use nightdesk::market::ManualClock;
 use nightdesk::store::scheduler::{Job, JobRun, JobState};
 
@@ -89,4 +89,12 @@ pub async fn reaches(desk: &Desk, id: i64, state: JobState) -> JobRun {
 
 pub fn run(snapshot: &Snapshot, id: i64) -> Option<&JobRun> {
     snapshot.job_runs.iter().find(|r| r.id == id)
+}
+
+/// Everything recorded of a run.
+pub async fn detail(desk: &Desk, run_id: i64) -> RunDetail {
+    match desk.client().query(Query::Run { run_id }).await {
+        Ok(Reply::Run(detail)) => *detail,
+        other => panic!("{other:?}"),
+    }
 }

@@ -5,7 +5,7 @@ use nightdesk::engine::{Command, IngestSpec, Query, Reply};
 use nightdesk::store::master::RunState;
 use nightdesk::store::scheduler::{Job, JobState, Trigger};
 
-use crate::script::{Act, Script, TICK, desk, pass, reaches, settings};
+use crate::script::{Act, Script, TICK, desk, detail, pass, reaches, settings};
 use crate::support::Desk;
 
 async fn all_runs(desk: &Desk) -> Vec<(Job, JobState)> {
@@ -31,9 +31,9 @@ async fn a_tick_at_2245_leads_to_exactly_one_run() {
     let monday = desk.wait_for(|s| s.jobs[0].next_session.filter(|d| d.to_string() == "2024-03-04")).await;
     assert_eq!(monday.to_string(), "2024-03-04");
     assert_eq!(all_runs(&desk).await, [(Job::Ingest, JobState::Succeeded)]);
-    let detail = desk.run_detail(1).await;
-    let kinds: Vec<&str> = detail.events.iter().map(|e| e.kind.as_str()).collect();
-    assert!(kinds.starts_with(&["queued", "started", "phase"]) && kinds.ends_with(&["ended"]), "{:?}", detail.events);
+    let story = detail(&desk, 1).await;
+    let kinds: Vec<&str> = story.events.iter().map(|e| e.kind.as_str()).collect();
+    assert!(kinds.starts_with(&["queued", "started", "phase"]) && kinds.ends_with(&["ended"]), "{:?}", story.events);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,8 +69,8 @@ async fn failed_twice_and_then_succeeded() {
     let (third, _) = desk.wait_for(scan(3)).await;
     pass(&desk.clock, 121);
     reaches(&desk, third, JobState::Succeeded).await;
-    let detail = desk.run_detail(second).await;
-    assert_eq!(detail.attempts.iter().map(|r| (r.attempt, r.state)).collect::<Vec<_>>(), [(1, JobState::Failed), (3, JobState::Succeeded)]);
+    let story = detail(&desk, second).await;
+    assert_eq!(story.attempts.iter().map(|r| (r.attempt, r.state)).collect::<Vec<_>>(), [(1, JobState::Failed), (3, JobState::Succeeded)]);
     assert!(desk.engine.state.borrow().alerts.iter().all(|a| !a.key.starts_with("run:")), "it went well in the end");
 }
 
@@ -83,7 +83,7 @@ async fn a_scan_waits_for_the_ingest_of_its_session() {
     let scan = desk.wait_for(|s| s.job_runs.iter().find(|r| r.job == Job::Scan && r.state == JobState::Succeeded).cloned()).await;
     let ingest = desk.engine.state.borrow().job_runs.iter().find(|r| r.job == Job::Ingest).cloned().unwrap();
     assert_eq!((ingest.state, ingest.session), (JobState::Succeeded, scan.session));
-    let waited = desk.run_detail(scan.id).await.events;
+    let waited = detail(&desk, scan.id).await.events;
     assert!(waited.iter().any(|e| e.kind == "waiting" && e.text.contains("ingest")), "{waited:?}");
 }
 

@@ -8,8 +8,7 @@ use std::time::Duration;
 use nightdesk::config::{Lookback, Settings};
 use nightdesk::control::{Client, LocalClient};
 use nightdesk::engine::{
-    BodyMaker, Command, DATABASE, Engine, EngineOptions, Envelope, IngestSpec, JobBody, LogRing, Query, Reply, RunDetail, RunView,
-    Snapshot, Tuning,
+    BodyMaker, Command, DATABASE, Engine, EngineOptions, Envelope, IngestSpec, JobBody, LogRing, RunView, Snapshot, Tuning,
 };
 use nightdesk::market::{AssetClass, Candle, Clock, Instrument, ManualClock, Series, Symbol, Timeframe, Universe};
 use nightdesk::sim::demo::Demo;
@@ -173,14 +172,6 @@ impl Desk {
         self.ended(run).await
     }
 
-    /// Everything recorded of a run.
-    pub async fn run_detail(&self, run_id: i64) -> RunDetail {
-        match self.client().query(Query::Run { run_id }).await {
-            Ok(Reply::Run(detail)) => *detail,
-            other => panic!("{other:?}"),
-        }
-    }
-
     /// Waits until a snapshot satisfies `found`.
     pub async fn wait_for<T>(&self, found: impl Fn(&Snapshot) -> Option<T>) -> T {
         let mut state = self.engine.state.clone();
@@ -216,10 +207,11 @@ async fn open(settings: &Settings, universe: &Universe, dir: &Path, clock: Arc<d
         logs: Arc::new(LogRing::new(1000)),
         schedule: night.schedule,
         daemon: false,
+        config: None,
         bodies: night.bodies.iter().cloned().map(maker).collect(),
     };
     let tuning = quick_tuning(settings);
-    Engine::start_tuned(options, tuning).await.unwrap_or_else(|e| panic!("{e}"))
+    Box::pin(Engine::start_tuned(options, tuning)).await.unwrap_or_else(|e| panic!("{e}"))
 }
 
 /// The pauses between requests a fraction of what vendors ask for: the simulators are as patient as their rules.

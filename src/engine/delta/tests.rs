@@ -59,7 +59,7 @@ fn job() -> impl Strategy<Value = JobView> {
     (few(), option::of(job_run()), option::of(few())).prop_map(|(at, active, next)| {
         let quiet: JobView = serde_json::from_value(serde_json::json!({
             "job": "ingest", "missing": null, "cron": "45 22 * * *", "zone": "UTC", "words": "daily", "paused": null, "next": null,
-            "next_session": null, "active": null, "last": null, "failures_in_row": 0, "durations": [], "timeout_minutes": 30
+            "next_session": null, "active": null, "last": null, "failures_in_row": 0, "durations": [], "timeout_s": 1800
         }))
         .unwrap();
         let paused = (at == 1).then(|| Pause { at, by: "a".into(), reason: "b".into() });

@@ -163,7 +163,7 @@ fn failures_are_retried_with_doubling_pauses_until_one_succeeds() {
     assert_eq!(n.state(3), JobState::Queued);
     n.pass(1).end(3, done());
     assert_eq!(n.states(), [JobState::Failed, JobState::Failed, JobState::Succeeded]);
-    assert_eq!(n.stored.values().map(|r| (r.attempt, r.trigger)).last(), Some((3, Trigger::Retry)));
+    assert_eq!(n.stored.last_key_value().map(|(_, r)| (r.attempt, r.trigger)), Some((3, Trigger::Retry)));
     assert_eq!(n.board.failures(Job::Ingest), 0, "one tick, and it succeeded");
 }
 

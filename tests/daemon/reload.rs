@@ -1,0 +1,98 @@
+//! A running daemon whose configuration changes.
+
+use rustix::process::Signal;
+
+use crate::desk::Desk;
+use crate::process::{Daemon, SETTINGS, get, holder, logged, small, wait};
+
+/// The audit, oldest first: actor, key, old, new.
+fn audit(desk: &Desk) -> Vec<[String; 4]> {
+    let (_, listed) = desk.json(&["--demo", "config", "audit", "--json"]);
+    let text = |c: &serde_json::Value, field: &str| c[field].as_str().unwrap_or_default().to_owned();
+    let row = |c: &serde_json::Value| ["actor", "key", "old", "new"].map(|f| text(c, f));
+    listed["changes"].as_array().unwrap().iter().rev().map(row).collect()
+}
+
+/// What the engine says needs a person, about the configuration.
+fn needs(desk: &Desk) -> Option<String> {
+    let answer = get(desk, "/v1/state");
+    let state: serde_json::Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
+    let alerts = state["alerts"].as_array().unwrap();
+    alerts.iter().find(|a| a["key"] == "config").map(|a| a["text"].as_str().unwrap().to_owned())
+}
+
+fn edit(desk: &Desk, more: &str) {
+    // As editors do it: a new file, put in the old one's place.
+    let new = desk.write("config/.nightdesk.toml.new", format!("{SETTINGS}{more}"));
+    std::fs::rename(new, desk.path("config/nightdesk.toml")).unwrap();
+}
+
+#[test]
+fn a_changed_file_takes_effect_by_itself_and_each_key_is_on_record_without_its_secrets() {
+    let desk = small();
+    let daemon = Daemon::start(&desk);
+    let hook = "\n[quality]\njump = 0.5\n\n[alerts.webhook_headers]\nAuthorization = \"Bearer swordfish\"\n";
+    edit(&desk, hook);
+    let rows = wait("two rows", || Some(audit(&desk)).filter(|rows| rows.len() == 2));
+    let expected = [["file", "alerts.webhook_headers.Authorization", "(not set)", "(hidden)"], ["file", "quality.jump", "0.4", "0.5"]];
+    assert_eq!(rows, expected.map(|row| row.map(str::to_owned)));
+    let told = desk.ok(&["--demo", "config", "audit"]) + &desk.ok(&["--demo", "config", "show"]) + &logged(&desk, "quality.jump").out;
+    assert!(!told.contains("swordfish"), "{told}");
+    assert!(told.contains("nightdesk.toml:"), "{told}");
+    drop(daemon);
+}
+
+#[test]
+fn a_mistake_changes_nothing_and_needs_a_person_until_it_is_mended() {
+    let desk = small();
+    let daemon = Daemon::start(&desk);
+    edit(&desk, "\n[quality]\njump = 99.0\n");
+    let text = wait("the alert", || needs(&desk));
+    let line = SETTINGS.lines().count() + 3;
+    assert!(text.contains(&format!("nightdesk.toml:{line}: `quality.jump` has a value that is not accepted")), "{text}");
+    let refused = desk.run(&["--demo", "config", "reload"]);
+    assert_eq!(refused.code, Some(2), "this command reads the same file: {refused:?}");
+    edit(&desk, "\n[quality]\njump = 0.7\n");
+    wait("the end of the alert", || needs(&desk).is_none().then_some(()));
+    assert_eq!(audit(&desk).len(), 1);
+    drop(daemon);
+}
+
+#[test]
+fn what_waits_for_a_restart_is_named_and_not_applied() {
+    let desk = small();
+    // No watch on a folder that is not there yet: command and signal are the ways.
+    std::fs::rename(desk.path("config"), desk.path("kept")).unwrap();
+    std::fs::create_dir(desk.path("config")).unwrap();
+    desk.write("config/universe.toml", std::fs::read(desk.path("kept/universe.toml")).unwrap());
+    let daemon = Daemon::start(&desk);
+    edit(&desk, "\n[ib]\nport = 4001\n");
+    let text = wait("the alert", || needs(&desk));
+    assert!(text.contains("ib.port") && text.contains("store.disk_floor_mib") && text.contains("waits for a restart"), "{text}");
+    assert!(audit(&desk).iter().all(|[_, key, ..]| key.starts_with("ingest.")), "{:?}", audit(&desk));
+    let told = desk.ok(&["--demo", "config", "reload"]);
+    assert!(told.contains("waiting for it: ib.port"), "{told}");
+    drop(daemon);
+}
+
+#[test]
+fn a_hangup_and_a_command_are_told_apart_on_record() {
+    let desk = small();
+    std::fs::remove_file(desk.path("config/nightdesk.toml")).unwrap();
+    let elsewhere = desk.path("linked");
+    std::fs::create_dir(&elsewhere).unwrap();
+    std::fs::write(elsewhere.join("real.toml"), SETTINGS).unwrap();
+    // A link into a folder that is not watched.
+    std::os::unix::fs::symlink(elsewhere.join("real.toml"), desk.path("config/nightdesk.toml")).unwrap();
+    let mut daemon = Daemon::start(&desk);
+    std::fs::write(elsewhere.join("real.toml"), format!("{SETTINGS}\n[quality]\njump = 0.6\n")).unwrap();
+    daemon.signal(Signal::HUP);
+    daemon.wait_for("RELOADING=1");
+    daemon.wait_for("READY=1");
+    assert_eq!(audit(&desk), [["hup", "quality.jump", "0.4", "0.6"].map(str::to_owned)]);
+    std::fs::write(elsewhere.join("real.toml"), SETTINGS).unwrap();
+    let told = desk.ok(&["--demo", "config", "reload"]);
+    assert_eq!(told.trim(), "in force now: quality.jump");
+    assert_eq!(audit(&desk)[1], ["cli", "quality.jump", "0.6", "0.4"].map(str::to_owned));
+    assert!(holder(&desk).ended_at.is_none());
+}
