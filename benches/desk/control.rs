@@ -57,6 +57,10 @@ impl House {
             logs,
             schedule: true,
             daemon: true,
+<<<<<<< HEAD
+=======
+            config: None,
+>>>>>>> main
             bodies: Vec::new(),
         };
         Self { engine: Engine::start(options).await.unwrap(), dir, clock }

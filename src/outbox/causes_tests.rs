@@ -105,6 +105,7 @@ fn a_pause_is_told_when_it_is_new() {
             cron: String::new(),
             zone: String::new(),
             words: String::new(),
+            timeout_s: 1_800,
             paused: pause,
             next,
             next_session: None,
