@@ -57,10 +57,7 @@ impl House {
             logs,
             schedule: true,
             daemon: true,
-<<<<<<< HEAD
-=======
             config: None,
->>>>>>> main
             bodies: Vec::new(),
         };
         Self { engine: Engine::start(options).await.unwrap(), dir, clock }
