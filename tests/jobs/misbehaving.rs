@@ -11,7 +11,7 @@ use crate::support::Desk;
 async fn maintenance(acts: &[Act]) -> (Desk, i64) {
     let mut settings = settings();
     settings.schedule.cancel_grace_s = 1;
-    let mut desk = desk(settings, vec![Script::new(Job::Maintenance, acts.to_vec())]).await;
+    let mut desk = desk(settings, vec![Script::body(Job::Maintenance, acts.to_vec())]).await;
     let run = desk.send(Command::Run { job: Job::Maintenance }).await.unwrap().unwrap();
     (desk, run)
 }

@@ -10,7 +10,7 @@ use crate::script::{Act, Script, TICK, desk, pass, reaches, settings};
 use crate::support::{Build, Desk, Night};
 
 fn bodies() -> Vec<Arc<dyn JobBody>> {
-    vec![Script::new(Job::Maintenance, [Act::Deaf]), Script::new(Job::Scan, [Act::Deaf])]
+    vec![Script::body(Job::Maintenance, [Act::Deaf]), Script::body(Job::Scan, [Act::Deaf])]
 }
 
 fn night() -> nightdesk::config::Settings {
@@ -43,7 +43,7 @@ fn a_killed_process_loses_its_runs_and_the_next_one_takes_up_those_of_the_schedu
             }
         };
         tokio::time::timeout(Duration::from_secs(10), free).await.unwrap();
-        let night_again = Night { schedule: true, bodies: vec![Script::new(Job::Maintenance, []), Script::new(Job::Scan, [])] };
+        let night_again = Night { schedule: true, bodies: vec![Script::body(Job::Maintenance, []), Script::body(Job::Scan, [])] };
         let build = Build { dir: Some(dir), settings: night(), now: TICK + 600, night: night_again, ..Build::default() };
         let desk = Desk::build(&["AAPL"], build).await;
         let lost = reaches(&desk, by_tick, JobState::Lost).await;

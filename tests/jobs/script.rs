@@ -33,7 +33,7 @@ pub struct Script {
 }
 
 impl Script {
-    pub fn new(job: Job, acts: impl IntoIterator<Item = Act>) -> Arc<dyn JobBody> {
+    pub fn body(job: Job, acts: impl IntoIterator<Item = Act>) -> Arc<dyn JobBody> {
         Arc::new(Self { job, acts: Mutex::new(acts.into_iter().collect()) })
     }
 }

@@ -52,7 +52,7 @@ async fn an_ingest_by_hand_goes_through_the_dispatcher_and_is_on_record() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn failed_twice_and_then_succeeded() {
-    let script = Script::new(Job::Scan, [Act::Fail { retry: true }, Act::Fail { retry: true }]);
+    let script = Script::body(Job::Scan, [Act::Fail { retry: true }, Act::Fail { retry: true }]);
     let mut settings = settings();
     settings.schedule.scan.cron = "45 22 * * *".into();
     settings.schedule.scan.needs.clear();
@@ -78,7 +78,7 @@ async fn failed_twice_and_then_succeeded() {
 async fn a_scan_waits_for_the_ingest_of_its_session() {
     let mut settings = settings();
     settings.schedule.scan.cron = "45 22 * * *".into();
-    let desk = desk(settings, vec![Script::new(Job::Scan, [])]).await;
+    let desk = desk(settings, vec![Script::body(Job::Scan, [])]).await;
     pass(&desk.clock, 31);
     let scan = desk.wait_for(|s| s.job_runs.iter().find(|r| r.job == Job::Scan && r.state == JobState::Succeeded).cloned()).await;
     let ingest = desk.engine.state.borrow().job_runs.iter().find(|r| r.job == Job::Ingest).cloned().unwrap();
@@ -92,7 +92,7 @@ async fn a_tick_that_comes_too_early_is_skipped_with_the_reason() {
     let mut settings = settings();
     settings.schedule.maintenance.cron = "*/5 * * * *".into();
     settings.schedule.maintenance.overlap = Overlap::Skip;
-    let desk = desk(settings, vec![Script::new(Job::Maintenance, [Act::UntilStopped])]).await;
+    let desk = desk(settings, vec![Script::body(Job::Maintenance, [Act::UntilStopped])]).await;
     let of = |n: usize| {
         move |s: &nightdesk::engine::Snapshot| {
             let mut runs: Vec<_> = s.job_runs.iter().filter(|r| r.job == Job::Maintenance).cloned().collect();

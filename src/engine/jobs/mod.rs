@@ -13,4 +13,6 @@ pub use body::{JobBody, JobEnd, JobLine, JobReport, JobStop};
 pub(super) use history::KEPT;
 
 #[cfg(test)]
+mod random_tests;
+#[cfg(test)]
 mod tests;
