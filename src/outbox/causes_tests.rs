@@ -111,7 +111,6 @@ fn a_pause_is_told_when_it_is_new() {
             next_session: None,
             active,
             last,
-            timeout_s: 1_800,
             failures_in_row: 3,
             durations: Vec::new(),
         };
