@@ -59,7 +59,7 @@ impl Receiver {
     }
 
     async fn next(&mut self) -> Got {
-        tokio::time::timeout(Duration::from_secs(10), self.got.recv()).await.expect("an alert arrives").unwrap()
+        tokio::time::timeout(Duration::from_secs(10), self.got.recv()).await.unwrap().unwrap()
     }
 }
 

@@ -48,7 +48,7 @@ fn a_sound_configuration_names_the_origin_of_every_value() {
     let ran = desk.command(&["config", "show", "--origin", "--ascii"]).env("NIGHTDESK__INGEST__WORKERS", "3").output().unwrap();
     let text = String::from_utf8(ran.stdout).unwrap().replace(&desk.dir.path().display().to_string(), "DIR");
     let line = |key: &str| text.lines().find(|l| l.starts_with(key)).map(|l| l.split_whitespace().collect::<Vec<_>>().join(" "));
-    assert_eq!(line("port ").as_deref(), Some("port = 4001 # DIR/config/nightdesk.toml:3"));
+    assert_eq!(line("port = 4001 ").as_deref(), Some("port = 4001 # DIR/config/nightdesk.toml:3"));
     assert_eq!(line("workers ").as_deref(), Some("workers = 3 # environment NIGHTDESK__INGEST__WORKERS"));
     assert_eq!(line("ascii ").as_deref(), Some("ascii = true # flag --ascii"));
     assert_eq!(line("client_id ").as_deref(), Some("client_id = 100 # default"));

@@ -178,3 +178,33 @@ fn a_polite_kill_restores_the_terminal() {
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     t.is_restored();
 }
+
+#[test]
+fn an_engine_is_handed_over_to_a_daemon_and_the_next_console_attaches_to_it() {
+    if !there_is_tmux() {
+        return;
+    }
+    let t = Terminal::open(120, 40);
+    t.console("");
+    t.wait(&["DEMO", "Run ended"]);
+    let database = t.path("data-demo/market_data.db");
+    let console = nightdesk::store::master::Holder::of(&database).unwrap();
+    t.press(&["q"]);
+    t.wait(&["hand over"]);
+    t.tmux(&["send-keys", "-t", "t", "h"]);
+    t.wait(&["A daemon took over, process", "left with 0"]);
+    let daemon = nightdesk::store::master::Holder::of(&database).unwrap();
+    assert!(daemon.ended_at.is_none() && daemon.pid != console.pid && daemon.role == nightdesk::store::master::Role::Daemon, "{daemon:?}");
+    t.shell("clear");
+    t.console("");
+    t.wait(&["DEMO", &format!("{}", daemon.pid)]);
+    t.tmux(&["send-keys", "-t", "t", "q"]);
+    t.wait(&["left with 0"]);
+    let pid = rustix::process::Pid::from_raw(daemon.pid as i32).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    let began = Instant::now();
+    while nightdesk::store::master::Holder::of(&database).unwrap().ended_at.is_none() {
+        assert!(began.elapsed() < Duration::from_secs(30), "the daemon did not end");
+        std::thread::yield_now();
+    }
+}

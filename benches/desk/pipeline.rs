@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use nightdesk::config::{IbSettings, LoadRequest, Loaded, Lookback, Settings, SourcePolicy, load};
 use nightdesk::control::{Client, LocalClient};
-use nightdesk::engine::{Command, Engine, EngineOptions, Envelope, IngestSpec, LogRing, RunView};
-use nightdesk::market::{AssetClass, Calendar, ManualClock, Timeframe, Universe};
+use nightdesk::engine::{Command, Engine, EngineOptions, Envelope, IngestSpec, LogRing, RunView, Tuning};
+use nightdesk::market::{Calendar, ManualClock, Timeframe, Universe};
 use nightdesk::sim::MarketFeed;
 use nightdesk::sim::ib::{Gateway, GatewayOptions};
 use nightdesk::store::master::RunState;
@@ -28,8 +28,20 @@ pub fn shipped() -> (Settings, Universe) {
     (settings, universe)
 }
 
-/// The limits that keep the real gateway content, lifted as far as the settings go. What stays is the limit of five
-/// requests in two seconds for one contract; working on all symbols at once hides most of it.
+/// The limits that keep the real gateway content.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Limits {
+    /// As shipped, and the gateway punishes those who break them.
+    Enforced,
+    /// As shipped.
+    Shipped,
+    /// Five requests in two seconds for one contract, and no other.
+    Burst,
+    /// None.
+    Lifted,
+}
+
+/// Lifts the limits that the settings hold.
 fn without_limits(settings: &mut Settings) {
     settings.ib = IbSettings { messages_per_second: 100_000, in_flight_start: 80, in_flight_max: 80, ..settings.ib.clone() };
     settings.ingest.workers = 80;
@@ -48,14 +60,21 @@ impl Desk {
         settings: &Settings,
         universe: &Universe,
         latency: Duration,
-        strict: bool,
+        limits: Limits,
     ) -> Self {
         let feed = Arc::new(MarketFeed::new(universe.clone(), SEED));
-        let options = GatewayOptions { latency, enforce_pacing: strict, ..GatewayOptions::new(feed, clock.clone()) };
+        let options = GatewayOptions { latency, enforce_pacing: limits == Limits::Enforced, ..GatewayOptions::new(feed, clock.clone()) };
         let gateway = Gateway::start(options).await.unwrap();
         let mut settings = settings.clone();
         settings.ib.port = gateway.addr().port();
         settings.yahoo.enabled = false;
+        if matches!(limits, Limits::Burst | Limits::Lifted) {
+            without_limits(&mut settings);
+        }
+        let mut tuning = Tuning::from(&settings);
+        if limits == Limits::Lifted {
+            tuning.ib.burst_window = Duration::ZERO;
+        }
         let options = EngineOptions {
             settings,
             universe: universe.clone(),
@@ -68,7 +87,7 @@ impl Desk {
             config: None,
             bodies: Vec::new(),
         };
-        Self { gateway, engine: Engine::start(options).await.unwrap() }
+        Self { gateway, engine: Engine::start_tuned(options, tuning).await.unwrap() }
     }
 
     /// One run over all timeframes, from the command to its recorded end.
@@ -96,34 +115,33 @@ impl Desk {
     }
 }
 
-/// Bars a second through the whole path, into a fresh folder each time: of the stocks, and of the whole universe. A
-/// crypto pair needs eighteen requests for its minutes, and the rule of five in two seconds, which holds for each
-/// contract whatever the settings say, keeps the second figure down.
+/// Bars a second through the whole path, into a fresh folder each time: without limits, and with those that hold
+/// whatever the settings say (a crypto pair needs eighteen requests for its minutes, five in two seconds).
 pub fn whole_path(runs: usize) {
     let (mut settings, universe) = shipped();
-    let mut stocks = universe.clone();
-    stocks.instruments.retain(|i| i.asset == AssetClass::Stock);
     settings.ingest.history.insert(Timeframe::M30, Lookback::days(30));
-    let (cautious, cautious_s) = fill(&settings, &stocks);
-    without_limits(&mut settings);
     println!(
-        "  30 days of 1m and 30m, 10 years of 1d, 14 derived; gateway without latency, in this process; checks on;\n  \
-         ib.messages_per_second, ib.in_flight_* and ingest.workers raised, 5 requests in 2 s for one contract kept"
+        "  {} symbols: 30 days of 1m and 30m, 10 years of 1d, 14 derived; gateway without latency, in this process; checks on",
+        universe.instruments.len()
     );
-    for universe in [&stocks, &universe] {
+    let kinds = [
+        (Limits::Lifted, runs, "no limits", ">= 200000"),
+        (Limits::Burst, 1, "5 requests in 2 s for one contract, no other limit", ""),
+        (Limits::Shipped, 1, "all limits as shipped", ""),
+    ];
+    for (limits, runs, words, target) in kinds {
         let (mut written, mut received, mut seconds) = (Figures::default(), Figures::default(), Figures::default());
         for _ in 0..runs {
-            let (rate, took) = fill(&settings, universe);
+            let (rate, took) = fill(&settings, &universe, limits);
             written.add(rate.written);
             received.add(rate.received);
             seconds.add(took);
         }
-        println!("  {} symbols:", universe.instruments.len());
-        written.print("received and derived candles", "candles/s", ">= 200000");
+        println!("  {words}:");
+        written.print("received and derived candles", "candles/s", target);
         received.print("received candles alone", "candles/s", "");
         seconds.print("the whole run", "s", "");
     }
-    println!("  one run of the stocks with the shipped limits: {:.0} candles/s, {cautious_s:.1} s", cautious.written);
 }
 
 struct Rate {
@@ -131,10 +149,10 @@ struct Rate {
     received: f64,
 }
 
-fn fill(settings: &Settings, universe: &Universe) -> (Rate, f64) {
+fn fill(settings: &Settings, universe: &Universe, limits: Limits) -> (Rate, f64) {
     Runtime::new().unwrap().block_on(async {
         let dir = tempfile::tempdir().unwrap();
-        let desk = Desk::start(dir.path(), &ManualClock::at(MONDAY), settings, universe, Duration::ZERO, false).await;
+        let desk = Desk::start(dir.path(), &ManualClock::at(MONDAY), settings, universe, Duration::ZERO, limits).await;
         let (run, wall) = desk.ingest().await;
         desk.stop().await;
         let (summary, seconds) = (run.summary.unwrap(), wall.as_secs_f64());
@@ -154,7 +172,7 @@ pub fn top_up(runs: usize) {
     let mut quick = settings.clone();
     without_limits(&mut quick);
     runtime.block_on(async {
-        let desk = Desk::start(dir.path(), &clock, &quick, &universe, Duration::ZERO, false).await;
+        let desk = Desk::start(dir.path(), &clock, &quick, &universe, Duration::ZERO, Limits::Shipped).await;
         desk.ingest().await;
         desk.stop().await;
     });
@@ -164,7 +182,7 @@ pub fn top_up(runs: usize) {
         let session = Calendar::Xnys.next_open(nightdesk::market::Clock::now(&*clock)).unwrap();
         clock.jump_to(session.close + 3_600);
         runtime.block_on(async {
-            let desk = Desk::start(dir.path(), &clock, &settings, &universe, ANSWER_TIME, true).await;
+            let desk = Desk::start(dir.path(), &clock, &settings, &universe, ANSWER_TIME, Limits::Enforced).await;
             let (run, wall) = desk.ingest().await;
             let summary = run.summary.unwrap();
             let series = (universe.instruments.len() * Timeframe::ALL.len()) as u32;

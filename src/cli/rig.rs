@@ -22,7 +22,6 @@ use crate::sim::demo::Demo;
 use crate::sources::hybrid::Hybrid;
 use crate::store::master::{ReadPool, Role, RunState, StoreError, Writer};
 use crate::store::scheduler::Job;
-use crate::webhook::Webhook;
 
 /// Log records kept in memory for consoles.
 pub(super) const LOG_RECORDS: usize = 20_000;
@@ -103,8 +102,7 @@ impl Rig {
         };
         let started = Server::start(options).await;
         let server = started.map_err(|e| Failure::new(format!("the control API did not start: {e}")))?;
-        let webhook = Webhook::new(&context.data_dir, context.demo, Arc::clone(&self.engine.settings), Arc::clone(&context.clock));
-        self.outbox = Some(Outbox::start(self.engine.state.clone(), Arc::new(webhook)));
+        self.outbox = Some(Outbox::start(self.engine.state.clone(), Arc::clone(&self.engine.webhook)));
         self.watch = ConfigWatch::start(&context.config_dir, self.client());
         self.server = Some(server);
         Ok(())

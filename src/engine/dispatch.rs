@@ -9,6 +9,7 @@ use crate::ingest::IngestSpec;
 use crate::market::Series;
 use crate::store::master::{Resolution, StoreError};
 use crate::store::scheduler::{Job, RunFilter, SchedulerDb, SchedulerDbError, Trigger};
+use crate::webhook::WebhookFault;
 
 /// Lines of a run's story that are shown.
 const STORY_SHOWN: usize = 1_000;
@@ -78,7 +79,7 @@ impl Owner {
             Command::Scheduler { on } => (None, self.switch(on, &actor).await?),
             Command::ConfirmClock => (None, self.confirm_clock(&actor).await?),
             Command::Reload => (None, self.reload(&actor).await?),
-            Command::TestAlert => return Err(CommandError::Refused(format!("this engine cannot {command}"))),
+            Command::TestAlert => (None, self.test_alert()?),
             Command::Probe { source } => {
                 let hybrid = Arc::clone(&self.pipeline.hybrid);
                 tokio::spawn(async move { hybrid.probe_now(source).await });
@@ -92,6 +93,21 @@ impl Owner {
             }
         };
         Ok(Ack { id, run_id, message })
+    }
+
+    /// The owner does not wait for a server somewhere: the log tells how it went.
+    fn test_alert(&self) -> Result<String, CommandError> {
+        if !self.webhook.configured() {
+            return Err(CommandError::Refused(WebhookFault::None.to_string()));
+        }
+        let webhook = Arc::clone(&self.webhook);
+        tokio::spawn(async move {
+            match webhook.test().await {
+                Ok(a) => tracing::info!(target: "engine", host = a.host, status = a.status, "The test alert was taken"),
+                Err(e) => tracing::warn!(target: "engine", error = %e, "The test alert did not arrive"),
+            }
+        });
+        Ok("a test alert is on its way, the log tells how it goes".to_owned())
     }
 
     /// Does again what an ended run did, with what it was asked for.

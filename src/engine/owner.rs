@@ -26,6 +26,7 @@ use crate::schedule;
 use crate::sources::SourceStatus;
 use crate::store::master::{SeriesState, StoreError};
 use crate::store::scheduler::JobRun;
+use crate::webhook::Webhook;
 
 /// Fastest publication while things happen.
 const PUBLISH_EVERY: Duration = Duration::from_millis(100);
@@ -45,6 +46,7 @@ pub(super) struct Owner {
     /// Where they came from, if they can be read again.
     pub(super) config: Option<Config>,
     /// The same, for bodies.
+    pub(super) webhook: Arc<Webhook>,
     pub(super) in_force: Arc<ArcSwap<Settings>>,
     /// The pipeline, for the next ingest.
     pub(super) current: Arc<ArcSwap<Pipeline>>,

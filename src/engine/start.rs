@@ -27,6 +27,7 @@ use crate::sources::ib::{IbSource, IbTuning};
 use crate::sources::yahoo::YahooSource;
 use crate::store::master::{ReadPool, Role, RunRecord, Seat, StoreError, Writer, WriterOptions};
 use crate::store::scheduler::{SchedulerDb, SchedulerDbError};
+use crate::webhook::Webhook;
 
 /// Name of the master database in the data folder.
 pub const DATABASE: &str = "market_data.db";
@@ -126,6 +127,8 @@ pub struct Engine {
     pub logs: Arc<LogRing>,
     /// Settings in force.
     pub settings: Arc<ArcSwap<Settings>>,
+    /// The way to the outside, on the settings in force.
+    pub webhook: Arc<Webhook>,
     owner: JoinHandle<()>,
     shutdown: CancellationToken,
     pipeline: Arc<Pipeline>,
@@ -165,6 +168,7 @@ impl Engine {
         let (events, events_rx) = mpsc::channel(1024);
         let db = open_record(&data_dir, &clock, reads.with(|r| r.runs(1)).await?.first().map_or(0, |r| r.id)).await?;
         let in_force = Arc::new(ArcSwap::new(Arc::clone(&settings)));
+        let webhook = Arc::new(Webhook::new(&data_dir, demo, Arc::clone(&in_force), Arc::clone(&clock)));
         let current = Arc::new(ArcSwap::new(Arc::clone(&pipeline)));
         let materials = Materials {
             data_dir: data_dir.clone(),
@@ -189,6 +193,7 @@ impl Engine {
             pipeline: Arc::clone(&pipeline),
             universe,
             settings,
+            webhook: Arc::clone(&webhook),
             in_force: Arc::clone(&in_force),
             config: config.map(Config::new),
             current,
@@ -224,7 +229,7 @@ impl Engine {
         let shutdown = CancellationToken::new();
         let inbox = Inbox { requests: requests_rx, events: events_rx, ended: opened.ended, lines: opened.lines, ticks: opened.ticks };
         let owner = tokio::spawn(owner.run(inbox, shutdown.clone()));
-        Ok(Self { state, requests, logs, settings: in_force, owner, shutdown, pipeline, db })
+        Ok(Self { state, requests, logs, settings: in_force, webhook, owner, shutdown, pipeline, db })
     }
 
     /// Writes into the folder's lock file what this process is and where its control API listens.

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use xxhash_rust::xxh3::xxh3_64;
@@ -21,6 +21,8 @@ const MASTER: &str = "market_data.db";
 const SCHEDULER: &str = "scheduler.db";
 const STATE: &str = "scheduler_state.json";
 const MANIFEST: &str = "backup.json";
+/// The ending of a backup that was set aside.
+const BAD: &str = "bad";
 const STAMP: &str = "%Y%m%dT%H%M%SZ";
 /// Room for what is small: the scheduler's state, the manifest, folders.
 const SMALL: u64 = 1 << 20;
@@ -111,7 +113,7 @@ impl Backups {
         let need =
             [MASTER, "market_data.db-wal", SCHEDULER, "scheduler.db-wal"].iter().map(|n| files::size(&source(n))).sum::<u64>() + SMALL;
         files::room(&self.dir, need, floor)?;
-        let name = format!("{BACKUP_FOLDER}{}", clock.utc().format(STAMP));
+        let name = self.unused_name(clock.utc());
         let folder = Unfinished::make(self.partial(&name))?;
         let inside = |name: &str| folder.path().join(name);
         master::copy_database(&source(MASTER), &inside(MASTER), stop)?;
@@ -133,6 +135,18 @@ impl Backups {
         files::put_in_place(folder.path(), &to)?;
         tracing::info!(target: "store", path = %to.display(), bytes, rows, "Backup written");
         Ok(Did::new(format!("{} written and checked", to.display())).bytes(bytes).rows(rows))
+    }
+
+    /// The name of a backup made at `made`, or as soon afterwards as no other has its name.
+    fn unused_name(&self, mut made: DateTime<Utc>) -> String {
+        loop {
+            let name = format!("{BACKUP_FOLDER}{}", made.format(STAMP));
+            let path = self.dir.join(&name);
+            if !path.exists() && !path.with_extension(BAD).exists() {
+                return name;
+            }
+            made += TimeDelta::seconds(1);
+        }
     }
 
     /// Restores the newest backup into a temporary folder, reads it as a desk would, and compares what it holds with
@@ -157,7 +171,7 @@ impl Backups {
             Err(Fault::Store(StoreError::Corrupt(problem)) | Fault::BadCopy { problem, .. }) => problem,
             Err(other) => return Err(other),
         };
-        let aside = newest.path.with_extension("bad");
+        let aside = newest.path.with_extension(BAD);
         files::put_in_place(&newest.path, &aside)?;
         Err(Fault::BadCopy { path: aside, problem })
     }

@@ -105,12 +105,12 @@ fn a_pause_is_told_when_it_is_new() {
             cron: String::new(),
             zone: String::new(),
             words: String::new(),
+            timeout_s: 1_800,
             paused: pause,
             next,
             next_session: None,
             active,
             last,
-            timeout_s: 1_800,
             failures_in_row: 3,
             durations: Vec::new(),
         };

@@ -44,7 +44,8 @@ fn run(id: i64, job: Job, state: JobState, tick: Option<i64>, seconds: i64) -> J
 
 /// Ended runs, newest first.
 fn ended() -> Vec<JobRun> {
-    let maintenance = r#"{"database_bytes":671088640,"backup":"2026-11-22.db","digests_checked":1360,"problems":[]}"#;
+    let maintenance = r#"{"bytes":671088640,"ok":true,"rows":2701890,"seconds":41.26,"problems":[],"steps":[
+        {"step":"pages","outcome":"done","text":"every page is sound"},{"step":"backup","outcome":"done","text":"2026-11-22.db, tried and sound"}]}"#;
     let refused = "no source answered: ib refused the connection, yahoo is cooling down";
     vec![
         JobRun {

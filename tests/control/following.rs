@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nightdesk::control::{AttachError, Endpoint, LinkView, RemoteClient, Server, ServerError};
-use nightdesk::engine::{Command, CommandError, Envelope, LogFilter, LogLevel, Query, Snapshot};
+use nightdesk::engine::{Command, CommandError, Envelope, LogFilter, LogLevel, Query};
 use tokio::io::AsyncWriteExt;
-use tokio::sync::watch;
 
 use crate::house::{House, Proxy, attached, get, link_when, lost, same_state, serve};
 use crate::support::daily;
@@ -108,19 +107,11 @@ async fn a_daemon_that_was_started_anew_is_shown_anew() {
     House { desk, server }.close().await;
 }
 
-/// A server that shows a state made by hand: what a daemon of another version would tell.
-fn showing(house: &House, change: impl FnOnce(&mut Snapshot)) -> watch::Sender<Arc<Snapshot>> {
-    let mut snapshot = Snapshot::clone(&house.desk.engine.state.borrow());
-    change(&mut snapshot);
-    watch::Sender::new(Arc::new(snapshot))
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_of_another_version_can_be_watched_and_not_steered() {
-    let mut house = House::open(&["AAPL"]).await;
-    let state = showing(&house, |s| Arc::make_mut(&mut s.process).version = "99.1.0".into());
-    house.server.stop(Duration::from_secs(5)).await;
-    house.server = serve(&house.desk, Some(state.subscribe())).await;
+    let house = House::open(&["AAPL"]).await;
+    let state = house.told(|s| Arc::make_mut(&mut s.process).version = "99.1.0".into());
+    let house = house.show(&state).await;
     let client = house.attach(house.endpoint()).await;
     let LinkView::Attached { read_only: Some(why), .. } = client.link() else { panic!("{:?}", client.link()) };
     assert!(why.contains("99.1.0") && why.contains(env!("CARGO_PKG_VERSION")), "{why}");
@@ -135,10 +126,9 @@ async fn a_daemon_of_another_version_can_be_watched_and_not_steered() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_that_falls_behind_starts_over_and_shows_the_truth() {
-    let mut house = House::open(&["AAPL"]).await;
-    let state = showing(&house, |s| s.seq = 1);
-    house.server.stop(Duration::from_secs(5)).await;
-    house.server = serve(&house.desk, Some(state.subscribe())).await;
+    let house = House::open(&["AAPL"]).await;
+    let state = house.told(|s| s.seq = 1);
+    let house = house.show(&state).await;
     let proxy = Proxy::start(house.server.socket());
     let client = house.attach(Endpoint::Socket(proxy.path.clone())).await;
     let direct = house.attach(house.endpoint()).await;

@@ -25,6 +25,20 @@ impl House {
         Self { desk, server }
     }
 
+    /// A state made by hand, for a server to show: what happens when is then up to the test.
+    pub fn told(&self, change: impl FnOnce(&mut Snapshot)) -> watch::Sender<Arc<Snapshot>> {
+        let mut snapshot = Snapshot::clone(&self.desk.engine.state.borrow());
+        change(&mut snapshot);
+        watch::Sender::new(Arc::new(snapshot))
+    }
+
+    /// Replaces the server by one that shows `state`.
+    pub async fn show(self, state: &watch::Sender<Arc<Snapshot>>) -> Self {
+        let Self { desk, server } = self;
+        server.stop(Duration::from_secs(5)).await;
+        Self { server: serve(&desk, Some(state.subscribe())).await, desk }
+    }
+
     pub fn endpoint(&self) -> Endpoint {
         Endpoint::Socket(self.server.socket().to_owned())
     }

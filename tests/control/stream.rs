@@ -1,5 +1,6 @@
 //! The event stream as any program sees it: plain lines over a socket.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use nightdesk::engine::Snapshot;
@@ -46,15 +47,20 @@ async fn state(house: &House) -> Snapshot {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_goes_on_after_the_last_event_it_saw() {
     let house = House::open(&["AAPL"]).await;
+    let told = house.told(|s| s.seq = 7);
+    let house = house.show(&told).await;
     let begin = state(&house).await;
     let mut first = Stream::open(&house, "/v1/events", Some(&format!("{}-{}", begin.epoch, begin.seq))).await;
-    let one = first.next("id: ").await;
-    assert_eq!(first.next("event: ").await, "delta");
-    let two = first.next("id: ").await;
-    assert_eq!([&one, &two], [&format!("{}-{}", begin.epoch, begin.seq + 1), &format!("{}-{}", begin.epoch, begin.seq + 2)]);
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        told.send_modify(|s| Arc::make_mut(s).seq += 1);
+        ids.push(first.next("id: ").await);
+        assert_eq!(first.next("event: ").await, "delta");
+    }
+    assert_eq!(ids, [8, 9].map(|seq| format!("{}-{seq}", begin.epoch)));
     drop(first);
-    let mut resumed = Stream::open(&house, "/v1/events", Some(&one)).await;
-    assert_eq!(resumed.next("id: ").await, two, "nothing lost, nothing twice");
+    let mut resumed = Stream::open(&house, "/v1/events", Some(&ids[0])).await;
+    assert_eq!(resumed.next("id: ").await, ids[1], "nothing lost, nothing twice");
     house.close().await;
 }
 
@@ -74,10 +80,9 @@ async fn a_stream_that_cannot_go_on_starts_over() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_quiet_stream_shows_that_it_lives() {
-    let mut house = House::open(&["AAPL"]).await;
-    let still = tokio::sync::watch::Sender::new(house.desk.engine.state.borrow().clone());
-    house.server.stop(Duration::from_secs(5)).await;
-    house.server = crate::house::serve(&house.desk, Some(still.subscribe())).await;
+    let house = House::open(&["AAPL"]).await;
+    let still = house.told(|_| {});
+    let house = house.show(&still).await;
     let mut stream = Stream::open(&house, "/v1/events", None).await;
     for _ in 0..2 {
         assert_eq!(stream.next(":").await, "");

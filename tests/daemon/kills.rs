@@ -30,8 +30,12 @@ fn killed_at_any_moment_it_comes_back_sound_and_no_run_is_left_hanging_or_double
     let mut seed = 20_261_122;
     for kill in 1..=kills {
         let mut daemon = Daemon::start(&desk);
+        let mut asking = desk.command(&["--demo", "ingest", "--refresh"]).spawn().unwrap();
         std::thread::park_timeout(moment(&mut seed, Duration::from_millis(1_500)));
         daemon.child.kill().unwrap();
+        // It would wait for the daemon for ever.
+        asking.kill().unwrap();
+        asking.wait().unwrap();
         assert_eq!(daemon.ended().0.code(), None);
         let verified = desk.run(&["--demo", "verify"]);
         assert_eq!(verified.code, Some(0), "kill {kill}: {verified:?}");

@@ -57,10 +57,9 @@ async fn a_backup_that_has_gone_bad_is_found_by_the_drill_and_set_aside() {
     assert!(error(&ran).contains("a value differs") && error(&ran).contains("not counted as a backup"), "{ran:?}");
     assert_eq!(ran.steps(Outcome::LeftOut), [Step::Rotate]);
     assert_eq!(names(&desk.backups()), ["backup-20240302T020000Z", "backup-20240303T020000Z.bad"]);
-    assert!(matches!(desk.run(&writer).await.end, JobEnd::Failed { .. }), "the same second has its backup already");
-    desk.clock.advance(Duration::from_hours(1));
+    // Another run within the same second makes a backup of its own, and now the rotation goes on.
     assert!(matches!(desk.run(&writer).await.end, JobEnd::Succeeded { failures: 0, .. }));
-    assert_eq!(names(&desk.backups()), ["backup-20240302T030000Z", "backup-20240303T020000Z.bad"]);
+    assert_eq!(names(&desk.backups()), ["backup-20240302T020001Z", "backup-20240303T020000Z.bad"]);
 }
 
 #[tokio::test]

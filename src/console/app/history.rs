@@ -221,9 +221,13 @@ impl App {
     pub(super) fn rebuild_history(&mut self) {
         let Some(detail) = &self.job_detail.value else { return };
         let now = self.now();
-        let longest = detail.runs.iter().filter_map(|r| r.seconds(now)).max().unwrap_or(0);
-        let newest = |r: &JobRun| self.snap().job_runs.iter().find(|n| n.id == r.id).cloned();
-        let rows = detail.runs.iter().map(|r| history_row(newest(r).as_ref().unwrap_or(r), longest, now)).collect();
+        // The newest runs as the snapshot has them, then those that only the answer holds.
+        let newest: Vec<&JobRun> = self.snap().job_runs.iter().filter(|r| r.job == detail.view.job).collect();
+        let known: HashSet<i64> = newest.iter().map(|r| r.id).collect();
+        let mut runs: Vec<&JobRun> = detail.runs.iter().filter(|r| !known.contains(&r.id)).chain(newest).collect();
+        runs.sort_unstable_by_key(|r| std::cmp::Reverse(r.id));
+        let longest = runs.iter().filter_map(|r| r.seconds(now)).max().unwrap_or(0);
+        let rows = runs.into_iter().map(|r| history_row(r, longest, now)).collect();
         self.history_table.replace(rows);
     }
 }

@@ -230,10 +230,10 @@ impl App {
         self.live.at_ms == 0 || self.snap().loading
     }
 
-    /// Age of a stale snapshot, seconds.
+    /// Age of a stale snapshot, seconds. A daemon sends nothing while nothing changes; whether it lives, the link tells.
     pub(super) fn stale(&self) -> Option<i64> {
         let age = self.now_ms - self.live.at_ms;
-        let told_otherwise = self.is_frozen() || !self.reachable();
+        let told_otherwise = self.is_frozen() || self.link != LinkView::Local;
         (self.live.at_ms > 0 && age > STALE_MS && !told_otherwise).then_some(age / 1000)
     }
 

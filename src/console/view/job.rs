@@ -29,7 +29,7 @@ pub fn draw(c: &mut Canvas<'_>, app: &App, job: Job, area: Rect) {
     let ticks = area.width >= BESIDE;
     let why = if area.height >= 18 { 4 } else { 0 };
     let [top, table, bottom] = widget::rows(area, [facts_height, area.height - facts_height - why, why]);
-    let left = if ticks { Rect { width: top.width - (top.width * 2 / 5).max(34), ..top } } else { top };
+    let left = if ticks { Rect { width: top.width - (top.width / 2).clamp(34, 64), ..top } } else { top };
     head(c, app, view, left);
     if ticks {
         upcoming(c, app, detail, Rect { x: left.right(), width: top.width - left.width, ..top });

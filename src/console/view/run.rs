@@ -1,6 +1,7 @@
 //! The page of one run, whatever its job, and the short list of runs on wide screens.
 
 use ratatui::layout::Rect;
+use serde_json::Value;
 use unicode_width::UnicodeWidthStr;
 
 use super::canvas::{Canvas, Panel};
@@ -162,15 +163,39 @@ fn report(c: &mut Canvas<'_>, reported: &[(String, String)], area: Rect) {
     }
 }
 
-/// The top level of a report: names without underscores, values as text.
+/// The lines of a report: its fields with names in words, and of a list of steps each step with what it says.
 fn reported(json: &str) -> Option<Vec<(String, String)>> {
-    let serde_json::Value::Object(fields) = serde_json::from_str(json).ok()? else { return None };
-    let text = |value: serde_json::Value| match value {
-        serde_json::Value::String(s) => s,
-        serde_json::Value::Array(list) if list.is_empty() => "none".into(),
+    let Value::Object(fields) = serde_json::from_str(json).ok()? else { return None };
+    let mut lines = Vec::new();
+    for (name, value) in fields {
+        match value {
+            Value::Array(steps) if steps.iter().any(Value::is_object) => lines.extend(steps.iter().map(step)),
+            value => lines.push((name.replace('_', " "), plain(&name, &value))),
+        }
+    }
+    Some(lines)
+}
+
+/// A step of a report: its name, and what it says.
+fn step(step: &Value) -> (String, String) {
+    let field = |names: [&str; 2]| names.iter().find_map(|n| step.get(n)?.as_str()).map(str::to_owned);
+    (field(["step", "name"]).unwrap_or_default(), field(["text", "outcome"]).unwrap_or_else(|| step.to_string()))
+}
+
+/// A value of a report as a person writes it.
+fn plain(name: &str, value: &Value) -> String {
+    match value {
+        Value::String(s) => s.clone(),
+        Value::Bool(yes) => if *yes { "yes" } else { "no" }.into(),
+        Value::Number(n) => match n.as_u64() {
+            Some(n) if name.ends_with("bytes") => fmt::bytes(n),
+            Some(n) => fmt::thousands(n),
+            None => n.as_f64().map_or_else(|| n.to_string(), |x| format!("{x:.1}")),
+        },
+        Value::Array(list) if list.is_empty() => "none".into(),
+        Value::Null => "-".into(),
         other => other.to_string(),
-    };
-    Some(fields.into_iter().map(|(name, value)| (name.replace('_', " "), text(value))).collect())
+    }
 }
 
 fn summary_facts(c: &Canvas<'_>, s: &RunSummary) -> Vec<Fact<'static>> {

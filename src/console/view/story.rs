@@ -45,7 +45,9 @@ fn words(line: &Line<'_>, now: i64) -> (String, String, Role) {
                 "phase" | "started" => Role::Focus,
                 _ => Role::Text,
             };
-            (format!("{} {:<8} ", fmt::second(event.at_ms.div_euclid(1000)), event.kind), event.text.clone(), role)
+            // `started started` says it twice.
+            let text = if event.text == event.kind { String::new() } else { event.text.clone() };
+            (format!("{} {:<8} ", fmt::second(event.at_ms.div_euclid(1000)), event.kind), text, role)
         }
         Line::Head(text) => (String::new(), (*text).to_owned(), Role::Dim),
         Line::Attempt(run) => {

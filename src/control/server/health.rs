@@ -15,8 +15,8 @@ use crate::store::scheduler::Job;
 
 /// How long dispatcher, writer and database may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The engine publishes at least once a second.
-const SILENCE: Duration = Duration::from_secs(5);
+/// The engine publishes at least every five seconds.
+const SILENCE: Duration = Duration::from_secs(15);
 /// Key of the engine's alert that the nightly ingest has not succeeded by its deadline.
 const LATE_INGEST: &str = "late:ingest";
 /// A tick this long past, seconds, should have led to a run.
