@@ -13,14 +13,14 @@ use super::logging::{LogControl, Logging};
 use super::{Context, Failure};
 use crate::config::Settings;
 use crate::control::{Client, LocalClient, Server, ServerOptions};
-use crate::engine::{Command, Engine, EngineOptions, Envelope, IngestSpec, JobBody, Materials, Pulse, Request};
+use crate::engine::{Command, Engine, EngineOptions, Envelope, IngestSpec, JobBody, Materials, Pulse, Request, RunView};
 use crate::ingest::pipeline::Pipeline;
 use crate::maintenance::Maintenance;
 use crate::market::{Instrument, Symbol};
 use crate::outbox::Outbox;
 use crate::sim::demo::Demo;
 use crate::sources::hybrid::Hybrid;
-use crate::store::master::{ReadPool, Role, StoreError, Writer};
+use crate::store::master::{ReadPool, Role, RunState, StoreError, Writer};
 use crate::store::scheduler::Job;
 
 /// Log records kept in memory for consoles.
@@ -118,10 +118,12 @@ impl Rig {
         Client::Local(self.local())
     }
 
-    /// A demo that starts with nothing begins to fetch by itself; later ones wait to be asked.
+    /// A demo begins to fetch by itself as long as no run has gone through, as after a kill in the first; later ones wait
+    /// to be asked.
     pub async fn first_fill(&self) {
         let client = self.client();
-        if self.demo.is_none() || !client.state().borrow().runs.is_empty() {
+        let through = |r: &RunView| matches!(r.state, RunState::Succeeded | RunState::Partial);
+        if self.demo.is_none() || client.state().borrow().runs.iter().any(through) {
             return;
         }
         let command = Command::Ingest { spec: IngestSpec::default() };
