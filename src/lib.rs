@@ -1,7 +1,7 @@
 //! Nightdesk: the overnight desk for market data and models.
 //!
 //! Houses, lowest first: `market` <- `store` <- `schedule`, `sources` <- `ingest` <- `engine` <- `control` <- `console`, `cli`.
-//! `maintenance` is a body of the engine's jobs, `webhook` lies below the engine, `outbox` beside `control`. `sim` is used
+//! `job` says what the body of a job is, `maintenance` is one, `webhook` lies below the engine, `outbox` beside `control`. `sim` is used
 //! by `cli`, the demo and the tests, never by production paths. docs/ARCHITECTURE.md draws the picture.
 
 pub mod cli;
@@ -11,6 +11,7 @@ pub mod control;
 pub mod engine;
 pub mod export;
 pub mod ingest;
+pub mod job;
 pub mod maintenance;
 pub mod market;
 pub mod outbox;

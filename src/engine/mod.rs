@@ -27,10 +27,10 @@ mod snapshot;
 mod start;
 mod timetable;
 
+pub use crate::job::{JobBody, JobEnd, JobLine, JobReport, JobStop};
 pub use boot::SCHEDULER_DATABASE;
 pub use command::{Ack, Command, CommandError, Envelope, Request};
 pub use delta::{Delta, DeltaError};
-pub use jobs::{JobBody, JobEnd, JobLine, JobReport, JobStop};
 pub use logs::{LogFilter, LogLevel, LogRecord, LogRing};
 pub use pulse::{Pulse, Silent};
 pub use query::{CoverageCell, CoverageState, JobDetail, Query, QueryError, Reply, RunDetail, SeriesDetail};

@@ -156,14 +156,8 @@ impl Engine {
         let writer = open_master(&data_dir, master, &reads, &universe).await?;
         let (settings, universe) = (Arc::new(settings), Arc::new(universe));
         let hybrid = sources(&settings, tuning, &reads, &writer, &clock);
-        let pipeline = Arc::new(Pipeline {
-            writer,
-            reads: reads.clone(),
-            hybrid,
-            settings: Arc::clone(&settings),
-            universe: Arc::clone(&universe),
-            clock: Arc::clone(&clock),
-        });
+        let (s, u, c) = (Arc::clone(&settings), Arc::clone(&universe), Arc::clone(&clock));
+        let pipeline = Arc::new(Pipeline { writer, reads: reads.clone(), hybrid, settings: s, universe: u, clock: c });
         let epoch = format!("{:x}-{:x}", clock.now_ms(), std::process::id());
         let (events, events_rx) = mpsc::channel(1024);
         let db = open_record(&data_dir, &clock, reads.with(|r| r.runs(1)).await?.first().map_or(0, |r| r.id)).await?;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Did, Fault, Step};
-use crate::engine::JobEnd;
+use crate::job::JobEnd;
 
 /// What came of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -26,7 +26,7 @@ pub use rotation::surplus;
 pub use step::Step;
 
 use crate::config::{MaintenanceSettings, Settings};
-use crate::engine::{JobBody, JobEnd, JobReport, JobStop};
+use crate::job::{JobBody, JobEnd, JobReport, JobStop};
 use crate::market::{Clock, DAY};
 use crate::store::master::Writer;
 use crate::store::scheduler::{Job, JobRun, SchedulerDb};

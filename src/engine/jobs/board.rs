@@ -12,8 +12,8 @@ use std::time::Duration;
 use chrono::NaiveDate;
 
 use super::history::History;
-use super::{JobEnd, JobLine};
 use crate::config::{JobSettings, ScheduleSettings};
+use crate::job::{JobEnd, JobLine};
 use crate::store::scheduler::{Job, JobRun, Pause, Trigger};
 
 /// A moment on both clocks: `wall` is UTC seconds for the records, `mono` measures what must not jump with it.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::JobEnd;
 use super::board::{Board, BodyEnd, Effect, Entry, Now, Order, Phase, Push, Stopping, Why};
+use crate::job::JobEnd;
 use crate::store::scheduler::{Job, JobRun, JobState, Pause, Trigger};
 
 /// Longest pause before a retry.

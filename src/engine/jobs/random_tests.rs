@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::tests::{Night, TICK, done, failed, session};
 use super::*;
 use crate::config::{JobSettings, Overlap, ScheduleSettings};
+use crate::job::JobEnd;
 use crate::store::scheduler::{Job, JobState};
 
 /// Something that happens on a random night.

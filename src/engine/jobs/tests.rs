@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 
 use super::*;
 use crate::config::{Overlap, ScheduleSettings};
+use crate::job::{JobEnd, JobLine};
 use crate::store::scheduler::{Job, JobRun, JobState, Trigger};
 
 /// Tuesday 2024-03-05, 22:45 in New York.
@@ -21,12 +22,12 @@ pub(super) struct Night {
     pub(super) board: Board,
     pub(super) now: Now,
     pub(super) stored: BTreeMap<i64, JobRun>,
-    keys: BTreeSet<(Job, i64, u32)>,
+    pub(super) keys: BTreeSet<(Job, i64, u32)>,
     pub(super) working: BTreeSet<i64>,
-    stops: Vec<(i64, bool)>,
+    pub(super) stops: Vec<(i64, bool)>,
     pub(super) aborted: BTreeSet<i64>,
     pub(super) told: Vec<JobLine>,
-    pauses: Vec<Job>,
+    pub(super) pauses: Vec<Job>,
 }
 
 impl Night {
@@ -45,7 +46,7 @@ impl Night {
         }
     }
 
-    fn usual() -> Self {
+    pub(super) fn usual() -> Self {
         Self::new(ScheduleSettings::default())
     }
 
@@ -62,7 +63,7 @@ impl Night {
         }
     }
 
-    fn apply(&mut self, effect: Effect) {
+    pub(super) fn apply(&mut self, effect: Effect) {
         match effect {
             Effect::Queue(mut run) => {
                 if run.scheduled_for.is_some_and(|at| !self.keys.insert((run.job, at, run.attempt))) {
@@ -88,7 +89,7 @@ impl Night {
         }
     }
 
-    fn tick(&mut self, job: Job, at: i64) -> &mut Self {
+    pub(super) fn tick(&mut self, job: Job, at: i64) -> &mut Self {
         self.board.tick(Tick { job, at, session: session(), not_before: None, missed: false, skip: None }, self.now);
         self.carry_out();
         self
@@ -115,15 +116,15 @@ impl Night {
         self
     }
 
-    fn state(&self, id: i64) -> JobState {
+    pub(super) fn state(&self, id: i64) -> JobState {
         self.stored[&id].state
     }
 
-    fn states(&self) -> Vec<JobState> {
+    pub(super) fn states(&self) -> Vec<JobState> {
         self.stored.values().map(|r| r.state).collect()
     }
 
-    fn error(&self, id: i64) -> &str {
+    pub(super) fn error(&self, id: i64) -> &str {
         self.stored[&id].error.as_deref().unwrap_or_default()
     }
 }
@@ -136,7 +137,7 @@ pub(super) fn failed(retry: bool) -> BodyEnd {
     BodyEnd::Told(JobEnd::Failed { error: "no source answers".into(), retry, summary: None })
 }
 
-fn with(change: impl FnOnce(&mut ScheduleSettings)) -> Night {
+pub(super) fn with(change: impl FnOnce(&mut ScheduleSettings)) -> Night {
     let mut rules = ScheduleSettings::default();
     change(&mut rules);
     Night::new(rules)
@@ -353,67 +354,4 @@ fn a_panic_ends_the_run_and_says_that_it_is_a_bug() {
     let mut n = Night::usual();
     n.tick(Job::Ingest, TICK).end(1, BodyEnd::Panicked("index out of bounds".into()));
     assert_eq!((n.states(), n.error(1)), (vec![JobState::Failed], "a bug ended it: index out of bounds"));
-}
-
-/// A second process finds what the first left.
-fn reboot(first: &Night, lost: &[i64], later: i64) -> Night {
-    let mut second = Night::usual();
-    second.now.wall += later;
-    second.keys = first.keys.clone();
-    second.stored = first.stored.clone();
-    let mut found = Vec::new();
-    for id in lost {
-        let run = second.stored.get_mut(id).unwrap();
-        (run.state, run.ended_at) = (JobState::Lost, Some(second.now.wall));
-        found.push(run.clone());
-    }
-    for job in Job::ALL {
-        let ended = second.stored.values().rev().filter(|r| r.job == job && r.state.ended()).cloned().collect();
-        second.board.remember(job, ended, None, 0);
-    }
-    second.board.recover(&found, second.now);
-    second.carry_out();
-    second
-}
-
-#[test]
-fn a_lost_run_of_the_schedule_is_run_again_and_one_of_a_person_is_not() {
-    let mut first = Night::usual();
-    first.tick(Job::Ingest, TICK);
-    let second = reboot(&first, &[1], 600);
-    let run = &second.stored[&2];
-    assert_eq!((run.state, run.trigger, run.attempt, run.session), (JobState::Running, Trigger::Recovery, 2, session()));
-    let too_late = reboot(&first, &[1], 100 * 3600);
-    assert_eq!((too_late.states(), too_late.board.failures(Job::Ingest)), (vec![JobState::Lost], 1));
-
-    let mut first = Night::usual();
-    first.order(Job::Ingest).unwrap();
-    assert_eq!(reboot(&first, &[1], 600).states(), [JobState::Lost]);
-}
-
-#[test]
-fn a_job_that_kills_its_process_is_not_run_for_ever() {
-    let mut night = Night::usual();
-    night.tick(Job::Maintenance, TICK);
-    let mut boots = 0;
-    while night.board.active().next().is_some() {
-        let last = *night.stored.keys().last().unwrap();
-        night = reboot(&night, &[last], 60);
-        boots += 1;
-    }
-    assert_eq!(boots, 2, "one more chance, then it is over");
-}
-
-#[test]
-fn a_stop_of_the_engine_is_no_failure_and_the_next_start_takes_the_run_up() {
-    let mut first = Night::usual();
-    first.tick(Job::Ingest, TICK).tick(Job::Scan, TICK);
-    first.board.stop_all(first.now);
-    first.carry_out();
-    assert_eq!(first.stops, [(1, true)]);
-    first.end(1, BodyEnd::Told(JobEnd::Cancelled { summary: None }));
-    assert!(first.board.is_idle());
-    assert_eq!(first.states(), [JobState::Cancelled, JobState::Cancelled]);
-    let second = reboot(&first, &[], 60);
-    assert_eq!(second.states()[2..], [JobState::Running, JobState::Queued]);
 }
