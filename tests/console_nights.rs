@@ -267,3 +267,13 @@ fn leaving_an_attached_console_leaves_the_daemon_alone() {
         assert_eq!(effects, [Effect::Suspend], "a running job of the daemon is not stopped with the console");
     }
 }
+
+#[test]
+fn a_stream_that_is_open_but_tells_nothing_is_stale() {
+    let mut app = app(Scene::Idle);
+    app.update(attached(None), &mut Vec::new());
+    app.update(Msg::Clock(NOW * 1000 + 11_000), &mut Vec::new());
+    assert!(!screen(&app).contains("STALE"), "two beats fit into this");
+    app.update(Msg::Clock(NOW * 1000 + 13_000), &mut Vec::new());
+    assert!(screen(&app).contains("STALE 13s"));
+}

@@ -1,7 +1,6 @@
 //! `nightdesk ingest`: one run in the foreground, with progress on stderr and the result on stdout.
 
 use std::io::{IsTerminal, Write};
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -164,11 +163,19 @@ async fn follow(client: &Client, context: &Context, run_id: i64, [mut interrupt,
                     printer.end(&run);
                     return Ok(run);
                 }
+                if let Some(failure) = unborn(&snapshot, run_id) {
+                    printer.leave();
+                    return Err(failure);
+                }
                 printer.show(&snapshot);
             }
             Some(()) = asked => {
                 stops += 1;
                 printer.leave();
+                if matches!(client.link(), LinkView::Lost { .. }) {
+                    let what = format!("the daemon does not answer, run {run_id} could not be told to stop");
+                    return Err(Failure::new(what).next(format!("when it is back: nightdesk runs show {run_id}")));
+                }
                 output::remark(if stops == 1 { "Stopping after the requests in flight, or in a second; Ctrl-C again stops now" } else { "Stopping now" });
                 let command = Command::Cancel { run_id, now: stops > 1 };
                 // A run that has just ended refuses the cancel, and its end is reported next.
@@ -194,8 +201,15 @@ fn link_remark(link: &LinkView) {
     }
 }
 
-fn ended(snapshot: &Arc<Snapshot>, run_id: i64) -> Option<RunView> {
+fn ended(snapshot: &Snapshot, run_id: i64) -> Option<RunView> {
     snapshot.runs.iter().find(|r| r.id == run_id).cloned()
+}
+
+/// The end of a run that never began: it was skipped, or its daemon died while it waited.
+fn unborn(snapshot: &Snapshot, run_id: i64) -> Option<Failure> {
+    let run = snapshot.job_runs.iter().find(|r| r.id == run_id && r.state.ended() && r.started_at.is_none())?;
+    let why = run.error.as_ref().map(|e| format!(": {e}")).unwrap_or_default();
+    Some(Failure::new(format!("run {run_id} did not begin, it is {}{why}", run.state)).next("start it again: nightdesk ingest"))
 }
 
 /// Progress on stderr: one line that is rewritten on a terminal, elsewhere a line every five seconds and one at the

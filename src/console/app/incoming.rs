@@ -11,6 +11,7 @@ use crate::store::scheduler::JobState;
 impl App {
     pub(super) fn on_snapshot(&mut self, snapshot: Arc<Snapshot>, fx: &mut Vec<Effect>) -> bool {
         let before = std::mem::replace(&mut self.live, snapshot);
+        self.received_ms = self.now_ms;
         let now = self.live.clone();
         if now.log_seq > self.logs.last() {
             fx.push(Effect::ReadLogs(self.logs.last()));

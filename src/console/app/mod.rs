@@ -48,8 +48,8 @@ use crate::market::SourceId;
 use crate::store::master::{RunRecord, StoredIssue};
 use crate::store::scheduler::{Job, JobRun, JobState};
 
-/// A snapshot older than this is stale: the engine publishes at least once a second.
-pub const STALE_MS: i64 = 2_000;
+/// A snapshot older than this is stale: the engine publishes at least every five seconds, so two beats were missed.
+pub const STALE_MS: i64 = 12_000;
 
 /// Settings that the console cannot work with.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -72,6 +72,8 @@ pub struct App {
     live: Arc<Snapshot>,
     frozen: Option<(Arc<Snapshot>, i64)>,
     pub(super) link: LinkView,
+    /// When the newest snapshot came.
+    pub(super) received_ms: i64,
     pub(super) now_ms: i64,
     pub(super) focus: Pane,
     pub(super) zoom: bool,
@@ -118,6 +120,7 @@ impl App {
             live: Arc::default(),
             frozen: None,
             link: LinkView::Local,
+            received_ms: 0,
             now_ms,
             focus: Pane::Ingest,
             zoom: false,
@@ -230,10 +233,12 @@ impl App {
         self.live.at_ms == 0 || self.snap().loading
     }
 
-    /// Age of a stale snapshot, seconds. A daemon sends nothing while nothing changes; whether it lives, the link tells.
+    /// Age of a stale snapshot, seconds. A stream that is kept open says nothing of the engine behind it, so an attached
+    /// console judges too; by when the snapshot came, because a desk on recordings has a clock of its own.
     pub(super) fn stale(&self) -> Option<i64> {
-        let age = self.now_ms - self.live.at_ms;
-        let told_otherwise = self.is_frozen() || self.link != LinkView::Local;
+        let since = if self.link == LinkView::Local { self.live.at_ms } else { self.received_ms };
+        let age = self.now_ms - since;
+        let told_otherwise = self.is_frozen() || !matches!(self.link, LinkView::Local | LinkView::Attached { .. });
         (self.live.at_ms > 0 && age > STALE_MS && !told_otherwise).then_some(age / 1000)
     }
 
