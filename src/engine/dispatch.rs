@@ -64,6 +64,9 @@ impl Owner {
                 (Some(run), self.placed(run))
             }
             Command::Ingest { spec } => {
+                if let Some(symbol) = spec.symbols.iter().find(|s| self.universe.get(**s).is_none()) {
+                    return Err(CommandError::Refused(format!("{symbol} is not in universe.toml: no source is asked for it")));
+                }
                 let params = (spec != IngestSpec::default()).then(|| serde_json::to_string(&spec)).transpose();
                 let params = params.map_err(|e| CommandError::Refused(e.to_string()))?;
                 let run = self.order(Job::Ingest, Trigger::Manual, &actor, params).await.map_err(CommandError::Refused)?;

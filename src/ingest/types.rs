@@ -10,7 +10,7 @@ use crate::store::master::SeriesState;
 
 /// What an ingest run should cover. Empty lists mean "all".
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct IngestSpec {
     /// Only these symbols.
     pub symbols: Vec<Symbol>,
