@@ -68,20 +68,25 @@ impl Board {
         let mut run = self.blank(Order { job, trigger, actor: "schedule".to_owned(), session, params: None }, now);
         run.scheduled_for = Some(at);
         let pause = self.paused[job.index()].as_ref().map(|p| format!("paused by {}: {}", p.by, p.reason));
-        let skip = skip.or(pause).or_else(|| self.overlap(job, missed, now));
+        let mut skip = skip.or(pause);
+        // What makes a tick pass by intent silences its alarm; an earlier run that hangs must not.
+        if skip.is_none() {
+            self.set_deadline(job, at);
+            skip = self.overlap(job, missed, now);
+        }
         if skip.is_some() {
             (run.state, run.ended_at, run.error) = (JobState::Skipped, Some(now.wall), skip);
         } else {
             run.not_before = not_before;
-            self.set_deadline(job, at);
         }
         self.out.push(Effect::Queue(Box::new(run)));
     }
 
-    /// Why a tick must pass because an earlier run is not done, if it must.
+    /// Why a tick must pass because the run of an earlier one is not done, if it must. What a person asked for, or the
+    /// engine itself, need not be the tick's work: the tick waits for it.
     fn overlap(&mut self, job: Job, missed: bool, now: Now) -> Option<String> {
-        let at_work: Vec<(i64, bool)> =
-            self.active.values().filter(|e| e.run.job == job).map(|e| (e.run.id, matches!(e.phase, Phase::Queued))).collect();
+        let of_ticks = self.active.values().filter(|e| e.run.job == job && e.run.scheduled_for.is_some());
+        let at_work: Vec<(i64, bool)> = of_ticks.map(|e| (e.run.id, matches!(e.phase, Phase::Queued))).collect();
         let (id, _) = *at_work.first()?;
         // Missed ticks that are all to be made up for come at one moment, and wait for each other.
         if missed {

@@ -247,6 +247,21 @@ fn overlap_skips_buffers_or_replaces() {
 }
 
 #[test]
+fn a_tick_waits_for_what_a_person_asked_for_and_one_that_is_skipped_keeps_its_alarm() {
+    for overlap in [Overlap::Skip, Overlap::Buffer, Overlap::Replace] {
+        let mut n = with(|r| r.ingest.overlap = overlap);
+        n.order(Job::Ingest).unwrap();
+        n.tick(Job::Ingest, TICK);
+        assert_eq!((n.states(), n.stops.len()), (vec![JobState::Running, JobState::Queued], 0), "{overlap:?}");
+        n.end(1, done());
+        assert_eq!(n.state(2), JobState::Running, "{overlap:?}");
+    }
+    let mut n = with(|r| (r.ingest.overlap, r.ingest.timeout_minutes) = (Overlap::Skip, 600));
+    n.tick(Job::Ingest, TICK).tick(Job::Ingest, TICK + 60).pass(120 * 60 + 60);
+    assert_eq!((n.state(2), n.board.late(Job::Ingest)), (JobState::Skipped, Some(TICK + 60 + 120 * 60)));
+}
+
+#[test]
 fn missed_ticks_that_are_all_made_up_for_run_one_after_the_other() {
     let mut n = Night::usual();
     for day in 0..3 {
