@@ -14,7 +14,7 @@ use chrono::NaiveDate;
 use super::history::History;
 use crate::config::{JobSettings, ScheduleSettings};
 use crate::job::{JobEnd, JobLine};
-use crate::store::scheduler::{Job, JobRun, Pause, Trigger};
+use crate::store::scheduler::{Job, JobRun, JobState, Pause, Trigger};
 
 /// A moment on both clocks: `wall` is UTC seconds for the records, `mono` measures what must not jump with it.
 #[derive(Clone, Copy, Debug)]
@@ -127,11 +127,24 @@ pub(super) struct Entry {
     pub waits: Option<String>,
 }
 
-/// An alarm that is set when a tick comes and cleared by a success.
+/// The newest tick that has not had its success yet, and the alarm that goes with it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadline {
-    pub until: i64,
+    /// The tick, UTC seconds.
+    pub tick: i64,
+    pub session: Option<NaiveDate>,
+    /// When the alarm goes off, UTC seconds, if one is wanted.
+    pub until: Option<i64>,
     pub late: bool,
+}
+
+impl Deadline {
+    /// Whether a run did the tick's work: a run of this tick or a later one, or the job's normal work for the same
+    /// session. An order for a part of it is none.
+    pub fn met_by(&self, run: &JobRun) -> bool {
+        let same = || run.params.is_none() && run.session == self.session && run.ended_at >= Some(self.tick);
+        run.state == JobState::Succeeded && (run.scheduled_for >= Some(self.tick) || same())
+    }
 }
 
 /// See the module.
@@ -202,9 +215,9 @@ impl Board {
         self.paused[job.index()].take().is_some()
     }
 
-    pub(super) fn set_deadline(&mut self, job: Job, tick: i64) {
-        let minutes = self.rule(job).deadline_minutes;
-        self.deadlines[job.index()] = (minutes > 0).then(|| Deadline { until: tick + i64::from(minutes) * 60, late: false });
+    pub(super) fn deadline(&self, job: Job, tick: i64, session: Option<NaiveDate>) -> Deadline {
+        let minutes = i64::from(self.rule(job).deadline_minutes);
+        Deadline { tick, session, until: (minutes > 0).then(|| tick + minutes * 60), late: false }
     }
 
     pub(super) fn tell(&mut self, run_id: i64, kind: &'static str, text: String) {

@@ -149,7 +149,8 @@ impl Board {
         let because = run.error.as_ref().map(|e| format!(": {e}")).unwrap_or_default();
         self.tell(run_id, "ended", format!("{state}{because}"));
         let job = run.job;
-        if state == JobState::Succeeded {
+        let met = self.deadlines[job.index()].map_or(run.scheduled_for.is_some() || run.params.is_none(), |d| d.met_by(&run));
+        if state == JobState::Succeeded && met {
             self.deadlines[job.index()] = None;
             if std::mem::take(&mut self.failures[job.index()]) > 0 {
                 self.out.push(Effect::Failures { job, in_row: 0 });

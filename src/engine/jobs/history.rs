@@ -34,6 +34,11 @@ impl History {
         self.of(job).find(|r| r.state != JobState::Skipped)
     }
 
+    /// The last run of a job that a tick led to.
+    pub fn last_of_tick(&self, job: Job) -> Option<&Arc<JobRun>> {
+        self.of(job).find(|r| r.state != JobState::Skipped && r.scheduled_for.is_some())
+    }
+
     /// Whether a run of `job` has succeeded for `session`.
     pub fn succeeded_for(&self, job: Job, session: NaiveDate) -> bool {
         self.of(job).any(|r| r.session == Some(session) && r.state == JobState::Succeeded)

@@ -14,12 +14,11 @@ impl Board {
     /// Takes the state that an earlier process kept of a job: its ended runs, newest first, its pause and failures.
     pub fn remember(&mut self, job: Job, ended: Vec<JobRun>, paused: Option<Pause>, failures: u32) {
         // The newest tick may still be without its success.
-        if let Some(tick) = ended.iter().filter_map(|r| r.scheduled_for).max().filter(|_| paused.is_none()) {
-            let done = ended.iter().any(|r| r.state == JobState::Succeeded && r.ended_at >= Some(tick));
-            let skipped = ended.iter().any(|r| r.state == JobState::Skipped && r.scheduled_for == Some(tick));
-            if !done && !skipped {
-                self.set_deadline(job, tick);
-            }
+        if let Some(tick) = ended.iter().filter(|r| r.scheduled_for.is_some()).max_by_key(|r| r.scheduled_for) {
+            let deadline = self.deadline(job, tick.scheduled_for.unwrap_or_default(), tick.session);
+            let done = ended.iter().any(|r| deadline.met_by(r));
+            let skipped = ended.iter().any(|r| r.state == JobState::Skipped && r.scheduled_for == tick.scheduled_for);
+            self.deadlines[job.index()] = Some(deadline).filter(|_| !done && !skipped && paused.is_none());
         }
         ended.into_iter().rev().for_each(|run| self.history.push(Arc::new(run)));
         self.paused[job.index()] = paused;
@@ -31,8 +30,12 @@ impl Board {
     pub fn recover(&mut self, lost: &[JobRun], now: Now) {
         // A single command may have found the loss, and left it to who follows the schedule.
         let cut = |r: &JobRun| r.state == JobState::Lost || r.state == JobState::Cancelled && r.error.as_deref() == Some(STOPPED);
-        let last = Job::ALL.into_iter().filter_map(|job| self.history.last(job)).map(Arc::as_ref);
-        let found: Vec<JobRun> = last.filter(|r| cut(r) && !lost.iter().any(|l| l.id == r.id)).cloned().collect();
+        let last = Job::ALL.into_iter().filter_map(|job| self.history.last_of_tick(job)).map(Arc::as_ref);
+        let met = |r: &JobRun| {
+            let deadline = self.deadline(r.job, r.scheduled_for.unwrap_or_default(), r.session);
+            self.history.of(r.job).any(|other| deadline.met_by(other))
+        };
+        let found: Vec<JobRun> = last.filter(|r| cut(r) && !lost.iter().any(|l| l.id == r.id) && !met(r)).cloned().collect();
         for run in lost.iter().chain(&found) {
             let rule = self.rule(run.job);
             let Some(tick) = run.scheduled_for else { continue };
@@ -48,7 +51,7 @@ impl Board {
                 };
                 let mut next = self.blank(order, now);
                 (next.scheduled_for, next.attempt) = (run.scheduled_for, run.attempt + 1);
-                self.set_deadline(run.job, tick);
+                self.deadlines[run.job.index()] = Some(self.deadline(run.job, tick, run.session));
                 self.out.push(Effect::Queue(Box::new(next)));
             } else if lost.iter().any(|l| l.id == run.id) {
                 self.count_failure(run.job, now);
@@ -68,20 +71,25 @@ impl Board {
         let mut run = self.blank(Order { job, trigger, actor: "schedule".to_owned(), session, params: None }, now);
         run.scheduled_for = Some(at);
         let pause = self.paused[job.index()].as_ref().map(|p| format!("paused by {}: {}", p.by, p.reason));
-        let skip = skip.or(pause).or_else(|| self.overlap(job, missed, now));
+        let mut skip = skip.or(pause);
+        // What makes a tick pass by intent silences its alarm; an earlier run that hangs must not.
+        if skip.is_none() {
+            self.deadlines[job.index()] = Some(self.deadline(job, at, session));
+            skip = self.overlap(job, missed, now);
+        }
         if skip.is_some() {
             (run.state, run.ended_at, run.error) = (JobState::Skipped, Some(now.wall), skip);
         } else {
             run.not_before = not_before;
-            self.set_deadline(job, at);
         }
         self.out.push(Effect::Queue(Box::new(run)));
     }
 
-    /// Why a tick must pass because an earlier run is not done, if it must.
+    /// Why a tick must pass because the run of an earlier one is not done, if it must. What a person asked for, or the
+    /// engine itself, need not be the tick's work: the tick waits for it.
     fn overlap(&mut self, job: Job, missed: bool, now: Now) -> Option<String> {
-        let at_work: Vec<(i64, bool)> =
-            self.active.values().filter(|e| e.run.job == job).map(|e| (e.run.id, matches!(e.phase, Phase::Queued))).collect();
+        let of_ticks = self.active.values().filter(|e| e.run.job == job && e.run.scheduled_for.is_some());
+        let at_work: Vec<(i64, bool)> = of_ticks.map(|e| (e.run.id, matches!(e.phase, Phase::Queued))).collect();
         let (id, _) = *at_work.first()?;
         // Missed ticks that are all to be made up for come at one moment, and wait for each other.
         if missed {

@@ -120,11 +120,12 @@ impl Board {
             return Need::Never(format!("it needs {needed}, which this version cannot run"));
         }
         let session = run.session.filter(|_| self.rule(needed).trading_days);
-        if session.is_some_and(|s| self.history.succeeded_for(needed, s)) {
-            return Need::Met;
-        }
+        // A run at work may be about to change what an earlier one brought.
         if let Some(other) = self.active.values().find(|e| e.run.job == needed && (session.is_none() || e.run.session == session)) {
             return Need::Wait(format!("waits for {needed}, run {}", other.run.id));
+        }
+        if session.is_some_and(|s| self.history.succeeded_for(needed, s)) {
+            return Need::Met;
         }
         let last = match session {
             Some(s) if self.due[needed.index()] == Some(s) => return Need::Wait(format!("waits for {needed}, which is still due")),
@@ -142,7 +143,7 @@ impl Board {
     fn watch_deadlines(&mut self, now: Now) {
         for job in Job::ALL {
             let Some(deadline) = &mut self.deadlines[job.index()] else { continue };
-            if deadline.late || now.wall < deadline.until {
+            if deadline.late || deadline.until.is_none_or(|until| now.wall < until) {
                 continue;
             }
             deadline.late = true;
@@ -185,7 +186,7 @@ impl Board {
 
     /// The deadline that has passed without a success, UTC seconds.
     pub fn late(&self, job: Job) -> Option<i64> {
-        self.deadlines[job.index()].filter(|d| d.late).map(|d| d.until)
+        self.deadlines[job.index()].filter(|d| d.late)?.until
     }
 
     /// A job's pause.

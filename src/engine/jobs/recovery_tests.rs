@@ -67,3 +67,24 @@ fn a_stop_of_the_engine_is_no_failure_and_the_next_start_takes_the_run_up() {
     let second = reboot(&first, &[], 60);
     assert_eq!(second.states()[2..], [JobState::Running, JobState::Queued]);
 }
+
+#[test]
+fn a_part_that_a_person_asked_for_does_not_hide_the_tick_that_was_cut_short() {
+    let after = |session, params: Option<&str>| {
+        let mut first = Night::usual();
+        first.tick(Job::Ingest, TICK);
+        first.board.stop_all(first.now);
+        first.carry_out();
+        first.end(1, BodyEnd::Told(JobEnd::Cancelled { summary: None }));
+        // A single command, which does not follow the schedule, is the next process.
+        first.board.stopping = false;
+        first.ask(Job::Ingest, session, params).unwrap();
+        first.end(2, done());
+        reboot(&first, &[], 130 * 60)
+    };
+    let part = after(None, Some("{}"));
+    assert_eq!((part.state(3), part.stored[&3].trigger), (JobState::Running, Trigger::Recovery));
+    assert_eq!(part.board.late(Job::Ingest), Some(TICK + 120 * 60));
+    let whole = after(session(), None);
+    assert_eq!((whole.states().len(), whole.board.late(Job::Ingest)), (2, None), "its work is done");
+}

@@ -96,7 +96,13 @@ impl Night {
     }
 
     pub(super) fn order(&mut self, job: Job) -> Result<(), String> {
-        let order = Order { job, trigger: Trigger::Manual, actor: "test".into(), session: None, params: None };
+        self.ask(job, session(), None)
+    }
+
+    /// As [`Self::order`], for a session, or for a part of the job's work.
+    pub(super) fn ask(&mut self, job: Job, session: Option<NaiveDate>, params: Option<&str>) -> Result<(), String> {
+        let params = params.map(str::to_owned);
+        let order = Order { job, trigger: Trigger::Manual, actor: "test".into(), session, params };
         let answer = self.board.order(order, self.now);
         self.carry_out();
         answer
@@ -247,6 +253,21 @@ fn overlap_skips_buffers_or_replaces() {
 }
 
 #[test]
+fn a_tick_waits_for_what_a_person_asked_for_and_one_that_is_skipped_keeps_its_alarm() {
+    for overlap in [Overlap::Skip, Overlap::Buffer, Overlap::Replace] {
+        let mut n = with(|r| r.ingest.overlap = overlap);
+        n.order(Job::Ingest).unwrap();
+        n.tick(Job::Ingest, TICK);
+        assert_eq!((n.states(), n.stops.len()), (vec![JobState::Running, JobState::Queued], 0), "{overlap:?}");
+        n.end(1, done());
+        assert_eq!(n.state(2), JobState::Running, "{overlap:?}");
+    }
+    let mut n = with(|r| (r.ingest.overlap, r.ingest.timeout_minutes) = (Overlap::Skip, 600));
+    n.tick(Job::Ingest, TICK).tick(Job::Ingest, TICK + 60).pass(120 * 60 + 60);
+    assert_eq!((n.state(2), n.board.late(Job::Ingest)), (JobState::Skipped, Some(TICK + 60 + 120 * 60)));
+}
+
+#[test]
 fn missed_ticks_that_are_all_made_up_for_run_one_after_the_other() {
     let mut n = Night::usual();
     for day in 0..3 {
@@ -282,6 +303,17 @@ fn scan_waits_for_the_ingest_of_its_session_and_for_no_other() {
     let mut n = Night::usual();
     n.tick(Job::Scan, TICK);
     assert_eq!(n.error(1), "it needs ingest, which has not run for 2024-03-05");
+}
+
+#[test]
+fn what_is_done_once_more_for_a_session_is_waited_for() {
+    let mut n = Night::usual();
+    n.tick(Job::Ingest, TICK).end(1, done());
+    n.order(Job::Ingest).unwrap();
+    n.tick(Job::Scan, TICK + 60);
+    assert_eq!((n.state(3), n.told.last().unwrap().text.as_str()), (JobState::Queued, "waits for ingest, run 2"));
+    n.end(2, done());
+    assert_eq!(n.state(3), JobState::Running);
 }
 
 #[test]
@@ -344,9 +376,14 @@ fn a_deadline_that_passes_without_a_success_is_told_and_a_success_ends_it() {
     assert_eq!(n.board.late(Job::Ingest), None);
     n.pass(1);
     assert_eq!(n.board.late(Job::Ingest), Some(TICK + 120 * 60));
-    n.order(Job::Ingest).unwrap();
+    n.ask(Job::Ingest, None, Some("{}")).unwrap();
     n.end(2, done());
-    assert_eq!(n.board.late(Job::Ingest), None);
+    n.ask(Job::Ingest, session().and_then(|s| s.pred_opt()), None).unwrap();
+    n.end(3, done());
+    assert_eq!((n.board.late(Job::Ingest), n.board.failures(Job::Ingest)), (Some(TICK + 120 * 60), 1), "neither did its work");
+    n.order(Job::Ingest).unwrap();
+    n.end(4, done());
+    assert_eq!((n.board.late(Job::Ingest), n.board.failures(Job::Ingest)), (None, 0));
 }
 
 #[test]
