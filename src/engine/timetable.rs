@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::NaiveDate;
 
@@ -19,6 +20,8 @@ use crate::store::scheduler::{Job, JobRow, Pause, Trigger};
 pub const STATE: &str = "scheduler_state.json";
 /// Ticks that the schedule page shows ahead.
 const AHEAD: usize = 14;
+/// A source that comes and goes leads to one ingest in this time.
+const SOURCE_BACK_EVERY: Duration = Duration::from_hours(1);
 
 /// The schedule that an engine follows.
 pub(super) struct Timetable {
@@ -32,6 +35,8 @@ pub(super) struct Timetable {
     trouble: Option<String>,
     /// The next tick of each job that leads to a run.
     next: [Option<(i64, Option<NaiveDate>)>; Job::ALL.len()],
+    /// When an ingest began because the primary source was back, by the monotonic clock.
+    source_back: Option<Duration>,
 }
 
 impl Timetable {
@@ -51,7 +56,7 @@ impl Timetable {
         let planner = Planner::new(rules(settings, jobs)?, rows, &loaded.state, clock);
         let stored = rows.iter().filter_map(|r| Some((r.job, (r.spec_hash.clone(), r.last_tick?)))).collect();
         let (state, trouble) = (loaded.state, loaded.trouble);
-        Ok(Self { planner, bell, state, stored, path, trouble, next: Default::default() })
+        Ok(Self { planner, bell, state, stored, path, trouble, next: Default::default(), source_back: None })
     }
 
     /// Whether ticks lead to runs.
@@ -141,6 +146,18 @@ impl Owner {
                 }
             }
         }
+    }
+
+    /// Whether an ingest may begin by itself because the primary source is back, and then that it did: this engine
+    /// follows the schedule, nothing holds ingests back, and none began so within the hour.
+    pub(super) fn may_fetch_again(&mut self) -> bool {
+        let (paused, now) = (self.jobs.board.paused(Job::Ingest).is_some(), self.clock.mono());
+        let Some(table) = self.timetable.as_mut().filter(|t| t.is_on() && t.planner.held().is_none() && !paused) else { return false };
+        let free = table.source_back.is_none_or(|at| now.saturating_sub(at) >= SOURCE_BACK_EVERY);
+        if free {
+            table.source_back = Some(now);
+        }
+        free
     }
 
     /// Computes the next ticks anew and keeps them where they survive.
