@@ -91,6 +91,11 @@ impl Dispatcher {
         self.unborn.push(run);
     }
 
+    /// Whether a run of the job exists only in memory.
+    pub fn is_unborn(&self, job: Job) -> bool {
+        self.unborn.iter().any(|run| run.job == job)
+    }
+
     /// Records the state of a run.
     pub async fn save(&mut self, run: Arc<JobRun>) {
         self.changed = true;

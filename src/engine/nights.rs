@@ -174,7 +174,7 @@ impl Owner {
 
     /// The primary source is back: fetch again what the fallback filled.
     pub(super) async fn start_recovery(&mut self) {
-        if self.active.is_some() || self.runs.is_empty() {
+        if self.active.is_some() || self.runs.is_empty() || !self.may_fetch_again() {
             return;
         }
         match self.order(Job::Ingest, Trigger::SourceBack, "engine", None).await {

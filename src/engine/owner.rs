@@ -114,7 +114,7 @@ impl Owner {
                     self.body_ended(run_id, end).await;
                     dirty = true;
                 }
-                Some(tick) = inbox.ticks.recv() => { self.rung(tick.job).await; dirty = true; }
+                Some(_) = inbox.ticks.recv() => { self.look_at_ticks().await; dirty = true; }
                 Some(event) = inbox.events.recv() => { self.apply(&event); dirty = true; }
                 Some(line) = inbox.lines.recv() => self.jobs.tell(line),
                 Ok(()) = recovered.changed() => { self.start_recovery().await; dirty = true; }
@@ -194,8 +194,10 @@ impl Owner {
     async fn every_second(&mut self) {
         self.seconds += 1;
         self.look_at_clock().await;
+        self.look_at_ticks().await;
         self.settle().await;
         self.jobs.flush().await;
+        self.keep_marks().await;
         // At rest the figures of the machine are worth a look now and then, and nothing changes the findings.
         let at_work = self.active.is_some();
         if self.seconds % if at_work { 2 } else { HEARTBEAT_S } == 1 {

@@ -1,8 +1,10 @@
 //! The owner's part of the schedule: hears the bell, asks the planner what is due, puts it on the board, and keeps what
 //! survives a restart.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::NaiveDate;
 
@@ -18,17 +20,23 @@ use crate::store::scheduler::{Job, JobRow, Pause, Trigger};
 pub const STATE: &str = "scheduler_state.json";
 /// Ticks that the schedule page shows ahead.
 const AHEAD: usize = 14;
+/// A source that comes and goes leads to one ingest in this time.
+const SOURCE_BACK_EVERY: Duration = Duration::from_hours(1);
 
 /// The schedule that an engine follows.
 pub(super) struct Timetable {
     planner: Planner,
     bell: CronBell,
     state: SchedulerState,
+    /// What the record holds as dealt with: each schedule's hash and its last tick.
+    stored: BTreeMap<Job, (String, i64)>,
     path: PathBuf,
     /// What is wrong with the state's file.
     trouble: Option<String>,
     /// The next tick of each job that leads to a run.
     next: [Option<(i64, Option<NaiveDate>)>; Job::ALL.len()],
+    /// When an ingest began because the primary source was back, by the monotonic clock.
+    source_back: Option<Duration>,
 }
 
 impl Timetable {
@@ -46,7 +54,9 @@ impl Timetable {
             tracing::error!(target: "schedule", trouble, "The scheduler's state could not be read");
         }
         let planner = Planner::new(rules(settings, jobs)?, rows, &loaded.state, clock);
-        Ok(Self { planner, bell, state: loaded.state, path, trouble: loaded.trouble, next: Default::default() })
+        let stored = rows.iter().filter_map(|r| Some((r.job, (r.spec_hash.clone(), r.last_tick?)))).collect();
+        let (state, trouble) = (loaded.state, loaded.trouble);
+        Ok(Self { planner, bell, state, stored, path, trouble, next: Default::default(), source_back: None })
     }
 
     /// Whether ticks lead to runs.
@@ -75,15 +85,22 @@ impl Owner {
     pub(super) async fn open_timetable(&mut self) {
         let Some(table) = &self.timetable else { return };
         table.arm().await;
+        self.deal_with_all().await;
+    }
+
+    /// The bell rang, or a second has passed. Rings are not trusted to come in order, nor the clock to stand where it
+    /// stood at the ring: whoever is due is dealt with, in the order of a night.
+    pub(super) async fn look_at_ticks(&mut self) {
+        if self.timetable.as_ref().is_some_and(|t| t.planner.is_due(self.clock.now())) {
+            self.deal_with_all().await;
+        }
+    }
+
+    async fn deal_with_all(&mut self) {
         for job in Job::ALL {
             self.deal_with(job).await;
         }
-        self.renew_ticks().await;
-    }
-
-    /// The bell rang for `job`.
-    pub(super) async fn rung(&mut self, job: Job) {
-        self.deal_with(job).await;
+        self.keep_marks().await;
         self.renew_ticks().await;
     }
 
@@ -96,7 +113,7 @@ impl Owner {
         }
     }
 
-    /// Puts the ticks of a job that are due on the board, and marks them as dealt with once they are recorded.
+    /// Puts the ticks of a job that are due on the board.
     async fn deal_with(&mut self, job: Job) {
         let paused = self.jobs.board.paused(job).map(|p| format!("{job} is paused by {}: {}", p.by, p.reason));
         let Some(table) = &mut self.timetable else { return };
@@ -107,26 +124,47 @@ impl Owner {
         if jumped {
             table.arm().await;
         }
-        if due.is_empty() {
-            return;
-        }
         for tick in due {
             self.jobs.board.tick(on_board(tick), self.jobs.now());
             self.settle().await;
         }
-        let mark = self.timetable.as_ref().and_then(|t| t.planner.mark(job));
-        if let Some((hash, last)) = mark
-            && let Err(e) = self.jobs.db.set_last_tick(job, hash, Some(last)).await
-        {
-            tracing::error!(target: "schedule", %job, error = %e, "Could not record that a tick was dealt with");
+    }
+
+    /// Records which ticks were dealt with, and from when on a changed schedule counts. A tick whose run is not on record
+    /// is not marked: after a restart it comes again.
+    pub(super) async fn keep_marks(&mut self) {
+        let Some(table) = &mut self.timetable else { return };
+        for job in Job::ALL {
+            let Some(mark) = table.planner.mark(job).filter(|m| table.stored.get(&job) != Some(m)) else { continue };
+            if self.jobs.is_unborn(job) {
+                continue;
+            }
+            match self.jobs.db.set_last_tick(job, mark.0.clone(), Some(mark.1)).await {
+                Ok(()) => drop(table.stored.insert(job, mark)),
+                Err(e) => {
+                    tracing::error!(target: "schedule", %job, error = %e, "Could not record that a tick was dealt with, trying again");
+                }
+            }
         }
+    }
+
+    /// Whether an ingest may begin by itself because the primary source is back, and then that it did: this engine
+    /// follows the schedule, nothing holds ingests back, and none began so within the hour.
+    pub(super) fn may_fetch_again(&mut self) -> bool {
+        let (paused, now) = (self.jobs.board.paused(Job::Ingest).is_some(), self.clock.mono());
+        let Some(table) = self.timetable.as_mut().filter(|t| t.is_on() && t.planner.held().is_none() && !paused) else { return false };
+        let free = table.source_back.is_none_or(|at| now.saturating_sub(at) >= SOURCE_BACK_EVERY);
+        if free {
+            table.source_back = Some(now);
+        }
+        free
     }
 
     /// Computes the next ticks anew and keeps them where they survive.
     pub(super) async fn renew_ticks(&mut self) {
         let now = self.clock.now();
         let Some(table) = &mut self.timetable else { return };
-        let mut times = std::collections::BTreeMap::new();
+        let mut times = BTreeMap::new();
         for job in Job::ALL {
             let next = table.planner.next(job, now);
             table.next[job.index()] = next.as_ref().map(|t| (t.at, t.session));

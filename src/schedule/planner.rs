@@ -24,6 +24,18 @@ pub struct Planner {
 struct Lane {
     rule: Rule,
     last: i64,
+    /// The first tick after `last`, kept because it is asked for every second.
+    first: Option<i64>,
+}
+
+impl Lane {
+    fn new(last: i64, rule: Rule) -> Self {
+        Self { first: rule.next_tick(last), rule, last }
+    }
+
+    fn set_last(&mut self, last: i64) {
+        (self.last, self.first) = (last, self.rule.next_tick(last));
+    }
 }
 
 impl Planner {
@@ -31,14 +43,15 @@ impl Planner {
     /// another now, begins now.
     pub fn new(rules: Vec<Rule>, rows: &[JobRow], state: &SchedulerState, clock: &dyn Clock) -> Self {
         let now = clock.now();
-        let last = |rule: &Rule| {
+        let last_of = |rule: &Rule| {
             let row = rows.iter().find(|row| row.job == rule.job() && row.last_tick.is_some());
             match row {
                 Some(row) => row.last_tick.filter(|_| row.spec_hash == rule.hash()),
                 None => state.jobs.get(&rule.job()).and_then(|times| times.last),
             }
         };
-        let lanes = rules.into_iter().map(|rule| (rule.job(), Lane { last: last(&rule).unwrap_or(now), rule })).collect();
+        let lane = |rule: Rule| (rule.job(), Lane::new(last_of(&rule).unwrap_or(now), rule));
+        let lanes = rules.into_iter().map(lane).collect();
         let mut planner = Self { lanes, watch: ClockWatch::new(clock), held_ms: None };
         // The last ticks of an earlier process lie far ahead: one of the two clocks was wrong.
         let ahead = planner.lanes.values().map(|lane| lane.last - now).max().unwrap_or(0);
@@ -50,7 +63,7 @@ impl Planner {
     pub fn reload(&mut self, rules: Vec<Rule>, now: i64) {
         let old = std::mem::take(&mut self.lanes);
         let last = |rule: &Rule| old.get(&rule.job()).filter(|lane| lane.rule.hash() == rule.hash()).map_or(now, |lane| lane.last);
-        self.lanes = rules.into_iter().map(|rule| (rule.job(), Lane { last: last(&rule), rule })).collect();
+        self.lanes = rules.into_iter().map(|rule| (rule.job(), Lane::new(last(&rule), rule))).collect();
     }
 
     /// Looks whether the clock jumped since the last look. After a jump the bell must be armed again. One that is
@@ -85,9 +98,14 @@ impl Planner {
         let held = self.held_ms.take().is_some();
         if held {
             // Ticks dealt with while the clock was ahead come again; the database knows those that led to runs.
-            self.lanes.values_mut().for_each(|lane| lane.last = lane.last.min(now));
+            self.lanes.values_mut().for_each(|lane| lane.set_last(lane.last.min(now)));
         }
         held
+    }
+
+    /// Whether [`Planner::due`] has a tick to judge. Costs next to nothing.
+    pub fn is_due(&self, now: i64) -> bool {
+        self.held_ms.is_none() && self.lanes.values().any(|lane| lane.first.is_some_and(|at| at <= now))
     }
 
     /// Judges the job's ticks up to `now` that have not been judged, oldest first; empty while held. `blocked` is why
@@ -95,10 +113,10 @@ impl Planner {
     pub fn due(&mut self, job: Job, now: i64, blocked: Option<&str>) -> Vec<DueTick> {
         let held = self.held_ms.is_some();
         let Some(lane) = self.lanes.get_mut(&job).filter(|_| !held) else { return Vec::new() };
-        let come = lane.rule.next_tick(lane.last).is_some_and(|at| at <= now);
+        let come = lane.first.is_some_and(|at| at <= now);
         let Some(newest) = lane.rule.last_tick(now).filter(|_| come) else { return Vec::new() };
         let due = lane.rule.due(lane.last, now, blocked);
-        lane.last = newest;
+        lane.set_last(newest);
         due
     }
 
@@ -125,7 +143,7 @@ impl Planner {
 
     /// What the bell is armed with: for each job the first tick not dealt with, be it in the past.
     pub fn alarms(&self) -> Vec<Alarm> {
-        let alarm = |lane: &Lane| Alarm { next: lane.rule.next_tick(lane.last), rule: lane.rule.clone() };
+        let alarm = |lane: &Lane| Alarm { next: lane.first, rule: lane.rule.clone() };
         self.lanes.values().map(alarm).collect()
     }
 }

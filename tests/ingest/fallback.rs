@@ -2,10 +2,16 @@
 
 use nightdesk::engine::{Command, IngestSpec};
 use nightdesk::market::{DAY, SourceId, Timeframe};
-use nightdesk::sources::{BreakerState, LinkState};
+use nightdesk::sources::{BreakerState, LinkState, SourceStatus};
 use nightdesk::store::master::RunState;
+use nightdesk::store::scheduler::Job;
 
-use crate::support::{Desk, SUNDAY, quick_settings, series};
+use crate::support::{Build, Desk, Night, SUNDAY, quick_settings, series};
+
+/// A desk whose engine may begin runs by itself.
+fn scheduled() -> Build {
+    Build { night: Night { schedule: true, ..Night::default() }, ..Build::default() }
+}
 
 fn sources(desk: &Desk, timeframe: Timeframe) -> Vec<SourceId> {
     let all = desk.reader().provenance(series("AAPL", timeframe)).unwrap();
@@ -14,7 +20,7 @@ fn sources(desk: &Desk, timeframe: Timeframe) -> Vec<SourceId> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn yahoo_fills_while_ib_is_away_and_ib_fetches_it_again_afterwards() {
-    let mut desk = Desk::start(&["AAPL", "KO"], quick_settings()).await;
+    let mut desk = Desk::build(&["AAPL", "KO"], scheduled()).await;
     desk.ib_fault("close-after-accept");
     let spec = IngestSpec { timeframes: vec![Timeframe::D1, Timeframe::M30], ..IngestSpec::default() };
     let run = desk.ingest(spec).await;
@@ -41,6 +47,25 @@ async fn yahoo_fills_while_ib_is_away_and_ib_fetches_it_again_afterwards() {
     assert_eq!(status.breaker, BreakerState::Closed);
     let last = desk.ingest(IngestSpec::default()).await.summary.unwrap();
     assert_eq!((last.inserted, last.revised), (0, 0), "{last:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ib_that_is_back_starts_nothing_that_was_paused_or_is_not_this_engines() {
+    for (schedule, pause) in [(true, true), (false, false)] {
+        let night = Night { schedule, ..Night::default() };
+        let mut desk = Desk::build(&["AAPL"], Build { night, ..Build::default() }).await;
+        if pause {
+            desk.send(Command::Pause { job: Job::Ingest, reason: "moving house".into() }).await.unwrap();
+        }
+        desk.ib_fault("close-after-accept");
+        let spec = IngestSpec { timeframes: vec![Timeframe::D1], ..IngestSpec::default() };
+        let run = desk.ingest(spec.clone()).await;
+        desk.demo.gateway().clear_faults();
+        desk.send(Command::Probe { source: SourceId::Ib }).await.unwrap();
+        let closed = |s: &SourceStatus| s.source == SourceId::Ib && s.breaker == BreakerState::Closed;
+        desk.wait_for(|s| s.sources.iter().find(|s| closed(s)).cloned()).await;
+        assert_eq!(desk.ingest(spec).await.id, run.id + 1, "no run came between");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -100,7 +125,7 @@ async fn an_ib_that_comes_back_mid_run_is_made_use_of_by_that_run() {
 async fn history_that_only_a_resting_ib_can_serve_is_asked_for_when_it_is_back() {
     let mut settings = quick_settings();
     settings.ingest.history.insert(Timeframe::M30, nightdesk::config::Lookback::days(90));
-    let mut desk = Desk::start(&["AAPL"], settings).await;
+    let mut desk = Desk::build(&["AAPL"], Build { settings, ..scheduled() }).await;
     desk.ib_fault("close-after-accept");
     let spec = IngestSpec { timeframes: vec![Timeframe::D1], ..IngestSpec::default() };
     desk.ingest(spec).await;

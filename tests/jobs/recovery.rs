@@ -69,3 +69,21 @@ async fn a_night_that_was_missed_is_made_up_for_once() {
     let runs = desk.engine.state.borrow().job_runs.clone();
     assert_eq!(runs.iter().filter(|r| r.started_at.is_some()).count(), 1, "{runs:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_schedule_counts_from_its_change_also_when_its_first_tick_is_missed() {
+    let desk = desk(settings(), Vec::new()).await;
+    pass(&desk.clock, 31);
+    reaches(&desk, 1, JobState::Succeeded).await;
+    let mut later = settings();
+    later.schedule.ingest.cron = "55 22 * * *".into();
+    let start = async |dir, now| {
+        let night = Night { schedule: true, ..Night::default() };
+        Desk::build(&["AAPL"], Build { dir: Some(dir), settings: later.clone(), now, night, ..Build::default() }).await
+    };
+    let desk = start(desk.stop().await, TICK + 60).await;
+    desk.wait_for(|s| s.jobs.first()?.next.filter(|at| *at == TICK + 600)).await;
+    let desk = start(desk.stop().await, TICK + 7_200).await;
+    let run = desk.wait_for(|s| s.job_runs.iter().find(|r| r.trigger == Trigger::CatchUp).cloned()).await;
+    assert_eq!((run.job, run.scheduled_for), (Job::Ingest, Some(TICK + 600)));
+}

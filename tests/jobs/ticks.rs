@@ -3,7 +3,7 @@
 use nightdesk::config::Overlap;
 use nightdesk::engine::{Command, IngestSpec, Query, Reply};
 use nightdesk::store::master::RunState;
-use nightdesk::store::scheduler::{Job, JobState, Trigger};
+use nightdesk::store::scheduler::{Job, JobState, SchedulerReader, Trigger};
 
 use crate::script::{Act, Script, TICK, desk, detail, pass, reaches, settings};
 use crate::support::Desk;
@@ -138,4 +138,24 @@ async fn a_jump_of_the_clock_holds_the_schedule_until_it_is_confirmed() {
     desk.wait_for(|s| s.scheduler.held.is_none().then_some(())).await;
     let caught_up = desk.wait_for(|s| s.job_runs.iter().find(|r| r.trigger == Trigger::CatchUp).cloned()).await;
     assert_eq!(caught_up.job, Job::Ingest);
+}
+
+fn marked(desk: &Desk, job: Job) -> Option<i64> {
+    let reader = SchedulerReader::open(&desk.dir.path().join("scheduler.db")).unwrap();
+    reader.job_rows().unwrap().iter().find(|r| r.job == job)?.last_tick
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tick_is_marked_only_when_its_run_is_on_record() {
+    let desk = desk(settings(), Vec::new()).await;
+    desk.wait_for(|s| s.jobs.first()?.next).await;
+    assert_eq!(marked(&desk, Job::Ingest), Some(TICK - 30), "where the schedule began");
+    let other = rusqlite::Connection::open(desk.dir.path().join("scheduler.db")).unwrap();
+    other.execute_batch("CREATE TRIGGER refuse BEFORE INSERT ON run BEGIN SELECT RAISE(FAIL, 'refused'); END").unwrap();
+    pass(&desk.clock, 31);
+    desk.wait_for(|s| s.alerts.iter().find(|a| a.key == "scheduler.db").cloned()).await;
+    assert_eq!(marked(&desk, Job::Ingest), Some(TICK - 30), "a crash now must not lose the night");
+    other.execute_batch("DROP TRIGGER refuse").unwrap();
+    desk.wait_for(|s| s.job_runs.iter().find(|r| r.scheduled_for == Some(TICK)).cloned()).await;
+    assert_eq!(marked(&desk, Job::Ingest), Some(TICK));
 }
