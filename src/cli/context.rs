@@ -11,7 +11,7 @@ use etcetera::BaseStrategy;
 
 use super::Failure;
 use super::logging::{self, Logging, Screen};
-use crate::config::{ConfigErrors, Flag, LoadRequest, Loaded, Origin, Settings, load};
+use crate::config::{ConfigErrors, Flag, LoadRequest, Loaded, Origin, Place, Problem, Settings, load};
 use crate::console::Keymap;
 use crate::engine::{ConfigSource, LogRing};
 use crate::market::{AssetClass, Clock, DAY, Symbol, SystemClock, Universe};
@@ -71,22 +71,24 @@ pub struct Common {
 impl Common {
     /// Loads the configuration that these flags and the environment select.
     pub fn load_config(&self) -> Result<Loaded, Failure> {
-        let loaded = self.read_config(self.config_folder()?)?;
-        Keymap::new(&loaded.settings.console.keys).map_err(|e| Failure::usage(e.to_string()))?;
-        Ok(loaded)
+        Ok(self.read_config(self.config_folder()?)?)
     }
 
-    /// Reads the configuration of a folder, with the environment and these flags over it.
+    /// Reads and checks the configuration of a folder, with the environment and these flags over it. The start and every
+    /// reload do it here, so that a reload accepts nothing that the next start refuses.
     pub fn read_config(&self, folder: PathBuf) -> Result<Loaded, ConfigErrors> {
         let flag = |name: &str, key: &str, value: &str| Flag { name: name.into(), key: key.into(), value: value.into() };
         let level = self.log_level.as_deref().map(|l| flag("--log-level", "log.level", l));
         let ascii = self.ascii.then(|| flag("--ascii", "console.ascii", "true"));
         let text = |v: std::ffi::OsString| v.to_string_lossy().into_owned();
-        load(LoadRequest {
+        let loaded = load(LoadRequest {
             config_dir: Some(folder),
             env: env::vars_os().map(|(k, v)| (text(k), text(v))),
             flags: level.into_iter().chain(ascii).collect(),
-        })
+        })?;
+        Keymap::new(&loaded.settings.console.keys)
+            .map_err(|e| ConfigErrors { problems: vec![Problem::new(Place::Unknown, e.to_string(), "")] })?;
+        Ok(loaded)
     }
 
     /// The configuration folder. One that was asked for by name must exist.

@@ -9,6 +9,7 @@ use super::Settings;
 use super::layer::{Node, Shape, Text};
 use super::problem::{Place, Problem};
 use super::schema::{accepted, child, choices, is_table, keys, kind};
+use super::secret::is_secret;
 use super::suggest::nearest;
 
 /// A checked value of one key.
@@ -118,11 +119,12 @@ pub(super) fn unknown_key(place: Place, path: &[String], known: &[&str]) -> Prob
 }
 
 fn wrong_type(text: &Text, node: &Node, spec: &Value, path: &[String]) -> Problem {
-    let what = node.what();
+    let what = if is_secret(path) { "a value of this kind".to_owned() } else { node.what() };
     Problem::new(text.place(&node.span), format!("`{}` cannot be {what}", path.join(".")), "wrong type").accepted(accepted(spec))
 }
 
 fn refused(text: &Text, node: &Node, spec: &Value, path: &[String], label: &str) -> Problem {
+    let label = if is_secret(path) { "not accepted" } else { label };
     Problem::new(text.place(&node.span), format!("`{}` has a value that is not accepted", path.join(".")), label).accepted(accepted(spec))
 }
 

@@ -12,6 +12,7 @@ use super::check::{Checker, Leaf, unknown_key};
 use super::layer::{self, Text};
 use super::problem::{ConfigErrors, Place, Problem};
 use super::schema::{Lookup, keys, kind, lookup};
+use super::secret::{is_secret, masked};
 use super::{Settings, rules, schema, universe};
 use crate::market::Universe;
 
@@ -145,7 +146,7 @@ fn read(path: &Path, problems: &mut Vec<Problem>) -> Option<(Text, Arc<str>)> {
     match std::fs::read_to_string(path) {
         Ok(text) => {
             let text: Arc<str> = text.into();
-            Some((Text::File { path: path.into(), text: Arc::clone(&text) }, text))
+            Some((Text::File { path: path.into(), text: masked(&text).into() }, text))
         }
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
         Err(e) => {
@@ -157,8 +158,11 @@ fn read(path: &Path, problems: &mut Vec<Problem>) -> Option<(Text, Arc<str>)> {
 }
 
 /// Checks one variable or flag. `value_at` is where the value starts in `shown`.
-fn argument(checker: &mut Checker<'_>, schema: &Value, shown: String, value_at: usize, path: Vec<String>, raw: &str) {
+fn argument(checker: &mut Checker<'_>, schema: &Value, mut shown: String, value_at: usize, path: Vec<String>, raw: &str) {
     let mut path = fold_case(schema, path);
+    if is_secret(&path) {
+        shown.replace_range(value_at.., "...");
+    }
     let whole = Place::Argument { text: shown.clone(), span: 0..value_at - 1 };
     match lookup(schema, &path) {
         Lookup::Known(spec) => {

@@ -14,6 +14,7 @@ mod problem;
 mod reload;
 mod rules;
 mod schema;
+mod secret;
 mod settings;
 mod suggest;
 mod universe;

@@ -16,6 +16,7 @@ use super::app::{Effect, Export, Msg, Slot};
 use super::notice::Notices;
 use crate::control::Client;
 use crate::engine::{Command, Envelope, LogFilter, LogLevel, Query};
+use crate::market::SystemClock;
 
 /// Log records read at once; the pane keeps no more.
 const LOG_BATCH: usize = 5_000;
@@ -28,6 +29,8 @@ pub struct Outside {
     replies: mpsc::UnboundedSender<Msg>,
     slots: HashMap<Slot, Option<(u64, Query)>>,
     sent: u64,
+    /// Begins the ids of this console's commands; no other console begins them so, whatever process it runs in.
+    identity: String,
 }
 
 /// What the loop has to do itself, because it owns the terminal.
@@ -51,7 +54,7 @@ impl Outside {
     /// A way out whose answers go to `replies`. There are as many as the operator's keys cause, hence unbounded.
     pub fn new(client: Client, export_dir: PathBuf, notices: bool, replies: mpsc::UnboundedSender<Msg>) -> Self {
         let notices = notices.then(|| Notices::of(|name| std::env::var(name).ok()));
-        Self { client, export_dir, notices, replies, slots: HashMap::new(), sent: 0 }
+        Self { client, export_dir, notices, replies, slots: HashMap::new(), sent: 0, identity: identity() }
     }
 
     /// Whether a question is under way.
@@ -89,7 +92,7 @@ impl Outside {
 
     fn send(&mut self, command: Command, what: String) {
         self.sent += 1;
-        let id = format!("console-{}-{}", std::process::id(), self.sent);
+        let id = format!("console-{}-{}", self.identity, self.sent);
         let envelope = Envelope { id, actor: "console".into(), command };
         let (client, replies) = (self.client.clone(), self.replies.clone());
         tokio::spawn(async move {
@@ -135,6 +138,13 @@ impl Outside {
     }
 }
 
+/// Random; the process and the time stand in where the system gives no random numbers.
+fn identity() -> String {
+    let mut bytes = [0; 16];
+    let random = getrandom::fill(&mut bytes).map_or_else(|_| u128::from(std::process::id()), |()| u128::from_le_bytes(bytes));
+    format!("{:x}-{random:x}", SystemClock::shared().now_ms())
+}
+
 /// Writes a file that must not exist yet, readable by its owner only.
 fn write_new(path: &Path, text: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
@@ -174,6 +184,11 @@ mod tests {
         }
         assert_eq!(limits, [1, 4]);
         assert!(!outside.busy());
+    }
+
+    #[test]
+    fn no_two_consoles_send_the_same_ids() {
+        assert_ne!(identity(), identity());
     }
 
     #[test]
