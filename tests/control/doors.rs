@@ -30,6 +30,10 @@ async fn the_missions_four_do_what_they_say() {
     }
     let body = r#"{"symbols": ["AAPL"], "timeframes": ["1d"]}"#;
     let key = format!("{JSON}Idempotency-Key: once\r\n");
+    // A misspelled field must not mean "all", nor an unknown symbol "done".
+    for (wrong, status) in [(r#"{"symbol": ["AAPL"]}"#, 422), (r#"{"symbols": ["NOPE"]}"#, 409)] {
+        assert_eq!(house.ask(&post("/master_data/ingest/manual", JSON, wrong)).await.status, status, "{wrong}");
+    }
     let first = house.ask(&post("/master_data/ingest/manual", &key, body)).await;
     assert_eq!(first.status, 202, "{first:?}");
     let run = json(&first.body)["run_id"].as_i64().unwrap();
