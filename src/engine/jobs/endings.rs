@@ -95,6 +95,8 @@ impl Board {
             BodyEnd::Aborted => (None, false),
         };
         let (state, error, retry) = match (why, said) {
+            // What no retry helps, like damage that was found, must be heard whoever else wanted the run to end.
+            (Some(Why::Cancelled(_) | Why::TimedOut), Some(error)) if !helps => (JobState::Failed, error, false),
             (Some(Why::Cancelled(reason)), _) => (JobState::Cancelled, reason + dropped, false),
             (Some(Why::EngineStops), _) => (JobState::Cancelled, STOPPED.to_owned(), false),
             (Some(Why::TimedOut), _) => (JobState::TimedOut, format!("it took longer than {minutes} minutes{dropped}"), true),
