@@ -54,10 +54,11 @@ pub(super) fn spec_of(run: &JobRun) -> serde_json::Result<IngestSpec> {
 fn job_end(end: RunEnd) -> JobEnd {
     let text = |s: &RunSummary| serde_json::to_string(s).ok();
     match end {
-        // "Succeeded" promises that something was brought up to date.
-        RunEnd::Finished(s) if s.series_failed > 0 && s.series_ok + s.series_fresh == 0 => {
+        // "Succeeded" promises that most of what was due was brought up to date; an outage must be heard and tried again.
+        RunEnd::Finished(s) if s.series_failed > s.series_ok => {
             let first = s.failures.first().map(|f| format!(": {f}")).unwrap_or_default();
-            JobEnd::Failed { error: format!("every series failed{first}"), retry: true, summary: text(&s) }
+            let of = u64::from(s.series_failed) + u64::from(s.series_ok);
+            JobEnd::Failed { error: format!("{} of {of} series failed{first}", s.series_failed), retry: true, summary: text(&s) }
         }
         RunEnd::Finished(s) => JobEnd::Succeeded { failures: s.series_failed.max(s.failures.len() as u32), summary: text(&s), note: None },
         RunEnd::Cancelled(s) => JobEnd::Cancelled { summary: text(&s) },
@@ -65,5 +66,22 @@ fn job_end(end: RunEnd) -> JobEnd {
             s.failures.insert(0, e.to_string());
             JobEnd::Failed { error: e.to_string(), retry: matches!(e, StoreError::DiskFull), summary: text(&s) }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_is_a_failure_that_is_tried_again_and_a_few_failed_series_are_not() {
+        let end = |series_ok, series_failed| {
+            let failures = vec!["AAPL: no answer".to_owned()];
+            job_end(RunEnd::Finished(RunSummary { series_ok, series_failed, series_fresh: 7, failures, ..RunSummary::default() }))
+        };
+        let JobEnd::Failed { error, retry: true, summary: Some(summary) } = end(10, 490) else { panic!("not heard") };
+        assert_eq!(error, "490 of 500 series failed: AAPL: no answer");
+        assert_eq!(serde_json::from_str::<RunSummary>(&summary).unwrap().series_failed, 490);
+        assert!(matches!(end(490, 10), JobEnd::Succeeded { failures: 10, summary: Some(_), .. }));
     }
 }

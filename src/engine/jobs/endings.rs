@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::board::{Board, BodyEnd, Effect, Entry, Now, Order, Phase, Push, Stopping, Why};
+use super::history::STOPPED;
 use crate::job::JobEnd;
 use crate::store::scheduler::{Job, JobRun, JobState, Pause, Trigger};
 
 /// Longest pause before a retry.
 const LONGEST_DELAY_S: u64 = 1800;
-/// Why a run ended that the engine's own end cut short. Boot recovery knows it by these words.
-pub(super) const STOPPED: &str = "the engine was stopped";
 
 impl Board {
     /// Cancels a run: gently, or at once. Refused in words when it is not active.
@@ -95,6 +94,8 @@ impl Board {
             BodyEnd::Aborted => (None, false),
         };
         let (state, error, retry) = match (why, said) {
+            // What no retry helps, like damage that was found, must be heard whoever else wanted the run to end.
+            (Some(Why::Cancelled(_) | Why::TimedOut), Some(error)) if !helps => (JobState::Failed, error, false),
             (Some(Why::Cancelled(reason)), _) => (JobState::Cancelled, reason + dropped, false),
             (Some(Why::EngineStops), _) => (JobState::Cancelled, STOPPED.to_owned(), false),
             (Some(Why::TimedOut), _) => (JobState::TimedOut, format!("it took longer than {minutes} minutes{dropped}"), true),
@@ -112,14 +113,15 @@ impl Board {
     fn retry(&mut self, tried: &JobRun, helps: bool, now: Now) {
         let job = tried.job;
         let rule = self.rule(job);
-        let more = tried.attempt <= rule.retries && tried.scheduled_for.is_some() && self.paused[job.index()].is_none();
+        let tries = self.history.tries(job, tried.scheduled_for);
+        let more = tries <= rule.retries && tried.scheduled_for.is_some() && self.paused[job.index()].is_none();
         if !helps || !more || self.stopping {
             if tried.scheduled_for.is_some() {
                 self.count_failure(job, now);
             }
             return;
         }
-        let delay = backoff(rule.retry_delay_s, tried.attempt);
+        let delay = backoff(rule.retry_delay_s, tries);
         let order =
             Order { job, trigger: Trigger::Retry, actor: "schedule".to_owned(), session: tried.session, params: tried.params.clone() };
         let mut run = self.blank(order, now);

@@ -10,6 +10,14 @@ use crate::store::scheduler::{Job, JobRun, JobState};
 /// Ended runs kept of each job; the schedule page shows as many.
 pub(in crate::engine) const KEPT: usize = 100;
 
+/// Why a run ended that the engine's own end cut short. Boot recovery knows it by these words.
+pub(super) const STOPPED: &str = "the engine was stopped";
+
+/// Whether the engine's own end cut a run short.
+pub(super) fn stopped(run: &JobRun) -> bool {
+    run.state == JobState::Cancelled && run.error.as_deref() == Some(STOPPED)
+}
+
 /// Ended runs of all jobs, newest first.
 #[derive(Debug, Default)]
 pub(super) struct History {
@@ -37,6 +45,12 @@ impl History {
     /// The last run of a job that a tick led to.
     pub fn last_of_tick(&self, job: Job) -> Option<&Arc<JobRun>> {
         self.of(job).find(|r| r.state != JobState::Skipped && r.scheduled_for.is_some())
+    }
+
+    /// Attempts at a tick that used up one of its retries: those that began and that no stop of the engine cut short.
+    pub fn tries(&self, job: Job, tick: Option<i64>) -> u32 {
+        let counts = |r: &&Arc<JobRun>| r.scheduled_for == tick && r.started_at.is_some() && !stopped(r);
+        self.of(job).filter(counts).map(|_| 1).sum()
     }
 
     /// Whether a run of `job` has succeeded for `session`.

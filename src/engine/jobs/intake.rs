@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::NaiveDate;
 
 use super::board::{Board, Effect, Entry, Now, Order, Phase, Tick, Why};
-use super::endings::STOPPED;
+use super::history::stopped;
 use crate::config::Overlap;
 use crate::store::scheduler::{Job, JobRun, JobState, Pause, Trigger};
 
@@ -29,7 +29,7 @@ impl Board {
     /// while the tick is young enough to be made up for, and not for ever when the job itself is what kills the process.
     pub fn recover(&mut self, lost: &[JobRun], now: Now) {
         // A single command may have found the loss, and left it to who follows the schedule.
-        let cut = |r: &JobRun| r.state == JobState::Lost || r.state == JobState::Cancelled && r.error.as_deref() == Some(STOPPED);
+        let cut = |r: &JobRun| r.state == JobState::Lost || stopped(r);
         let last = Job::ALL.into_iter().filter_map(|job| self.history.last_of_tick(job)).map(Arc::as_ref);
         let met = |r: &JobRun| {
             let deadline = self.deadline(r.job, r.scheduled_for.unwrap_or_default(), r.session);
@@ -40,7 +40,9 @@ impl Board {
             let rule = self.rule(run.job);
             let Some(tick) = run.scheduled_for else { continue };
             let young = now.wall < tick + i64::from(rule.catch_up_hours) * 3600 || now.wall < tick + i64::from(rule.timeout_minutes) * 60;
-            let again = self.able[run.job.index()] && self.paused[run.job.index()].is_none() && run.attempt <= rule.retries.max(1);
+            let again = self.able[run.job.index()]
+                && self.paused[run.job.index()].is_none()
+                && self.history.tries(run.job, Some(tick)) <= rule.retries.max(1);
             if young && again {
                 let order = Order {
                     job: run.job,

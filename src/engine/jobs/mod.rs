@@ -11,6 +11,8 @@ pub(super) use board::{Board, BodyEnd, Effect, Now, Order, Stopping, Tick};
 pub(super) use history::KEPT;
 
 #[cfg(test)]
+mod endings_tests;
+#[cfg(test)]
 mod random_tests;
 #[cfg(test)]
 mod recovery_tests;

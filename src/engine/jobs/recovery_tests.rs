@@ -88,3 +88,21 @@ fn a_part_that_a_person_asked_for_does_not_hide_the_tick_that_was_cut_short() {
     let whole = after(session(), None);
     assert_eq!((whole.states().len(), whole.board.late(Job::Ingest)), (2, None), "its work is done");
 }
+
+#[test]
+fn a_stop_of_the_engine_uses_up_no_retry() {
+    let mut night = Night::usual();
+    night.tick(Job::Ingest, TICK);
+    for boot in 1..=5 {
+        night.board.stop_all(night.now);
+        night.carry_out();
+        night.end(boot, BodyEnd::Told(JobEnd::Cancelled { summary: None }));
+        night = reboot(&night, &[], 60);
+        assert_eq!(night.state(boot + 1), JobState::Running, "boot {boot}");
+    }
+    night.end(6, failed(true));
+    assert_eq!((night.state(7), night.stored[&7].trigger), (JobState::Queued, Trigger::Retry));
+    // The process dies before its pause is over.
+    let night = reboot(&night, &[7], 0);
+    assert_eq!((night.state(7), night.state(8)), (JobState::Lost, JobState::Running));
+}
