@@ -25,6 +25,8 @@ pub struct Inputs<'a> {
     pub held: Option<&'a str>,
     /// What is wrong with the file that keeps the scheduler's state.
     pub trouble: Option<&'a str>,
+    /// What became of an unusable `scheduler.db` at the start.
+    pub moved: Option<&'a str>,
     /// Runs that `scheduler.db` could not take.
     pub unrecorded: usize,
     /// What is wrong with the configuration, or waits for a restart.
@@ -109,6 +111,10 @@ fn schedule(i: &Inputs<'_>, out: &mut Vec<Alert>) {
     }
     if let Some(trouble) = i.trouble {
         push(out, i.now, "scheduler_state", AlertLevel::Bad, trouble.to_owned(), None);
+    }
+    if let Some(moved) = i.moved {
+        let text = format!("pauses and the history of runs are gone, pause again what must not run: {moved}");
+        push(out, i.now, "scheduler.db.moved", AlertLevel::Bad, text, None);
     }
     if i.unrecorded > 0 {
         let text = format!("{} runs cannot be recorded: free some space, see the log", i.unrecorded);
@@ -197,6 +203,7 @@ mod tests {
             late: &|_| None,
             held: None,
             trouble: None,
+            moved: None,
             unrecorded: 0,
             config: None,
             host,

@@ -12,7 +12,7 @@ use super::{EngineError, JobBody, JobLine};
 use crate::config::ScheduleSettings;
 use crate::market::Clock;
 use crate::schedule::{CronBell, Tick};
-use crate::store::scheduler::{Job, JobRow, JobRun, RunFilter, SchedulerDb, SchedulerDbError};
+use crate::store::scheduler::{Job, JobRow, JobRun, MovedAside, Opened, RunFilter, SchedulerDb, SchedulerDbError};
 
 /// Name of the scheduler's database in the data folder.
 pub const SCHEDULER_DATABASE: &str = "scheduler.db";
@@ -27,6 +27,8 @@ pub(super) struct Night<'a> {
     /// Whether the schedule is followed.
     pub schedule: bool,
     pub bodies: Vec<Arc<dyn JobBody>>,
+    /// The record of earlier nights, if it was unusable.
+    pub moved: Option<MovedAside>,
 }
 
 /// The opened nights, for the owner.
@@ -39,20 +41,23 @@ pub(super) struct OpenedNight {
 }
 
 /// Opens the database. New runs are numbered above `newest`, the newest run of the master database.
-pub(super) async fn open_record(data_dir: &Path, clock: &Arc<dyn Clock>, newest: i64) -> Result<SchedulerDb, EngineError> {
+pub(super) async fn open_record(data_dir: &Path, clock: &Arc<dyn Clock>, newest: i64) -> Result<Opened, EngineError> {
     let opened = SchedulerDb::open(&data_dir.join(SCHEDULER_DATABASE), clock.now())?;
     if let Some(moved) = &opened.moved {
         tracing::error!(target: "store", %moved, "The scheduler's database was damaged");
     }
     opened.db.lift_run_ids(newest).await?;
-    Ok(opened.db)
+    Ok(opened)
 }
 
 /// Recovers what an earlier process left, and starts the schedule.
 pub(super) async fn open_night(night: Night<'_>, db: SchedulerDb) -> Result<OpenedNight, EngineError> {
-    let Night { settings, data_dir, clock, epoch, schedule, bodies } = night;
-    let lost = db.mark_lost(epoch.to_owned(), clock.now()).await?;
-    for run in &lost {
+    let Night { settings, data_dir, clock, epoch, schedule, bodies, moved } = night;
+    // A full disk keeps nobody from starting: the console says so, and ticks are kept in memory.
+    let lost = db.mark_lost(epoch.to_owned(), clock.now()).await.inspect_err(|e| {
+        tracing::error!(target: "engine", error = %e, "Could not record the end of an earlier process's runs, trying again");
+    });
+    for run in lost.iter().flatten() {
         tracing::warn!(target: "engine", run = run.id, job = %run.job, "An earlier process ended in the middle of this run");
     }
     let rows = db.job_rows().await?;
@@ -62,19 +67,26 @@ pub(super) async fn open_night(night: Night<'_>, db: SchedulerDb) -> Result<Open
     let (ended, ended_rx) = mpsc::channel(16);
     let (lines, lines_rx) = mpsc::channel(256);
     let mut jobs = Dispatcher::new(board, db.clone(), Arc::clone(clock), bodies, (ended, lines));
+    jobs.moved = moved.map(|m| m.to_string());
+    let mut take_up = false;
     let (timetable, ticks) = if schedule {
         let (bell, ticks) = CronBell::start(Arc::clone(clock), db.clone()).await.map_err(|e| EngineError::Schedule(e.to_string()))?;
         let table =
             Timetable::new(settings, able, (&rows, data_dir), bell, clock.as_ref()).map_err(|e| EngineError::Schedule(e.to_string()))?;
         // What a switched-off scheduler left undone stays so.
-        if table.is_on() {
-            let now = jobs.now();
-            jobs.board.recover(&lost, now);
-        }
+        take_up = table.is_on();
         (Some(table), ticks)
     } else {
         (None, mpsc::channel(1).1)
     };
+    match lost {
+        Ok(lost) if take_up => {
+            let now = jobs.now();
+            jobs.board.recover(&lost, now);
+        }
+        Ok(_) => {}
+        Err(_) => jobs.mark_lost_later(epoch.to_owned(), take_up),
+    }
     Ok(OpenedNight { jobs, timetable, ended: ended_rx, lines: lines_rx, ticks })
 }
 

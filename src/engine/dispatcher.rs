@@ -29,6 +29,10 @@ pub(super) struct Dispatcher {
     /// New runs and new states that the record did not take yet.
     unborn: Vec<JobRun>,
     unsaved: BTreeMap<i64, Arc<JobRun>>,
+    /// The boot id, while an earlier process's runs are not marked as lost, and whether they are taken up again then.
+    left_over: Option<(String, bool)>,
+    /// What became of an unusable `scheduler.db`.
+    pub moved: Option<String>,
     /// Something that the snapshot shows has changed.
     pub changed: bool,
 }
@@ -63,6 +67,8 @@ impl Dispatcher {
             story: Vec::new(),
             unborn: Vec::new(),
             unsaved: BTreeMap::new(),
+            left_over: None,
+            moved: None,
             changed: true,
         }
     }
@@ -106,6 +112,23 @@ impl Dispatcher {
                 tracing::error!(target: "engine", run = id, error = %e, "Could not record the state of a run, trying again");
                 self.unsaved.insert(id, run);
             }
+        }
+    }
+
+    /// Has [`Self::flush`] end the runs of an earlier process, which the record could not take at the start.
+    pub fn mark_lost_later(&mut self, epoch: String, take_up: bool) {
+        self.left_over = Some((epoch, take_up));
+    }
+
+    async fn mark_lost(&mut self) {
+        let Some((epoch, take_up)) = self.left_over.take() else { return };
+        match self.db.mark_lost(epoch.clone(), self.clock.now()).await {
+            Ok(lost) if take_up => {
+                let now = self.now();
+                self.board.recover(&lost, now);
+            }
+            Ok(_) => {}
+            Err(_) => self.left_over = Some((epoch, take_up)),
         }
     }
 
@@ -157,6 +180,7 @@ impl Dispatcher {
 
     /// Writes what waits: stories in one transaction, and what could not be recorded before.
     pub async fn flush(&mut self) {
+        self.mark_lost().await;
         for run in std::mem::take(&mut self.unborn) {
             if let Born::Not(_) = self.bear(run.clone()).await {
                 self.unborn.push(run);
@@ -177,7 +201,7 @@ impl Dispatcher {
 
     /// Why runs are not on record, if so.
     pub fn unrecorded(&self) -> usize {
-        self.unborn.len() + self.unsaved.len()
+        self.unborn.len() + self.unsaved.len() + usize::from(self.left_over.is_some())
     }
 }
 

@@ -305,6 +305,7 @@ impl Owner {
             late: &|job| self.jobs.board.late(job),
             held: self.scheduler.held.as_deref(),
             trouble: self.timetable_trouble(),
+            moved: self.jobs.moved.as_deref(),
             unrecorded: self.jobs.unrecorded(),
             config: self.config.as_ref().and_then(|c| c.trouble.as_ref()),
             host: &self.stats,

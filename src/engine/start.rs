@@ -26,7 +26,7 @@ use crate::sources::hybrid::{Hybrid, HybridTuning};
 use crate::sources::ib::{IbSource, IbTuning};
 use crate::sources::yahoo::YahooSource;
 use crate::store::master::{ReadPool, Role, RunRecord, Seat, StoreError, Writer, WriterOptions};
-use crate::store::scheduler::{SchedulerDb, SchedulerDbError};
+use crate::store::scheduler::{Opened, SchedulerDb, SchedulerDbError};
 use crate::webhook::Webhook;
 
 /// Name of the master database in the data folder.
@@ -160,7 +160,7 @@ impl Engine {
         let pipeline = Arc::new(Pipeline { writer, reads: reads.clone(), hybrid, settings: s, universe: u, clock: c });
         let epoch = format!("{:x}-{:x}", clock.now_ms(), std::process::id());
         let (events, events_rx) = mpsc::channel(1024);
-        let db = open_record(&data_dir, &clock, reads.with(|r| r.runs(1)).await?.first().map_or(0, |r| r.id)).await?;
+        let Opened { db, moved } = open_record(&data_dir, &clock, reads.with(|r| r.runs(1)).await?.first().map_or(0, |r| r.id)).await?;
         let in_force = Arc::new(ArcSwap::new(Arc::clone(&settings)));
         let webhook = Arc::new(Webhook::new(&data_dir, demo, Arc::clone(&in_force), Arc::clone(&clock)));
         let current = Arc::new(ArcSwap::new(Arc::clone(&pipeline)));
@@ -174,7 +174,7 @@ impl Engine {
         };
         let ingest: Arc<dyn JobBody> = Arc::new(IngestBody { pipeline: Arc::clone(&current), events });
         let bodies: Vec<_> = std::iter::once(ingest).chain(bodies.into_iter().map(|make| make(&materials))).collect();
-        let night = Night { settings: &settings.schedule, data_dir: &data_dir, clock: &clock, epoch: &epoch, schedule, bodies };
+        let night = Night { settings: &settings.schedule, data_dir: &data_dir, clock: &clock, epoch: &epoch, schedule, bodies, moved };
         let opened = open_night(night, db.clone()).await?;
         let process =
             ProcessView { pid: std::process::id(), version: env!("CARGO_PKG_VERSION").to_owned(), started_at: clock.now(), daemon };

@@ -36,12 +36,13 @@ fn exists(desk: &Desk, words: impl Iterator<Item = String>) {
 fn the_unit_is_hardened_notified_and_starts_what_exists() {
     let unit = parse(UNIT);
     let expected = [
-        ("Unit", "StartLimitBurst", "5"),
+        ("Unit", "StartLimitIntervalSec", "0"),
         ("Service", "Type", "notify-reload"),
         ("Service", "NotifyAccess", "main"),
         ("Service", "WatchdogSec", "30"),
         ("Service", "Restart", "on-failure"),
-        ("Service", "RestartSec", "5"),
+        ("Service", "RestartSec", "10"),
+        ("Service", "RestartPreventExitStatus", "2"),
         ("Service", "TimeoutStopSec", "30"),
         ("Service", "UMask", "0077"),
         ("Service", "StateDirectory", "nightdesk"),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use nightdesk::engine::{Command, DATABASE, JobBody};
+use nightdesk::engine::{AlertLevel, Command, DATABASE, JobBody};
 use nightdesk::store::scheduler::{Job, JobState, Trigger};
 
 use crate::script::{Act, Script, TICK, desk, pass, reaches, settings};
@@ -86,4 +86,38 @@ async fn a_changed_schedule_counts_from_its_change_also_when_its_first_tick_is_m
     let desk = start(desk.stop().await, TICK + 7_200).await;
     let run = desk.wait_for(|s| s.job_runs.iter().find(|r| r.trigger == Trigger::CatchUp).cloned()).await;
     assert_eq!((run.job, run.scheduled_for), (Job::Ingest, Some(TICK + 600)));
+}
+
+async fn next_start(dir: tempfile::TempDir) -> Desk {
+    let night = Night { schedule: true, ..Night::default() };
+    Desk::build(&["AAPL"], Build { dir: Some(dir), settings: settings(), now: TICK + 600, night, ..Build::default() }).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_takes_nothing_keeps_no_engine_from_starting() {
+    let dir = desk(settings(), Vec::new()).await.stop().await;
+    let record = rusqlite::Connection::open(dir.path().join("scheduler.db")).unwrap();
+    let cut = format!(
+        "INSERT INTO run (job, state, trigger, actor, scheduled_for, attempt, queued_at, started_at, failures, boot_id)
+         VALUES ('ingest', 'running', 'schedule', 'schedule', {TICK}, 1, {TICK}, {TICK}, 0, 'gone');
+         CREATE TRIGGER refuse BEFORE UPDATE ON run BEGIN SELECT RAISE(FAIL, 'refused'); END"
+    );
+    record.execute_batch(&cut).unwrap();
+    let desk = next_start(dir).await;
+    desk.wait_for(|s| s.alerts.iter().find(|a| a.key == "scheduler.db").cloned()).await;
+    record.execute_batch("DROP TRIGGER refuse").unwrap();
+    let again = desk.wait_for(|s| s.job_runs.iter().find(|r| r.trigger == Trigger::Recovery).cloned()).await;
+    assert_eq!((again.job, again.scheduled_for, again.attempt), (Job::Ingest, Some(TICK), 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_record_is_told_until_the_next_start() {
+    let dir = desk(settings(), Vec::new()).await.stop().await;
+    std::fs::write(dir.path().join("scheduler.db"), b"not a database".repeat(400)).unwrap();
+    let desk = next_start(dir).await;
+    let alert = desk.wait_for(|s| s.alerts.iter().find(|a| a.key == "scheduler.db.moved").cloned()).await;
+    assert!(alert.level == AlertLevel::Bad && alert.text.contains("pauses and the history of runs are gone"), "{alert:?}");
+    let desk = next_start(desk.stop().await).await;
+    desk.wait_for(|s| s.jobs.first()?.next).await;
+    assert!(desk.engine.state.borrow().alerts.iter().all(|a| a.key != "scheduler.db.moved"));
 }

@@ -124,9 +124,10 @@ pub(super) fn update(c: &Connection, run: &JobRun) -> Answer<()> {
     if changed == 1 { Ok(()) } else { Err(SchedulerDbError::NoRun(run.id)) }
 }
 
-/// Makes the next run's number larger than `above`; numbers never go back.
+/// Makes the next run's number larger than `above`; numbers never go back. Writes nothing when it is, which a full disk
+/// allows.
 pub(super) fn lift_ids(c: &Connection, above: i64) -> Answer<()> {
-    c.execute("UPDATE sqlite_sequence SET seq = max(seq, ?1) WHERE name = 'run'", [above])?;
+    c.execute("UPDATE sqlite_sequence SET seq = ?1 WHERE name = 'run' AND seq < ?1", [above])?;
     Ok(())
 }
 
