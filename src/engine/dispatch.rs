@@ -21,12 +21,11 @@ impl Owner {
     pub(super) async fn take(&mut self, request: Request) -> bool {
         match request {
             Request::Command(envelope, back) => {
-                let answer = match self.acks.get(&envelope) {
-                    Some(answer) => answer,
-                    None => {
-                        let command = envelope.command.clone();
-                        self.execute(envelope).await.inspect(|ack| self.acks.keep(command, ack))
-                    }
+                let answer = if let Some(answer) = self.acks.get(&envelope) {
+                    answer
+                } else {
+                    let command = envelope.command.clone();
+                    self.execute(envelope).await.inspect(|ack| self.acks.keep(command, ack))
                 };
                 // The asker may have gone; the command stands all the same.
                 let _ = back.send(answer);
