@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::config_watch::ConfigWatch;
@@ -13,7 +12,7 @@ use super::logging::{LogControl, Logging};
 use super::{Context, Failure};
 use crate::config::Settings;
 use crate::control::{Client, LocalClient, Server, ServerOptions};
-use crate::engine::{Command, Engine, EngineOptions, Envelope, IngestSpec, JobBody, Materials, Pulse, Request, RunView};
+use crate::engine::{Command, Engine, EngineOptions, Envelope, IngestSpec, JobBody, Materials, Pulse, RunView};
 use crate::ingest::pipeline::Pipeline;
 use crate::maintenance::Maintenance;
 use crate::market::{Instrument, Symbol};
@@ -137,10 +136,9 @@ impl Rig {
         self.engine.pulse()
     }
 
-    /// Waits until the engine has stopped by itself, which only a bug can make it do.
+    /// Waits until the engine or its database writer has stopped by itself, which only a bug can make them do.
     pub async fn gone(&self) {
-        let requests: &mpsc::Sender<Request> = &self.engine.requests;
-        requests.closed().await;
+        self.engine.pulse().gone().await;
     }
 
     /// Ends the connections of others, then the engine, then the simulators.

@@ -6,13 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{AlertSettings, IngestSettings, Loaded, LogSettings, Origin, Settings};
+use super::{AlertSettings, IngestSettings, Loaded, LogSettings, Origin, ScheduleSettings, Settings};
 
 /// What stands for a secret wherever a value is shown or kept.
 pub const HIDDEN: &str = "(hidden)";
 const NOT_SET: &str = "(not set)";
 /// The key that stands for the universe file.
 const UNIVERSE: &str = "universe";
+/// The key that counts at the very first start; afterwards the operator's word on the scheduler is kept elsewhere.
+const FIRST_START: &str = "schedule.enabled";
 
 /// A key whose value is another one than before. Secrets are hidden already.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +39,8 @@ pub struct Reloaded {
     pub applied: Vec<Changed>,
     /// Keys that differ from what the engine started with and wait for a restart.
     pub waiting: Vec<String>,
+    /// Keys that differ and have no effect any more, at no start either.
+    pub first_start: Vec<String>,
     /// Hash of the whole configuration as it was read, secrets left out.
     pub hash: String,
 }
@@ -46,9 +50,11 @@ impl Reloaded {
     pub fn new(known: &Loaded, read: &Loaded) -> Self {
         let (old, new) = (values(&known.settings), values(&read.settings));
         let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-        let (mut applied, mut waiting) = (Vec::new(), Vec::new());
+        let (mut applied, mut waiting, mut first_start) = (Vec::new(), Vec::new(), Vec::new());
         for key in keys.into_iter().filter(|k| old.get(*k) != new.get(*k)) {
-            if needs_restart(key) {
+            if key == FIRST_START {
+                first_start.push(key.clone());
+            } else if needs_restart(key) {
                 waiting.push(key.clone());
             } else {
                 applied.push(Changed {
@@ -64,7 +70,7 @@ impl Reloaded {
         }
         let settings = apply(&known.settings, &read.settings);
         let known = Loaded { settings, universe: known.universe.clone(), ..read.clone() };
-        Self { known, applied, waiting, hash: hash(read) }
+        Self { known, applied, waiting, first_start, hash: hash(read) }
     }
 }
 
@@ -78,7 +84,7 @@ pub fn apply(running: &Settings, read: &Settings) -> Settings {
     Settings {
         ingest,
         quality: read.quality.clone(),
-        schedule: read.schedule.clone(),
+        schedule: ScheduleSettings { enabled: running.schedule.enabled, ..read.schedule.clone() },
         alerts: AlertSettings { terminal: running.alerts.terminal, ..read.alerts.clone() },
         maintenance: read.maintenance.clone(),
         log: LogSettings { level: read.log.level.clone(), ..running.log.clone() },
@@ -173,7 +179,7 @@ mod tests {
             });
             let changed = changed.unwrap_or_else(|| panic!("no other value for {key}"));
             let took = apply(&base, &changed) != base;
-            assert_eq!(took, !needs_restart(&key), "{key}");
+            assert_eq!(took, !needs_restart(&key) && key != FIRST_START, "{key}");
         }
     }
 
@@ -191,6 +197,14 @@ mod tests {
         let again = Reloaded::new(&first.known, &edited);
         assert_eq!((again.applied.len(), again.waiting.len(), again.hash), (0, 1, first.hash));
         assert!(Reloaded::new(&first.known, &start).waiting.is_empty(), "taken back");
+    }
+
+    #[test]
+    fn the_switch_of_the_first_start_is_told_of_and_not_applied() {
+        let reloaded = Reloaded::new(&loaded(&[]), &loaded(&[("schedule.enabled", "false")]));
+        assert_eq!((reloaded.applied.len(), reloaded.waiting.len()), (0, 0));
+        assert_eq!(reloaded.first_start, [FIRST_START]);
+        assert!(reloaded.known.settings.schedule.enabled);
     }
 
     #[test]

@@ -89,9 +89,19 @@ pub(super) fn own_uid() -> u32 {
 pub(super) fn clear_socket(path: &Path) -> Result<(), PlaceError> {
     if let Some(folder) = path.parent() {
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(PlaceError::io("cannot make", folder))?;
-        let seen = fs::metadata(folder).map_err(PlaceError::io("cannot read", folder))?;
+        // The data folder is the user's choice, and may be a link; outside of it anyone could have been there first.
+        let inside = path.file_name().is_some_and(|n| n == SOCKET);
+        let seen = if inside { fs::metadata(folder) } else { fs::symlink_metadata(folder) };
+        let seen = seen.map_err(PlaceError::io("cannot read", folder))?;
+        let exposed = |why| Err(PlaceError::Exposed { path: folder.to_owned(), why });
         if seen.uid() != own_uid() {
-            return Err(PlaceError::Exposed { path: folder.to_owned(), why: "belongs to another user" });
+            return exposed("belongs to another user");
+        }
+        if !seen.is_dir() {
+            return exposed("is not a folder");
+        }
+        if !inside && seen.permissions().mode() & 0o077 != 0 {
+            return exposed("is open to other users");
         }
     }
     match fs::symlink_metadata(path) {
@@ -191,6 +201,21 @@ mod tests {
         assert_eq!(format!("{token:?}"), "Token(hidden)");
         fs::write(&path, "no token").unwrap();
         assert!(matches!(Token::read(&path), Err(PlaceError::NoToken(_))));
+    }
+
+    #[test]
+    fn a_folder_outside_the_data_folder_must_be_private_and_no_link() {
+        let dir = tempfile::tempdir().unwrap();
+        let (open, link) = (dir.path().join("open"), dir.path().join("link"));
+        fs::create_dir(&open).unwrap();
+        fs::set_permissions(&open, fs::Permissions::from_mode(0o755)).unwrap();
+        clear_socket(&open.join(SOCKET)).unwrap();
+        let why = |path: &Path| clear_socket(&path.join("nightdesk-1.sock")).unwrap_err().to_string();
+        assert!(why(&open).contains("open to other users"));
+        fs::set_permissions(&open, fs::Permissions::from_mode(0o700)).unwrap();
+        clear_socket(&open.join("nightdesk-1.sock")).unwrap();
+        std::os::unix::fs::symlink(&open, &link).unwrap();
+        assert!(why(&link).contains("not a folder"));
     }
 
     #[test]

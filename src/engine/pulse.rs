@@ -27,6 +27,14 @@ pub enum Silent {
 }
 
 impl Pulse {
+    /// Waits until one of them has ended.
+    pub async fn gone(&self) {
+        tokio::select! {
+            () = self.requests.closed() => {}
+            () = self.writer.gone() => {}
+        }
+    }
+
     /// Waits until both have answered, each for at most `within`.
     pub async fn beat(&self, within: Duration) -> Result<(), Silent> {
         let owner = async {

@@ -10,6 +10,8 @@ mod signals;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinSet;
+
 use super::logging::{self, Logging, Screen};
 use super::rig::{self, LOG_RECORDS, Rig};
 use super::{Context, Exit, Failure, output};
@@ -25,7 +27,8 @@ const GRACE: Duration = Duration::from_millis(4_500);
 /// Runs the engine until a signal ends it.
 pub(super) fn run(context: &Context) -> Result<Exit, Failure> {
     let clock = Arc::clone(&context.clock);
-    let logging = logging::start(&context.log_dir(), &context.settings.log, clock, Screen::Plain, Arc::new(LogRing::new(LOG_RECORDS)))?;
+    let ring = Arc::new(LogRing::new(LOG_RECORDS));
+    let logging = Arc::new(logging::start(&context.log_dir(), &context.settings.log, clock, Screen::Plain, ring)?);
     let runtime = rig::runtime()?;
     let ended = runtime.block_on(serve(context, &logging));
     if let Err(failure) = &ended {
@@ -37,14 +40,27 @@ pub(super) fn run(context: &Context) -> Result<Exit, Failure> {
     ended
 }
 
-async fn serve(context: &Context, logging: &Logging) -> Result<Exit, Failure> {
+async fn serve(context: &Context, logging: &Arc<Logging>) -> Result<Exit, Failure> {
     // Before anything else, so that no signal finds its default action.
     let mut signals = Signals::listen()?;
-    let rig = tokio::select! {
-        rig = Rig::start(context, Role::Daemon, logging) => rig?,
-        name = signals.stop() => {
-            tracing::info!(target: "cli", signal = name, "Stopped while starting");
-            return Ok(Exit::Done);
+    // A task of its own, because opening a large database blocks and signals must be answered meanwhile.
+    let mut starting = {
+        let (context, logging) = (context.clone(), Arc::clone(logging));
+        tokio::spawn(async move { Rig::start(&context, Role::Daemon, &logging).await })
+    };
+    let mut reload_due = false;
+    let rig = loop {
+        let asked = tokio::select! {
+            rig = &mut starting => break rig.map_err(|e| Failure::new(format!("the start broke off: {e}")))??,
+            asked = signals.next() => asked,
+        };
+        match asked {
+            Asked::Stop(name) => {
+                tracing::info!(target: "cli", signal = name, "Stopped while starting");
+                return Ok(Exit::Done);
+            }
+            Asked::Reload => reload_due = true,
+            Asked::Dump => {}
         }
     };
     let client = rig.client();
@@ -53,7 +69,7 @@ async fn serve(context: &Context, logging: &Logging) -> Result<Exit, Failure> {
     tracing::info!(target: "cli", pid = std::process::id(), boot_id = client.state().borrow().epoch, "The daemon is ready");
     output::remark(format_args!("nightdesk: the daemon of {} is ready, process {}", context.data_dir.display(), std::process::id()));
     rig.first_fill().await;
-    let asked = attend(&rig, &client, &mut signals).await;
+    let asked = attend(&rig, &client, &mut signals, reload_due).await;
     attending.abort();
     service::stopping();
     let Some(name) = asked else {
@@ -64,29 +80,37 @@ async fn serve(context: &Context, logging: &Logging) -> Result<Exit, Failure> {
     Ok(leave(rig, &mut signals).await)
 }
 
-/// Answers signals until one says stop, and names it; `None` when the engine is gone.
-async fn attend(rig: &Rig, client: &Client, signals: &mut Signals) -> Option<&'static str> {
+/// Answers signals until one says stop, and names it; `None` when the engine is gone. Reloads go one after the other,
+/// and nothing waits for them.
+async fn attend(rig: &Rig, client: &Client, signals: &mut Signals, mut reload_due: bool) -> Option<&'static str> {
     let mut reloads = 0_u32;
+    let mut reloading = JoinSet::new();
     loop {
+        if reload_due && reloading.is_empty() {
+            (reload_due, reloads) = (false, reloads + 1);
+            reloading.spawn(reload(client.clone(), reloads));
+        }
         let asked = tokio::select! {
             asked = signals.next() => asked,
+            Some(_) = reloading.join_next() => continue,
             () = rig.gone() => return None,
         };
         match asked {
             Asked::Stop(name) => return Some(name),
             Asked::Dump => dump::state(&client.state().borrow()),
-            Asked::Reload => {
-                reloads += 1;
-                service::reloading();
-                let id = format!("hup-{}-{reloads}", std::process::id());
-                let asked = Envelope { id, actor: "hup".to_owned(), command: Command::Reload };
-                if let Err(e) = client.send(asked).await {
-                    tracing::warn!(target: "cli", error = %e, "The configuration was not read again");
-                }
-                service::ready();
-            }
+            Asked::Reload => reload_due = true,
         }
     }
+}
+
+/// Has the engine read its configuration again, and keeps the service manager told.
+async fn reload(client: Client, nth: u32) {
+    service::reloading();
+    let id = format!("hup-{}-{nth}", std::process::id());
+    if let Err(e) = client.send(Envelope { id, actor: "hup".to_owned(), command: Command::Reload }).await {
+        tracing::warn!(target: "cli", error = %e, "The configuration was not read again");
+    }
+    service::ready();
 }
 
 /// Stops the engine within the grace, or at once when a second signal comes.

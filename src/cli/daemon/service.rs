@@ -14,6 +14,8 @@ use crate::store::scheduler::Job;
 
 /// Longest wait before a change is seen in the status line.
 const STATUS_EVERY: Duration = Duration::from_secs(5);
+/// Patience where no watchdog sets it; silence is then told in the log.
+const USUAL_PATIENCE: Duration = Duration::from_mins(1);
 /// Watchdogs with less patience than this are not kept.
 const LEAST_PATIENCE: Duration = Duration::from_millis(40);
 
@@ -38,8 +40,8 @@ pub(super) fn stopping() {
 
 /// Keeps the status line true, and the watchdog quiet while owner and writer answer within half its patience.
 pub(super) async fn attend(state: watch::Receiver<Arc<Snapshot>>, pulse: Pulse, clock: Arc<dyn Clock>) {
-    let patience = sd_notify::watchdog_enabled().filter(|p| *p >= LEAST_PATIENCE);
-    let mut tick = interval(patience.map_or(STATUS_EVERY, |p| (p / 4).min(STATUS_EVERY)));
+    let patience = sd_notify::watchdog_enabled().filter(|p| *p >= LEAST_PATIENCE).unwrap_or(USUAL_PATIENCE);
+    let mut tick = interval((patience / 4).min(STATUS_EVERY));
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let (mut said, mut silent) = (String::new(), None);
     loop {
@@ -49,7 +51,6 @@ pub(super) async fn attend(state: watch::Receiver<Arc<Snapshot>>, pulse: Pulse, 
             tell(&[NotifyState::Status(&status)]);
             said = status;
         }
-        let Some(patience) = patience else { continue };
         match pulse.beat(patience / 2).await {
             Ok(()) => {
                 tell(&[NotifyState::Watchdog]);

@@ -13,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
-use crate::control::place::{PlaceError, Token};
+use crate::control::place::{PlaceError, Token, own_uid};
 
 /// Idle connections kept.
 const IDLE: usize = 4;
@@ -134,7 +134,15 @@ impl Wire {
 
     async fn connect(&self) -> Result<Sender, WireError> {
         match &self.endpoint {
-            Endpoint::Socket(path) => begin(UnixStream::connect(path).await.map_err(WireError::Connect)?).await,
+            Endpoint::Socket(path) => {
+                let stream = UnixStream::connect(path).await.map_err(WireError::Connect)?;
+                // Root, whom the daemon lets in as well, may ask anyone.
+                let (own, theirs) = (own_uid(), stream.peer_cred().map_err(WireError::Connect)?.uid());
+                if own != 0 && own != theirs {
+                    return Err(PlaceError::Exposed { path: path.clone(), why: "is answered by another user's process" }.into());
+                }
+                begin(stream).await
+            }
             Endpoint::Port { port, .. } => begin(TcpStream::connect(("127.0.0.1", *port)).await.map_err(WireError::Connect)?).await,
         }
     }

@@ -73,6 +73,11 @@ impl Writer {
         Ok(Self { queue })
     }
 
+    /// Waits until the thread has ended, which it does by itself only when it broke.
+    pub async fn gone(&self) {
+        self.queue.closed().await;
+    }
+
     async fn submit<T, F>(&self, rows: usize, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
