@@ -55,7 +55,7 @@ fn job_end(end: RunEnd) -> JobEnd {
     let text = |s: &RunSummary| serde_json::to_string(s).ok();
     match end {
         // "Succeeded" promises that most of what was due was brought up to date; an outage must be heard and tried again.
-        RunEnd::Finished(s) if s.series_failed > s.series_ok => {
+        RunEnd::Finished(s) if s.series_failed > s.series_ok.max(s.series_fresh) => {
             let first = s.failures.first().map(|f| format!(": {f}")).unwrap_or_default();
             let of = u64::from(s.series_failed) + u64::from(s.series_ok);
             JobEnd::Failed { error: format!("{} of {of} series failed{first}", s.series_failed), retry: true, summary: text(&s) }
