@@ -7,10 +7,12 @@ pub mod actions;
 pub mod calendar;
 mod candle;
 mod clock;
+mod daily;
 mod facets;
 mod instrument;
 mod recurrence;
 mod source_id;
+mod strategy;
 mod symbol;
 mod timeframe;
 
@@ -18,10 +20,12 @@ pub use actions::{Actions, Dividend, Split};
 pub use calendar::{Calendar, Session};
 pub use candle::{Bars, Candle};
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use daily::DailyBars;
 pub use facets::{ContractId, Facet, Fundamentals, METRICS, Metadata};
 pub use instrument::{AssetClass, Instrument, Series, Universe};
 pub use recurrence::{Recurrence, RecurrenceError};
 pub use source_id::SourceId;
+pub use strategy::Strategy;
 pub use symbol::{Symbol, SymbolError};
 pub use timeframe::Timeframe;
 
