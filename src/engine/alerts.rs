@@ -35,6 +35,10 @@ pub struct Inputs<'a> {
     pub host: &'a HostStats,
     /// Findings that hide data.
     pub quarantined: u64,
+    /// The database's pages are being looked through after an unclean end.
+    pub checking: bool,
+    /// Why nothing may be written.
+    pub damaged: Option<&'a str>,
     /// UTC seconds.
     pub now: i64,
 }
@@ -42,6 +46,7 @@ pub struct Inputs<'a> {
 /// All alerts, worst first. `before` are the alerts of the last computation: one that persists keeps its start.
 pub fn compute(inputs: &Inputs<'_>, before: &[Alert]) -> Vec<Alert> {
     let mut out = Vec::new();
+    pages(inputs, &mut out);
     disk(inputs, &mut out);
     backups(inputs, &mut out);
     sources(inputs, &mut out);
@@ -60,6 +65,16 @@ pub fn compute(inputs: &Inputs<'_>, before: &[Alert]) -> Vec<Alert> {
 
 fn push(out: &mut Vec<Alert>, now: i64, key: &str, level: AlertLevel, text: String, series: Option<Series>) {
     out.push(Alert { key: key.to_owned(), level, text, since: now, series });
+}
+
+fn pages(i: &Inputs<'_>, out: &mut Vec<Alert>) {
+    if i.checking {
+        let text = "checking the database after an unclean end, runs wait until it is done".to_owned();
+        push(out, i.now, "database.check", AlertLevel::Warn, text, None);
+    }
+    if let Some(why) = i.damaged {
+        push(out, i.now, "database", AlertLevel::Bad, format!("nothing is written, end nightdesk first: {why}"), None);
+    }
 }
 
 fn disk(i: &Inputs<'_>, out: &mut Vec<Alert>) {
@@ -208,6 +223,8 @@ mod tests {
             config: None,
             host,
             quarantined: 0,
+            checking: false,
+            damaged: None,
             now,
         }
     }

@@ -20,6 +20,7 @@ mod jobs;
 mod logs;
 mod nights;
 mod owner;
+mod pages;
 mod parts;
 mod pulse;
 mod query;

@@ -14,24 +14,22 @@ use super::freshness::Expectation;
 use super::host::Host;
 use super::ingest_body::IngestBody;
 use super::owner::Owner;
+use super::pages::Pages;
 use super::reload::{Config, ConfigSource};
 use super::start::{BodyMaker, DATABASE, EngineOptions, Materials, Tuning};
 use super::timetable::Timetable;
-use super::{HostStats, JobBody, LogRing, Market, ProcessView, RunProgress, RunView, Snapshot};
+use super::{HostStats, JobBody, LogRing, Market, ProcessView, Snapshot};
 use crate::config::Settings;
+use crate::ingest::Event;
 use crate::ingest::pipeline::Pipeline;
-use crate::ingest::{Event, IngestSpec, RunSummary};
 use crate::market::{Clock, Universe};
 use crate::sources::Source;
 use crate::sources::hybrid::Hybrid;
 use crate::sources::ib::IbSource;
 use crate::sources::yahoo::YahooSource;
-use crate::store::master::{ReadPool, RunRecord, StoreError, Writer};
+use crate::store::master::{ReadPool, StoreError, Writer};
 use crate::store::scheduler::SchedulerDb;
 use crate::webhook::Webhook;
-
-/// Ended runs that a new engine shows of earlier ones.
-const RUNS_SHOWN: usize = 20;
 
 /// What owner and bodies share.
 pub(super) struct Parts {
@@ -92,13 +90,14 @@ impl Parts {
         std::iter::once(ingest).chain(makers.into_iter().map(|make| make(&materials))).collect()
     }
 
-    /// The owner with all that the database tells, and the first snapshot published.
+    /// The owner with all that the database tells, and the first snapshot published. `checking`: the database's pages are
+    /// being looked through.
     pub async fn owner(
         self,
         jobs: Dispatcher,
         timetable: Option<Timetable>,
+        checking: bool,
     ) -> Result<(Owner, watch::Receiver<Arc<Snapshot>>), StoreError> {
-        let runs = self.pipeline.reads.with(|r| r.runs(RUNS_SHOWN)).await?;
         let (pid, version) = (std::process::id(), env!("CARGO_PKG_VERSION").to_owned());
         let process = ProcessView { pid, version, started_at: self.clock.now(), daemon: self.daemon };
         let first = Snapshot { loading: true, demo: self.demo, at_ms: self.clock.now_ms(), ..Snapshot::default() };
@@ -106,7 +105,7 @@ impl Parts {
         let market = Market { instruments: Arc::new(self.universe.instruments.clone()), cells: Vec::new() };
         let mut owner = Owner {
             host: Host::new(&self.data_dir, &self.data_dir.join(DATABASE), &self.settings),
-            runs: Arc::new(runs.iter().map(view_of).collect()),
+            runs: Arc::default(),
             pipeline: self.pipeline,
             universe: self.universe,
             settings: self.settings,
@@ -136,10 +135,15 @@ impl Parts {
             stats: HostStats::default(),
             issues: (0, 0),
             rederive_due: BTreeSet::new(),
+            pages: Pages::default(),
             stale_market: true,
             seconds: 0,
             last_beat: 0,
         };
+        if checking {
+            owner.wait_for_check();
+        }
+        owner.load_runs().await?;
         owner.load_states().await?;
         owner.count_issues().await;
         owner.publish();
@@ -162,19 +166,4 @@ fn sources(settings: &Settings, tuning: Tuning, reads: &ReadPool, writer: &Write
         None
     };
     Hybrid::start_tuned(ib, yahoo, tuning.sources, Arc::clone(clock))
-}
-
-/// An ended run as the snapshot shows it.
-fn view_of(record: &RunRecord) -> RunView {
-    let summary: Option<RunSummary> = record.summary.as_deref().and_then(|s| serde_json::from_str(s).ok());
-    RunView {
-        id: record.id,
-        spec: serde_json::from_str::<IngestSpec>(&record.spec).unwrap_or_default(),
-        state: record.state,
-        started_at: record.started_at,
-        ended_at: record.ended_at,
-        progress: RunProgress::default(),
-        summary,
-        cancelling: false,
-    }
 }

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::boot::{Night, open_night, open_record};
+use super::boot::{Night, OpenedNight, open_night, open_record};
 use super::owner::Inbox;
 use super::parts::Parts;
 use super::reload::ConfigSource;
@@ -145,7 +145,7 @@ impl Engine {
         let (schedule, makers) = (options.schedule, std::mem::take(&mut options.bodies));
         let reads = ReadPool::new(&options.data_dir.join(DATABASE));
         let master = WriterOptions { cache_mib: options.settings.store.cache_mib, demo: options.demo, clock: Arc::clone(&options.clock) };
-        let writer = open_master(&options.data_dir, master, &reads, options.universe.clone()).await?;
+        let (writer, checked) = open_master(&options.data_dir, master, &reads, options.universe.clone(), schedule).await?;
         let newest = reads.with(|r| r.runs(1)).await?.first().map_or(0, |r| r.id);
         let Opened { db, moved } = open_record(&options.data_dir, &options.clock, newest).await?;
         let parts = Parts::new(options, tuning, reads, writer);
@@ -156,10 +156,11 @@ impl Engine {
         let Parts { settings, data_dir, clock, epoch, .. } = &parts;
         let night = Night { settings: &settings.schedule, data_dir, clock, epoch, schedule, bodies, moved };
         let opened = open_night(night, db.clone()).await?;
-        let (owner, state) = parts.owner(opened.jobs, opened.timetable).await?;
+        let (owner, state) = parts.owner(opened.jobs, opened.timetable, checked.is_some()).await?;
         let (requests, requests_rx) = mpsc::channel(64);
         let shutdown = CancellationToken::new();
-        let inbox = Inbox { requests: requests_rx, events: events_rx, ended: opened.ended, lines: opened.lines, ticks: opened.ticks };
+        let OpenedNight { ended, lines, ticks, .. } = opened;
+        let inbox = Inbox { requests: requests_rx, events: events_rx, ended, lines, ticks, checked };
         let owner = tokio::spawn(owner.run(inbox, shutdown.clone()));
         Ok(Self { state, requests, logs, settings: in_force, webhook, owner, shutdown, pipeline, db })
     }
@@ -191,16 +192,44 @@ impl Engine {
     }
 }
 
-/// Opens the master database and recovers it.
-async fn open_master(data_dir: &Path, options: WriterOptions, reads: &ReadPool, universe: Universe) -> Result<Writer, EngineError> {
-    let demo = options.demo;
-    let writer = Writer::open(&data_dir.join(DATABASE), options)?;
+/// What comes once the file's pages have been looked through and earlier runs recovered; an error means that nothing is
+/// written.
+pub(super) type Checked = oneshot::Receiver<Result<(), StoreError>>;
+
+/// Opens the master database and recovers it. With `beside` an engine that lives on does not wait for the check after an
+/// unclean end; a single command has nothing to do before.
+async fn open_master(
+    data_dir: &Path,
+    options: WriterOptions,
+    reads: &ReadPool,
+    universe: Universe,
+    beside: bool,
+) -> Result<(Writer, Option<Checked>), EngineError> {
+    let (demo, path) = (options.demo, data_dir.join(DATABASE));
+    let (writer, check) = if beside { Writer::open_beside(&path, options)? } else { (Writer::open(&path, options)?, None) };
     refuse_mixed(reads, data_dir, demo).await?;
+    let Some(check) = check else {
+        recover(&writer, universe).await?;
+        return Ok((writer, None));
+    };
+    let (tell, checked) = oneshot::channel();
+    let recovering = writer.clone();
+    tokio::spawn(async move {
+        let end = match check.await.unwrap_or(Err(StoreError::WriterGone)) {
+            Ok(()) => recover(&recovering, universe).await,
+            damaged => damaged,
+        };
+        // An engine that has stopped meanwhile leaves it to the next one.
+        let _ = tell.send(end);
+    });
+    Ok((writer, Some(checked)))
+}
+
+async fn recover(writer: &Writer, universe: Universe) -> Result<(), StoreError> {
     for run in writer.mark_lost_runs().await? {
         tracing::warn!(target: "engine", run, "An earlier run was cut off, the next one takes up where it stopped");
     }
-    writer.sync_universe(universe).await?;
-    Ok(writer)
+    writer.sync_universe(universe).await
 }
 
 async fn refuse_mixed(reads: &ReadPool, data_dir: &Path, demo: bool) -> Result<(), EngineError> {
