@@ -140,6 +140,11 @@ impl Owner {
         } else {
             tracing::info!(target: "engine", run = run.id, job = %run.job, state = %run.state, seconds, error, "Run ended");
         }
+        if run.job == Job::Maintenance {
+            // The alarm about backups judges the run and its backup together, never the one without the other.
+            self.host.look_at_backups();
+            self.stats = self.host.read();
+        }
         if run.job == Job::Ingest && run.state != JobState::Skipped {
             self.ingest_ended(run).await;
         }

@@ -18,7 +18,7 @@ use super::pages::Pages;
 use super::reload::{Config, ConfigSource};
 use super::start::{BodyMaker, DATABASE, EngineOptions, Materials, Tuning};
 use super::timetable::Timetable;
-use super::{HostStats, JobBody, LogRing, Market, ProcessView, Snapshot};
+use super::{JobBody, LogRing, Market, ProcessView, Snapshot};
 use crate::config::Settings;
 use crate::ingest::Event;
 use crate::ingest::pipeline::Pipeline;
@@ -103,8 +103,11 @@ impl Parts {
         let first = Snapshot { loading: true, demo: self.demo, at_ms: self.clock.now_ms(), ..Snapshot::default() };
         let (snapshot, state) = watch::channel(Arc::new(first));
         let market = Market { instruments: Arc::new(self.universe.instruments.clone()), cells: Vec::new() };
+        let mut host = Host::new(&self.data_dir, &self.data_dir.join(DATABASE), &self.settings);
         let mut owner = Owner {
-            host: Host::new(&self.data_dir, &self.data_dir.join(DATABASE), &self.settings),
+            // Before the first publication: without a reading there would be no backup in it.
+            stats: host.read(),
+            host,
             runs: Arc::default(),
             pipeline: self.pipeline,
             universe: self.universe,
@@ -132,7 +135,6 @@ impl Parts {
             market: Arc::new(market),
             expectation: Expectation::default(),
             alerts: Arc::default(),
-            stats: HostStats::default(),
             issues: (0, 0),
             rederive_due: BTreeSet::new(),
             pages: Pages::default(),

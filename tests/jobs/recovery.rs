@@ -43,7 +43,8 @@ fn a_killed_process_loses_its_runs_and_the_next_one_takes_up_those_of_the_schedu
             }
         };
         tokio::time::timeout(Duration::from_secs(10), free).await.unwrap();
-        let night_again = Night { schedule: true, bodies: vec![Script::body(Job::Maintenance, []), Script::body(Job::Scan, [])] };
+        let night_again =
+            Night { schedule: true, bodies: vec![Script::body(Job::Maintenance, []), Script::body(Job::Scan, [])], ..Night::default() };
         let build = Build { dir: Some(dir), settings: night(), now: TICK + 600, night: night_again, ..Build::default() };
         let desk = Desk::build(&["AAPL"], build).await;
         let lost = reaches(&desk, by_tick, JobState::Lost).await;
