@@ -39,6 +39,8 @@ pub struct Inputs<'a> {
     pub checking: bool,
     /// Why nothing may be written.
     pub damaged: Option<&'a str>,
+    /// The database writer gives no sign of life.
+    pub silent: bool,
     /// UTC seconds.
     pub now: i64,
 }
@@ -47,6 +49,7 @@ pub struct Inputs<'a> {
 pub fn compute(inputs: &Inputs<'_>, before: &[Alert]) -> Vec<Alert> {
     let mut out = Vec::new();
     pages(inputs, &mut out);
+    writer(inputs, &mut out);
     disk(inputs, &mut out);
     backups(inputs, &mut out);
     sources(inputs, &mut out);
@@ -74,6 +77,13 @@ fn pages(i: &Inputs<'_>, out: &mut Vec<Alert>) {
     }
     if let Some(why) = i.damaged {
         push(out, i.now, "database", AlertLevel::Bad, format!("nothing is written, end nightdesk first: {why}"), None);
+    }
+}
+
+fn writer(i: &Inputs<'_>, out: &mut Vec<Alert>) {
+    if i.silent {
+        let text = "the database writer gives no sign of life, nothing is stored: look at the disk, then restart nightdesk".to_owned();
+        push(out, i.now, "writer", AlertLevel::Bad, text, None);
     }
 }
 
@@ -225,6 +235,7 @@ mod tests {
             quarantined: 0,
             checking: false,
             damaged: None,
+            silent: false,
             now,
         }
     }
@@ -234,6 +245,16 @@ mod tests {
         let (market, host) = (Market::default(), HostStats::default());
         let sources = [SourceStatus::new(SourceId::Ib, "127.0.0.1:4002")];
         assert!(compute(&inputs(&market, &sources, &host, 5), &[]).is_empty());
+    }
+
+    #[test]
+    fn a_file_that_is_checked_or_damaged_and_a_silent_writer_are_told() {
+        let (market, host) = (Market::default(), HostStats::default());
+        let told = |i: Inputs<'_>| compute(&i, &[]).into_iter().map(|a| (a.key, a.level)).collect::<Vec<_>>();
+        let quiet = || inputs(&market, &[], &host, 5);
+        assert_eq!(told(Inputs { checking: true, ..quiet() }), [("database.check".to_owned(), AlertLevel::Warn)]);
+        assert_eq!(told(Inputs { damaged: Some("x"), ..quiet() }), [("database".to_owned(), AlertLevel::Bad)]);
+        assert_eq!(told(Inputs { silent: true, ..quiet() }), [("writer".to_owned(), AlertLevel::Bad)]);
     }
 
     #[test]

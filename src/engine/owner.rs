@@ -80,6 +80,8 @@ pub(super) struct Owner {
     /// Symbols with findings settled during the active run, to be derived anew when it ends.
     pub(super) rederive_due: BTreeSet<Symbol>,
     pub(super) pages: Pages,
+    /// Whether the writer hangs.
+    pub(super) silent: watch::Receiver<bool>,
     pub(super) stale_market: bool,
     pub(super) seconds: u64,
     pub(super) last_beat: u64,
@@ -105,7 +107,7 @@ impl Owner {
     pub async fn run(mut self, mut inbox: Inbox, shutdown: CancellationToken) {
         let mut tick = tokio::time::interval(Duration::from_secs(1));
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-        let mut recovered = self.pipeline.hybrid.recovered();
+        let (mut recovered, mut silent) = (self.pipeline.hybrid.recovered(), self.silent.clone());
         let mut next_publish = tokio::time::Instant::now();
         let mut dirty = true;
         self.open_timetable().await;
@@ -124,6 +126,7 @@ impl Owner {
                 Some(line) = inbox.lines.recv() => self.jobs.tell(line),
                 end = once(&mut inbox.checked) => { self.checked(end).await; dirty = true; }
                 Ok(()) = recovered.changed() => { self.start_recovery().await; dirty = true; }
+                Ok(()) = silent.changed() => dirty = true,
                 _ = tick.tick() => { self.every_second().await; dirty = true; }
                 () = tokio::time::sleep_until(next_publish), if dirty => {
                     self.publish();
@@ -318,6 +321,7 @@ impl Owner {
             quarantined: self.issues.0,
             checking: self.pages.is_checking(),
             damaged: self.pages.bad(),
+            silent: *self.silent.borrow(),
             now: self.clock.now(),
         };
         alerts::compute(&inputs, &self.alerts)

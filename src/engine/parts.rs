@@ -15,6 +15,7 @@ use super::host::Host;
 use super::ingest_body::IngestBody;
 use super::owner::Owner;
 use super::pages::Pages;
+use super::pulse::watch_writer;
 use super::reload::{Config, ConfigSource};
 use super::start::{BodyMaker, DATABASE, EngineOptions, Materials, Tuning};
 use super::timetable::Timetable;
@@ -103,6 +104,8 @@ impl Parts {
         let first = Snapshot { loading: true, demo: self.demo, at_ms: self.clock.now_ms(), ..Snapshot::default() };
         let (snapshot, state) = watch::channel(Arc::new(first));
         let market = Market { instruments: Arc::new(self.universe.instruments.clone()), cells: Vec::new() };
+        let (hangs, silent) = watch::channel(false);
+        tokio::spawn(watch_writer(self.pipeline.writer.clone(), hangs));
         let mut host = Host::new(&self.data_dir, &self.data_dir.join(DATABASE), &self.settings);
         let mut owner = Owner {
             // Before the first publication: without a reading there would be no backup in it.
@@ -138,6 +141,7 @@ impl Parts {
             issues: (0, 0),
             rederive_due: BTreeSet::new(),
             pages: Pages::default(),
+            silent,
             stale_market: true,
             seconds: 0,
             last_beat: 0,
