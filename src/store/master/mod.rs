@@ -28,6 +28,6 @@ pub use read_pool::ReadPool;
 pub use reader::{Adjustment, Availability, CandleQuery, Candles, Coverage, FundamentalColumns, IssueFilter, Reader, Span};
 pub use schema::{APPLICATION_ID, VERSION};
 pub use types::*;
-pub use writer::{IssueReport, Writer, WriterOptions};
+pub use writer::{IssueReport, PageCheck, Writer, WriterOptions};
 
 use names::{facet_name, resolution_name, state_name, state_of};

@@ -19,8 +19,17 @@ const READER_CACHE_KIB: i64 = 32 * 1024;
 const STATEMENTS: usize = 96;
 const PAGE_BYTES: u32 = 4_096;
 
-/// Opens, locks and migrates the database for the writer thread.
-pub(super) fn read_write(path: &Path, o: &WriterOptions, max_mib: Option<u32>) -> Result<(FolderLock, Connection), StoreError> {
+/// A database opened for the writer thread.
+pub(super) struct Opened {
+    pub lock: FolderLock,
+    pub conn: Connection,
+    /// Whether its pages must be looked through before anything is written.
+    pub unchecked: bool,
+}
+
+/// Opens, locks and migrates the database for the writer thread. With `beside` the check after an unclean end is left to
+/// the caller, unless this function itself has something to write.
+pub(super) fn read_write(path: &Path, o: &WriterOptions, max_mib: Option<u32>, beside: bool) -> Result<Opened, StoreError> {
     schema::check_library()?;
     private_dir(&folder(path))?;
     let lock = FolderLock::take(path, o.clock.now())?;
@@ -29,8 +38,12 @@ pub(super) fn read_write(path: &Path, o: &WriterOptions, max_mib: Option<u32>) -
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut conn = Connection::open_with_flags(path, flags)?;
     conn.busy_timeout(BUSY)?;
-    schema::check_file(&conn, path)?;
-    if lock.after_unclean_end() {
+    let at_rest = schema::check_file(&conn, path)? == schema::VERSION && side(&conn)?.is_some();
+    let unchecked = lock.after_unclean_end() && beside && at_rest;
+    if unchecked {
+        // Closing the file would move the log over.
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    } else if lock.after_unclean_end() {
         sound(&conn, path, o)?;
     }
     conn.pragma_update(None, "page_size", PAGE_BYTES)?;
@@ -52,7 +65,7 @@ pub(super) fn read_write(path: &Path, o: &WriterOptions, max_mib: Option<u32>) -
         conn.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
     }
     claim(&conn, path, o)?;
-    Ok((lock, conn))
+    Ok(Opened { lock, conn, unchecked })
 }
 
 /// After a kill the write-ahead log has been played back, and nothing is written before the pages were looked through.
@@ -69,9 +82,7 @@ fn sound(conn: &Connection, path: &Path, o: &WriterOptions) -> Result<(), StoreE
 
 /// Writes the birth certificate of a new file, and refuses one of the other side.
 fn claim(conn: &Connection, path: &Path, o: &WriterOptions) -> Result<(), StoreError> {
-    let demo: Option<String> = conn.query_row("SELECT value FROM db_metadata WHERE key = 'demo'", [], |r| r.get(0)).optional()?;
-    if let Some(demo) = demo {
-        let demo = demo == "1";
+    if let Some(demo) = side(conn)? {
         return if demo == o.demo { Ok(()) } else { Err(StoreError::Demo { path: path.to_owned(), demo }) };
     }
     let now = o.clock.now();
@@ -83,6 +94,12 @@ fn claim(conn: &Connection, path: &Path, o: &WriterOptions) -> Result<(), StoreE
         params![now.to_string(), concat!("nightdesk ", env!("CARGO_PKG_VERSION")), if o.demo { "1" } else { "0" }],
     )?;
     Ok(())
+}
+
+/// Whether the file is a demo's; `None` when it does not say yet.
+fn side(conn: &Connection) -> Result<Option<bool>, StoreError> {
+    let demo: Option<String> = conn.query_row("SELECT value FROM db_metadata WHERE key = 'demo'", [], |r| r.get(0)).optional()?;
+    Ok(demo.map(|demo| demo == "1"))
 }
 
 /// Opens a database that cannot be written through this connection: read-only file handle, `query_only`, and no
