@@ -1,0 +1,3 @@
+//! The 179 features of a symbol's daily bars.
+
+pub mod window;
