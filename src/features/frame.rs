@@ -49,6 +49,8 @@ pub(super) struct Frame<'a> {
     pub sessions_a_year: f64,
     /// `ln(C/C1)`; NaN in row 0, like all series that look one bar back.
     pub log_return: Vec<f64>,
+    /// `ln C`.
+    pub log_close: Vec<f64>,
     /// `ln(O/C1)`.
     pub overnight: Vec<f64>,
     /// `ln(C/O)`.
@@ -111,6 +113,7 @@ impl<'a> Frame<'a> {
             market: input.market,
             rank: input.rank,
             sessions_a_year: input.sessions_a_year,
+            log_close: close.iter().map(|close| close.ln()).collect(),
             overnight: from(1, n, |i| (open[i] / close[i - 1]).ln()),
             intraday: from(0, n, |i| (close[i] / open[i]).ln()),
             true_range: from(1, n, |i| true_range(high[i], low[i], close[i - 1])),
