@@ -21,7 +21,8 @@ impl Pairs {
     /// Pearson's correlation, -1 to 1; 0 if either column is flat.
     #[inline]
     pub fn correlation(&self) -> f64 {
-        if self.xx == 0.0 || self.yy == 0.0 {
+        // A flat column beside one with an unknown value is no reason for a value.
+        if (self.xx == 0.0 || self.yy == 0.0) && !self.xy.is_nan() {
             return 0.0;
         }
         (self.xy / (self.xx.sqrt() * self.yy.sqrt())).clamp(-1.0, 1.0)
