@@ -12,6 +12,7 @@ pub mod engine;
 pub mod export;
 pub mod ingest;
 pub mod job;
+pub mod labels;
 pub mod maintenance;
 pub mod market;
 pub mod outbox;
