@@ -1,7 +1,7 @@
 //! What a model learns from: outcomes of past decisions, the regime of each day, how much each row counts, and which
 //! rows may teach which test.
 //!
-//! Everything here is a pure function of prices, dates and rules (`docs` of each module name the rule). `dataset`
+//! Everything here is a pure function of prices, dates and the rules of `config::strategy`. `dataset`
 //! calls all of it; training calls [`sampling`] and [`splits`] for its folds; the settlement of live signals calls
 //! [`barrier`], so that a signal is judged by the very rule its model was trained on.
 
@@ -13,8 +13,9 @@ pub mod weights;
 
 use serde::{Deserialize, Serialize};
 
-pub use barrier::{BarrierRule, Barriers, Horizon, Label, NoLabel};
-pub use regime::{Regime, RegimeRule};
+pub use barrier::{Barriers, Label, NoLabel, average_true_range};
+pub use regime::regimes;
+pub use weights::Span;
 
 /// What a decision should have been. The order is the order of class columns everywhere: probabilities, shares,
 /// confusion matrices.

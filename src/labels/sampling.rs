@@ -4,17 +4,12 @@
 //! Training calls [`balanced`] with the rows of a fold after purging, and [`correct_prior`] on what the model answers,
 //! because a model that saw other frequencies than the market's believes in them.
 
-use super::{Class, Regime};
+use super::Class;
+use crate::config::strategy::BalancedSampling;
+use crate::market::Regime;
 
-/// How training rows are drawn.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SamplingRule {
-    /// The share each regime should have, in the order of [`Regime::ALL`]. Shares of regimes without a row go to the
-    /// others in proportion.
-    pub target: [f64; Regime::COUNT],
-    /// How often one row may be drawn.
-    pub max_repeats: usize,
-}
+/// How many regimes there are.
+const REGIMES: usize = Regime::ALL.len();
 
 /// What was drawn of one regime.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -42,40 +37,50 @@ pub struct Draw {
     /// Positions in the list of rows given, ascending; a repeated row appears as often as it was drawn.
     pub rows: Vec<usize>,
     /// What was drawn of each regime.
-    pub regimes: [Drawn; Regime::COUNT],
+    pub regimes: [Drawn; REGIMES],
 }
 
-/// Draws as many rows as there are, with the regimes' shares of `rule`: without replacement where a regime has enough
-/// rows, else each row whole times and the rest without replacement, up to the cap. The same seed draws the same rows.
-pub fn balanced(regimes: &[Regime], rule: &SamplingRule, seed: u64) -> Draw {
-    let mut by_regime: [Vec<usize>; Regime::COUNT] = Default::default();
+/// How many rows to draw of each regime, where there are `available`: the shares of `rule`, up to its cap on
+/// repetitions. Shares of regimes without a row go to the others in proportion. What is drawn of no regime in
+/// particular, because balancing is off, is each row once.
+pub fn quotas(available: [usize; REGIMES], rule: &BalancedSampling) -> [Drawn; REGIMES] {
+    let rows = available.iter().sum::<usize>() as f64;
+    let target = |r: usize| if available[r] > 0 { rule.shares.of(Regime::ALL[r]) } else { 0.0 };
+    let present: f64 = (0..REGIMES).map(target).sum();
+    let mut drawn: [Drawn; REGIMES] = std::array::from_fn(|r| {
+        let share = if present > 0.0 { target(r) / present } else { 0.0 };
+        let wanted = if rule.enabled { (share * rows * rule.rows_ratio).round() as usize } else { available[r] };
+        let drawn = wanted.min(available[r] * rule.max_repetition as usize);
+        Drawn { available: available[r], drawn, factor: 0.0, capped: drawn < wanted }
+    });
+    let all = rows / drawn.iter().map(|d| d.drawn).sum::<usize>().max(1) as f64;
+    for d in drawn.iter_mut().filter(|d| d.available > 0) {
+        d.factor = d.drawn as f64 / d.available as f64 * all;
+    }
+    drawn
+}
+
+/// Draws rows by [`quotas`]: without replacement where a regime has enough rows, else each row whole times and the rest
+/// without replacement. The same seed draws the same rows.
+pub fn balanced(regimes: &[Regime], rule: &BalancedSampling, seed: u64) -> Draw {
+    let mut by_regime: [Vec<usize>; REGIMES] = Default::default();
     for (row, regime) in regimes.iter().enumerate() {
-        by_regime[regime.index()].push(row);
+        by_regime[*regime as usize].push(row);
     }
-    let present: f64 = rule.target.iter().zip(&by_regime).filter(|(_, rows)| !rows.is_empty()).map(|(t, _)| t).sum();
+    let drawn = quotas(std::array::from_fn(|r| by_regime[r].len()), rule);
     let mut rng = SplitMix64(seed);
-    let mut draw = Draw { rows: Vec::with_capacity(regimes.len()), regimes: Default::default() };
-    for (regime, mut rows) in by_regime.into_iter().enumerate() {
-        let share = if present > 0.0 { rule.target[regime] / present } else { 0.0 };
-        let wanted = (share * regimes.len() as f64).round() as usize;
-        let available = rows.len();
-        let drawn = wanted.min(available * rule.max_repeats);
-        if available > 0 {
-            for _ in 0..drawn / available {
-                draw.rows.extend_from_slice(&rows);
-            }
-            let rest = drawn % available;
-            rng.choose_first(&mut rows, rest);
-            draw.rows.extend_from_slice(&rows[..rest]);
+    let mut rows = Vec::with_capacity(drawn.iter().map(|d| d.drawn).sum());
+    for (mut from, quota) in by_regime.into_iter().zip(&drawn) {
+        let mut left = quota.drawn;
+        while left >= from.len() && left > 0 {
+            rows.extend_from_slice(&from);
+            left -= from.len();
         }
-        draw.regimes[regime] = Drawn { available, drawn, factor: 0.0, capped: available > 0 && drawn < wanted };
+        rng.choose_first(&mut from, left);
+        rows.extend_from_slice(&from[..left]);
     }
-    draw.rows.sort_unstable();
-    let all = (regimes.len() as f64) / draw.rows.len().max(1) as f64;
-    for d in &mut draw.regimes {
-        d.factor = if d.available > 0 { d.drawn as f64 / d.available as f64 * all } else { 0.0 };
-    }
-    draw
+    rows.sort_unstable();
+    Draw { rows, regimes: drawn }
 }
 
 /// Weighted shares of the classes, in column order. All zero when nothing weighs.
@@ -86,7 +91,9 @@ pub fn class_shares(rows: impl IntoIterator<Item = (Class, f64)>) -> [f64; Class
     }
     let total: f64 = shares.iter().sum();
     if total > 0.0 {
-        shares.iter_mut().for_each(|s| *s /= total);
+        for share in &mut shares {
+            *share /= total;
+        }
     }
     shares
 }
@@ -99,7 +106,9 @@ pub fn correct_prior(p: &mut [f64; Class::COUNT], natural: &[f64; Class::COUNT],
     }
     let total: f64 = p.iter().sum();
     if total > 0.0 {
-        p.iter_mut().for_each(|v| *v /= total);
+        for v in p {
+            *v /= total;
+        }
     }
 }
 
@@ -133,11 +142,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::config::strategy::StrategySettings;
+    use crate::market::Strategy;
 
-    const TARGET: [f64; 5] = [0.2, 0.4, 0.2, 0.1, 0.1];
-
-    fn rule() -> SamplingRule {
-        SamplingRule { target: TARGET, max_repeats: 3 }
+    fn rule() -> BalancedSampling {
+        StrategySettings::shipped(Strategy::Turbomode).unwrap().balanced_sampling
     }
 
     fn rows(counts: [usize; 5]) -> Vec<Regime> {
@@ -150,11 +159,11 @@ mod tests {
         let drawn = draw.regimes.map(|d| d.drawn);
         assert_eq!(drawn, [200, 400, 200, 100, 100]);
         assert!(draw.regimes.iter().all(|d| !d.capped));
-        let crash = draw.regimes[Regime::Crash.index()];
+        let crash = draw.regimes[Regime::Crash as usize];
         assert!((crash.effective_weight(2.0) - 100.0 / 60.0 * 2.0).abs() < 1e-12, "crash 6% to 10%, times 2, is 3.3");
 
         let draw = balanced(&rows([400, 400, 190, 10, 0]), &rule(), 7);
-        let crash = draw.regimes[Regime::Crash.index()];
+        let crash = draw.regimes[Regime::Crash as usize];
         assert_eq!((crash.drawn, crash.capped), (30, true), "three times each, not 111");
         assert_eq!(draw.regimes[4], Drawn::default());
     }
@@ -168,6 +177,10 @@ mod tests {
         assert!(high.windows(2).all(|w| w[0] < w[1]));
         assert_ne!(draw.rows, balanced(&regimes, &rule(), 2).rows);
         assert_eq!(balanced(&[], &rule(), 1).rows, Vec::<usize>::new());
+        let off = BalancedSampling { enabled: false, ..rule() };
+        assert_eq!(balanced(&regimes, &off, 1).rows, (0..1_000).collect::<Vec<_>>());
+        let half = BalancedSampling { rows_ratio: 0.5, ..rule() };
+        assert_eq!(balanced(&regimes, &half, 1).rows.len(), 500);
     }
 
     #[test]
@@ -194,7 +207,7 @@ mod tests {
                 times[row] += 1;
             }
             for (row, regime) in regimes.iter().enumerate() {
-                let d = draw.regimes[regime.index()];
+                let d = draw.regimes[*regime as usize];
                 prop_assert!(times[row] <= 3);
                 prop_assert!(times[row] == d.drawn / d.available || times[row] == d.drawn.div_ceil(d.available));
             }

@@ -4,7 +4,8 @@
 //! factor). The caller passes the rows of one training fold: concurrency with rows outside it would let the length of
 //! later labels in. `dataset` calls it once over all rows as well, for what it shows.
 
-use super::Regime;
+use crate::config::strategy::RegimeWeightedLoss;
+use crate::market::Regime;
 
 /// The sessions over which a label lives, by number on one symbol's own axis, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,20 +43,21 @@ pub fn n_eff(uniqueness: &[f64]) -> f64 {
     uniqueness.iter().sum()
 }
 
-/// Half the weight every `half_life` days of age; `None` weighs all ages alike.
-pub fn recency(age_days: i64, half_life: Option<f64>) -> f64 {
-    half_life.map_or(1.0, |h| (-std::f64::consts::LN_2 * age_days as f64 / h).exp())
+/// What a row weighs in the loss by `rule`, before [`normalise`]: `uniqueness`, the weight of its regime, and half as
+/// much for each half-life of its `age` in sessions.
+pub fn loss_weight(uniqueness: f64, regime: Regime, age: usize, rule: &RegimeWeightedLoss) -> f64 {
+    let unique = if rule.uniqueness { uniqueness } else { 1.0 };
+    unique * regime_weight(regime, rule) * halved(age, rule.recency_half_life_sessions)
 }
 
-/// Weight of each regime in the loss, in the order of [`Regime::ALL`].
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct RegimeWeights(pub [f64; Regime::COUNT]);
+/// The weight of a regime in the loss.
+pub fn regime_weight(regime: Regime, rule: &RegimeWeightedLoss) -> f64 {
+    if rule.enabled { rule.weights.of(regime) } else { 1.0 }
+}
 
-impl RegimeWeights {
-    /// The weight of a regime.
-    pub const fn of(&self, regime: Regime) -> f64 {
-        self.0[regime.index()]
-    }
+/// One half to the power of the half-lives in `age`, both in sessions; 1 without a half-life.
+pub fn halved(age: usize, half_life: u32) -> f64 {
+    if half_life == 0 { 1.0 } else { (-std::f64::consts::LN_2 * age as f64 / f64::from(half_life)).exp() }
 }
 
 /// Scales weights to mean 1. All-zero and empty weights stay as they are.
@@ -63,7 +65,9 @@ pub fn normalise(weights: &mut [f64]) {
     let total: f64 = weights.iter().sum();
     if total > 0.0 {
         let scale = weights.len() as f64 / total;
-        weights.iter_mut().for_each(|w| *w *= scale);
+        for w in weights {
+            *w *= scale;
+        }
     }
 }
 
@@ -72,6 +76,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::config::strategy::StrategySettings;
+    use crate::market::Strategy;
 
     fn spans(of: &[(usize, usize)]) -> Vec<Span> {
         of.iter().map(|&(first, last)| Span { first, last }).collect()
@@ -87,9 +93,13 @@ mod tests {
     }
 
     #[test]
-    fn a_year_old_row_weighs_half_at_a_half_life_of_a_year() {
-        assert!((recency(365, Some(365.0)) - 0.5).abs() < 1e-15);
-        assert_eq!(recency(10_000, None), 1.0);
+    fn a_weight_is_the_product_of_its_factors() {
+        let rule = StrategySettings::shipped(Strategy::Turbomode).unwrap().regime_weighted_loss;
+        assert_eq!(loss_weight(0.5, Regime::Crash, 900, &rule), 1.0);
+        let fading = RegimeWeightedLoss { recency_half_life_sessions: 252, ..rule.clone() };
+        assert!((loss_weight(0.5, Regime::Recovery, 252, &fading) - 0.375).abs() < 1e-15);
+        let plain = RegimeWeightedLoss { enabled: false, uniqueness: false, ..rule };
+        assert_eq!(loss_weight(0.5, Regime::Crash, 900, &plain), 1.0);
     }
 
     #[test]

@@ -9,41 +9,12 @@
 use chrono::{Days, NaiveDate};
 use serde::{Deserialize, Serialize};
 
-use super::Class;
+use super::{Class, Span};
+use crate::config::strategy::{HorizonUnit, LabelRule};
 use crate::market::{Calendar, DAY, DailyBars, date_to_ts};
 
 /// Days past a horizon that are looked through for the next session, more than any exchange stays shut.
 const SLACK_DAYS: i64 = 30;
-
-/// How long a position may be held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Horizon {
-    /// All sessions dated up to this many calendar days after the decision.
-    CalendarDays(u32),
-    /// This many sessions after the decision.
-    Sessions(u32),
-}
-
-/// Where the barriers stand.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct BarrierRule {
-    /// How far the vertical barrier is.
-    pub horizon: Horizon,
-    /// Half-width in average true ranges of the decision day.
-    pub atr_multiple: f64,
-    /// Half-width in round-trip costs at least, so that no barrier is reached by what trading costs.
-    pub cost_multiple: f64,
-    /// Cost of a round trip, as a fraction of the entry price (0.001 = 10 basis points).
-    pub round_trip_cost: f64,
-}
-
-impl BarrierRule {
-    /// The distance of the barriers from `entry`, a price, for an average true range of the decision day.
-    pub fn half_width(&self, atr: f64, entry: f64) -> f64 {
-        (self.atr_multiple * atr).max(self.cost_multiple * self.round_trip_cost * entry)
-    }
-}
 
 /// What came of a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -105,7 +76,7 @@ pub enum NoLabel {
 pub struct Barriers<'a> {
     bars: &'a DailyBars,
     atr: &'a [f64],
-    rule: BarrierRule,
+    rule: &'a LabelRule,
     /// Sessions from the first bar to past the last horizon.
     sessions: Vec<NaiveDate>,
     /// The row of each session's bar.
@@ -113,11 +84,11 @@ pub struct Barriers<'a> {
 }
 
 impl<'a> Barriers<'a> {
-    /// Binds `bars` to the sessions of `calendar`. `atr` holds Wilder's ATR14 of each row, NaN before its history.
+    /// Binds `bars` to the sessions of `calendar`. `atr` holds the [`average_true_range`] of each row.
     /// Rows that fall on no session are never entered or looked at.
-    pub fn new(bars: &'a DailyBars, atr: &'a [f64], calendar: Calendar, rule: BarrierRule) -> Self {
+    pub fn new(bars: &'a DailyBars, atr: &'a [f64], calendar: Calendar, rule: &'a LabelRule) -> Self {
         let sessions = match (bars.date.first(), bars.date.last()) {
-            (Some(&first), Some(&last)) => sessions_between(calendar, first, last, rule.horizon),
+            (Some(&first), Some(&last)) => sessions_between(calendar, first, last, rule),
             _ => Vec::new(),
         };
         let row_of = sessions.iter().map(|d| bars.date.binary_search(d).ok()).collect();
@@ -150,7 +121,8 @@ impl<'a> Barriers<'a> {
         }
         let (begin, end) = self.horizon(row).ok_or(NoLabel::Unmatured)?;
         let entry = self.bars.open[self.bar(begin)?];
-        let half_width = self.rule.half_width(self.atr[row], entry);
+        let cost = self.rule.cost_floor_multiple * self.cost() * entry;
+        let half_width = (self.rule.atr_multiple * self.atr[row]).max(cost);
         if !(entry > 0.0 && half_width > 0.0 && (entry + half_width).is_finite()) {
             return Err(NoLabel::NoWidth);
         }
@@ -166,9 +138,20 @@ impl<'a> Barriers<'a> {
         Ok(self.made(Class::Hold, self.sessions[end - 1], (end - begin) as u32, entry, last, half_width))
     }
 
+    /// The sessions over which the label of `row` lives, numbered from the first bar's: entry to exit.
+    pub fn span(&self, row: usize, label: &Label) -> Span {
+        let first = self.sessions.partition_point(|&s| s <= self.bars.date[row]);
+        Span { first, last: first + label.bars as usize - 1 }
+    }
+
+    /// Cost of a round trip as a fraction of the price.
+    fn cost(&self) -> f64 {
+        self.rule.round_trip_cost_bp / 10_000.0
+    }
+
     fn made(&self, class: Class, end: NaiveDate, bars: u32, entry: f64, exit: f64, half_width: f64) -> Label {
         let gross = exit / entry - 1.0;
-        Label { class, end, bars, entry, exit, half_width, gross, net: gross - self.rule.round_trip_cost }
+        Label { class, end, bars, entry, exit, half_width, gross, net: gross - self.cost() }
     }
 
     fn has_atr(&self, row: usize) -> bool {
@@ -179,10 +162,10 @@ impl<'a> Barriers<'a> {
     fn horizon(&self, row: usize) -> Option<(usize, usize)> {
         let date = *self.bars.date.get(row)?;
         let begin = self.sessions.partition_point(|&s| s <= date);
-        let end = match self.rule.horizon {
-            Horizon::Sessions(n) => begin + n as usize,
-            Horizon::CalendarDays(n) => {
-                let last = date + Days::new(n.into());
+        let end = match self.rule.horizon_unit {
+            HorizonUnit::Sessions => begin + self.rule.horizon as usize,
+            HorizonUnit::CalendarDays => {
+                let last = date + Days::new(self.rule.horizon.into());
                 self.sessions.partition_point(|&s| s <= last)
             }
         };
@@ -198,6 +181,26 @@ impl<'a> Barriers<'a> {
             _ => NoLabel::Unmatured,
         })
     }
+}
+
+/// Wilder's average true range over `n` bars, from the first bar on; NaN in the first `n`. In units of price; `atr_14_pct`
+/// of the features is this over the close.
+pub fn average_true_range(bars: &DailyBars, n: u32) -> Vec<f64> {
+    let n = n as usize;
+    let range = |i: usize| {
+        let before = bars.close[i - 1];
+        (bars.high[i] - bars.low[i]).max((bars.high[i] - before).abs()).max((bars.low[i] - before).abs())
+    };
+    let mut out = vec![f64::NAN; bars.len().min(n)];
+    if bars.len() > n {
+        let mut mean = (1..=n).map(range).sum::<f64>() / n as f64;
+        out.push(mean);
+        for i in n + 1..bars.len() {
+            mean += (range(i) - mean) / n as f64;
+            out.push(mean);
+        }
+    }
+    out
 }
 
 /// What a bar does to the barriers.
@@ -225,11 +228,11 @@ fn touch(bars: &DailyBars, row: usize, lower: f64, upper: f64) -> Touch {
     }
 }
 
-fn sessions_between(calendar: Calendar, first: NaiveDate, last: NaiveDate, horizon: Horizon) -> Vec<NaiveDate> {
+fn sessions_between(calendar: Calendar, first: NaiveDate, last: NaiveDate, rule: &LabelRule) -> Vec<NaiveDate> {
     // Five sessions take at least a week; two days a session cover weekends.
-    let days = match horizon {
-        Horizon::CalendarDays(n) => i64::from(n),
-        Horizon::Sessions(n) => 2 * i64::from(n),
+    let days = match rule.horizon_unit {
+        HorizonUnit::CalendarDays => i64::from(rule.horizon),
+        HorizonUnit::Sessions => 2 * i64::from(rule.horizon),
     } + SLACK_DAYS;
     calendar.sessions(date_to_ts(first) - DAY, date_to_ts(last) + days * DAY).map(|s| s.date).filter(|d| *d >= first).collect()
 }

@@ -1,6 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::config::strategy::StrategySettings;
+use crate::market::Strategy;
 
 fn d(text: &str) -> NaiveDate {
     text.parse().unwrap()
@@ -11,8 +13,13 @@ type Prices = [f64; 4];
 
 const FLAT: Prices = [100.0, 101.0, 99.0, 100.0];
 
-fn rule() -> BarrierRule {
-    BarrierRule { horizon: Horizon::Sessions(5), atr_multiple: 2.0, cost_multiple: 4.0, round_trip_cost: 0.001 }
+fn shipped(strategy: Strategy) -> LabelRule {
+    StrategySettings::shipped(strategy).unwrap().validation.label
+}
+
+/// Five sessions, two ranges, four times ten basis points.
+fn rule() -> LabelRule {
+    shipped(Strategy::Slipstream)
 }
 
 /// Bars of consecutive sessions from `first` on.
@@ -42,7 +49,7 @@ fn without(mut all: DailyBars, row: usize) -> DailyBars {
 /// The label of the first row, decided at an ATR of 2: barriers at 96 and 104 for an entry at 100.
 fn first(prices: &[Prices]) -> Result<Label, NoLabel> {
     let all = bars(Calendar::Xnys, "2024-03-04", prices);
-    Barriers::new(&all, &vec![2.0; all.len()], Calendar::Xnys, rule()).label(0)
+    Barriers::new(&all, &vec![2.0; all.len()], Calendar::Xnys, &rule()).label(0)
 }
 
 /// Six flat bars and one more, the third after the entry replaced.
@@ -95,7 +102,8 @@ fn the_vertical_barrier_holds_at_the_last_close() {
 #[test]
 fn a_quick_exit_is_no_label_before_its_horizon_passes_but_settles_a_position() {
     let all = bars(Calendar::Xnys, "2024-03-04", &[FLAT, FLAT, [100.0, 105.0, 100.0, 104.0]]);
-    let b = Barriers::new(&all, &[2.0; 3], Calendar::Xnys, rule());
+    let rule = rule();
+    let b = Barriers::new(&all, &[2.0; 3], Calendar::Xnys, &rule);
     assert_eq!(b.label(0), Err(NoLabel::Unmatured));
     assert_eq!(b.settle(0).map(|l| (l.class, l.bars)), Ok((Class::Buy, 2)));
     assert_eq!((b.settle(1).map(|l| l.bars), b.settle(2)), (Ok(1), Err(NoLabel::Unmatured)));
@@ -107,20 +115,20 @@ fn cost_keeps_barriers_apart_where_the_range_is_small_or_zero() {
     let quiet = [100.0, 100.1, 99.9, 100.0];
     let all = bars(Calendar::Xnys, "2024-03-04", &[quiet, quiet, quiet, [100.0, 100.5, 100.0, 100.2], quiet, quiet, quiet]);
     for atr in [0.1, 0.0] {
-        let label = Barriers::new(&all, &[atr; 7], Calendar::Xnys, rule()).label(0).unwrap();
+        let label = Barriers::new(&all, &[atr; 7], Calendar::Xnys, &rule()).label(0).unwrap();
         assert!((label.half_width - 0.4).abs() < 1e-12);
         assert_eq!((label.class, label.exit), (Class::Buy, 100.0 + label.half_width));
     }
-    let free = BarrierRule { round_trip_cost: 0.0, ..rule() };
-    assert_eq!(Barriers::new(&all, &[0.0; 7], Calendar::Xnys, free).label(0), Err(NoLabel::NoWidth));
-    assert_eq!(Barriers::new(&all, &[f64::NAN; 7], Calendar::Xnys, rule()).label(0), Err(NoLabel::ShortHistory));
+    let free = LabelRule { round_trip_cost_bp: 0.0, ..rule() };
+    assert_eq!(Barriers::new(&all, &[0.0; 7], Calendar::Xnys, &free).label(0), Err(NoLabel::NoWidth));
+    assert_eq!(Barriers::new(&all, &[f64::NAN; 7], Calendar::Xnys, &rule()).label(0), Err(NoLabel::ShortHistory));
 }
 
 #[test]
 fn a_missing_session_is_no_hold() {
     let all = bars(Calendar::Xnys, "2024-03-04", &[FLAT; 8]);
     let atr = [2.0; 7];
-    let label = |bars: &DailyBars| Barriers::new(bars, &atr, Calendar::Xnys, rule()).label(0);
+    let label = |bars: &DailyBars| Barriers::new(bars, &atr, Calendar::Xnys, &rule()).label(0);
     assert_eq!(label(&without(all.clone(), 1)), Err(NoLabel::MissingSession(d("2024-03-05"))), "the entry");
     assert_eq!(label(&without(all.clone(), 3)), Err(NoLabel::MissingSession(d("2024-03-07"))));
     assert_eq!(label(&without(all.clone(), 5)), Err(NoLabel::MissingSession(d("2024-03-11"))), "the last close");
@@ -132,10 +140,10 @@ fn a_missing_session_is_no_hold() {
 
 #[test]
 fn fourteen_days_are_about_ten_sessions_and_half_days_count() {
-    let two_weeks = BarrierRule { horizon: Horizon::CalendarDays(14), ..rule() };
+    let two_weeks = shipped(Strategy::Turbomode);
     let hold = |calendar, first| {
         let all = bars(calendar, first, &[FLAT; 30]);
-        let l = Barriers::new(&all, &[2.0; 30], calendar, two_weeks).label(0).unwrap();
+        let l = Barriers::new(&all, &[2.0; 30], calendar, &two_weeks).label(0).unwrap();
         (l.bars, l.end)
     };
     assert_eq!(hold(Calendar::Xnys, "2024-03-04"), (10, d("2024-03-18")));
@@ -150,7 +158,7 @@ fn fourteen_days_are_about_ten_sessions_and_half_days_count() {
 fn weekends_are_sessions_for_crypto() {
     let mut all = bars(Calendar::Continuous, "2024-03-08", &[FLAT; 8]);
     all.high[1] = 104.0;
-    let b = |bars: &DailyBars| Barriers::new(bars, &[2.0; 8], Calendar::Continuous, rule()).label(0);
+    let b = |bars: &DailyBars| Barriers::new(bars, &[2.0; 8], Calendar::Continuous, &rule()).label(0);
     assert_eq!(b(&all).map(|l| (l.class, l.bars, l.end)), Ok((Class::Buy, 1, d("2024-03-09"))));
     assert_eq!(b(&without(all, 1)), Err(NoLabel::MissingSession(d("2024-03-09"))));
 }
@@ -159,7 +167,7 @@ fn weekends_are_sessions_for_crypto() {
 fn rows_on_no_session_are_not_looked_at() {
     let mut all = bars(Calendar::Continuous, "2024-03-04", &[FLAT; 10]);
     all.high[5] = 200.0;
-    let label = Barriers::new(&all, &[2.0; 10], Calendar::Xnys, rule()).label(1).unwrap();
+    let label = Barriers::new(&all, &[2.0; 10], Calendar::Xnys, &rule()).label(1).unwrap();
     assert_eq!((label.class, label.end), (Class::Hold, d("2024-03-12")), "the spike is on Saturday");
 }
 
@@ -175,6 +183,25 @@ fn walk(moves: &[(f64, f64, f64)]) -> Vec<Prices> {
         .collect()
 }
 
+#[test]
+fn the_average_true_range_is_wilders() {
+    let all = bars(Calendar::Xnys, "2024-03-04", &[FLAT, FLAT, FLAT, [110.0, 112.0, 109.0, 111.0], FLAT]);
+    let atr = average_true_range(&all, 2);
+    assert!(atr[..2].iter().all(|a| a.is_nan()));
+    // The gaps from 100 to 112 and from 111 to 99 are true ranges of 12.
+    assert_eq!(atr[2..], [2.0, 7.0, 9.5]);
+    assert!(average_true_range(&all, 5).iter().all(|a| a.is_nan()));
+}
+
+#[test]
+fn a_span_is_entry_to_exit_in_sessions() {
+    let all = bars(Calendar::Xnys, "2024-03-04", &[FLAT; 9]);
+    let rule = rule();
+    let b = Barriers::new(&all, &[2.0; 9], Calendar::Xnys, &rule);
+    let label = b.label(2).unwrap();
+    assert_eq!(b.span(2, &label), Span { first: 3, last: 7 });
+}
+
 proptest! {
     #[test]
     fn a_label_keeps_its_rules_and_knows_nothing_after_its_horizon(
@@ -184,14 +211,14 @@ proptest! {
     ) {
         let all = bars(Calendar::Xnys, "2023-11-01", &walk(&moves));
         let atr = vec![1.5; all.len()];
-        let rule = BarrierRule { horizon: Horizon::CalendarDays(days), ..rule() };
-        let full = Barriers::new(&all, &atr, Calendar::Xnys, rule).labels();
+        let rule = LabelRule { horizon: days, ..shipped(Strategy::Turbomode) };
+        let full = Barriers::new(&all, &atr, Calendar::Xnys, &rule).labels();
         let mut past = all.clone();
         past.date.truncate(cut);
         for column in [&mut past.open, &mut past.high, &mut past.low, &mut past.close, &mut past.volume] {
             column.truncate(cut);
         }
-        for (row, then) in Barriers::new(&past, &atr[..cut], Calendar::Xnys, rule).labels().into_iter().enumerate() {
+        for (row, then) in Barriers::new(&past, &atr[..cut], Calendar::Xnys, &rule).labels().into_iter().enumerate() {
             prop_assert!(then == full[row] || then == Err(NoLabel::Unmatured));
         }
         for (row, label) in full.iter().enumerate() {

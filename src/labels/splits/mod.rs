@@ -7,6 +7,8 @@
 
 use chrono::{Days, NaiveDate};
 
+use crate::config::strategy::Validation;
+
 /// What a split needs to know of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetime {
@@ -14,19 +16,6 @@ pub struct Lifetime {
     pub date: NaiveDate,
     /// Last date the label knows of.
     pub label_end: NaiveDate,
-}
-
-/// How dates are divided.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SplitRule {
-    /// Test blocks before the hold-out.
-    pub blocks: usize,
-    /// Sessions between the end of a training label and the test block, at least.
-    pub embargo_sessions: usize,
-    /// The same as a share of all sessions; the larger of the two holds.
-    pub embargo_share: f64,
-    /// Days of the hold-out, at least.
-    pub holdout_days: u32,
 }
 
 /// One test block and what may be learnt from for it. Rows are positions in the list given to [`plan`], ascending.
@@ -62,7 +51,7 @@ pub struct Splits {
 pub enum SplitError {
     /// Too short a history.
     #[error(
-        "{have} sessions of samples are too few for {blocks} test blocks, an embargo of {embargo} sessions and a hold-out of {holdout_days} days; fetch more history or lower validation.test_blocks"
+        "{have} sessions of samples are too few for {blocks} test blocks, an embargo of {embargo} sessions and a hold-out of {holdout_days} days; fetch more history, or lower test_blocks or min_train_sessions of [validation]"
     )]
     TooShort {
         /// Sessions there are.
@@ -104,7 +93,7 @@ pub struct Proof {
 impl Proof {
     /// Whether training ends before the bound and the test begins at or after the block's first session.
     pub fn holds(&self) -> bool {
-        self.bound < self.first
+        self.bound <= self.first
             && self.latest_label_end.is_none_or(|end| end < self.bound)
             && self.earliest_test.is_none_or(|date| date >= self.first)
     }
@@ -133,44 +122,83 @@ impl Splits {
     }
 }
 
+/// The rows of a training block, divided once more: what is fitted, and what tells when to stop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EarlyStop {
+    /// Rows that are fitted; their labels end before the first date of `stop`, less the embargo.
+    pub fit: Vec<usize>,
+    /// Rows of the last dates.
+    pub stop: Vec<usize>,
+}
+
 /// Divides `rows` by date. `sessions` are the ascending dates in which blocks and the embargo are counted, from
 /// the first row's date to the last one's at least: where shares and crypto are mixed those of the shares, because an
 /// embargo of ten weekend-counting days would be only seven of theirs.
-pub fn plan(rows: &[Lifetime], sessions: &[NaiveDate], rule: &SplitRule) -> Result<Splits, SplitError> {
-    let embargo = rule.embargo_sessions.max((rule.embargo_share * sessions.len() as f64).ceil() as usize);
-    let too_short = || SplitError::TooShort { have: sessions.len(), blocks: rule.blocks, embargo, holdout_days: rule.holdout_days };
+pub fn plan(rows: &[Lifetime], sessions: &[NaiveDate], rule: &Validation) -> Result<Splits, SplitError> {
+    let blocks = rule.test_blocks as usize;
+    let embargo = (rule.embargo_sessions as usize).max((rule.embargo_share * sessions.len() as f64).ceil() as usize);
+    let too_short = || SplitError::TooShort { have: sessions.len(), blocks, embargo, holdout_days: rule.holdout_days };
     let last = *sessions.last().ok_or_else(too_short)?;
-    let holdout_at = sessions.partition_point(|&d| d + Days::new(rule.holdout_days.into()) <= last).checked_sub(1).ok_or_else(too_short)?;
-    // As many parts as blocks and one more, which is only learnt from; each must be longer than the embargo, or no row
-    // of the part before a block could survive it.
-    let part = holdout_at / (rule.blocks + 1);
-    if rule.blocks == 0 || embargo == 0 || part <= embargo {
+    let held = Days::new(rule.holdout_days.into());
+    let holdout_at = sessions.partition_point(|&d| d + held <= last).checked_sub(1).ok_or_else(too_short)?;
+    // Before the first test lies as much as a block, and as much as the rule asks for at least.
+    let lead = (holdout_at / (blocks + 1)).max(rule.min_train_sessions as usize);
+    let part = holdout_at.saturating_sub(lead) / blocks.max(1);
+    // The remainder of the division goes to the dates before the first test.
+    let first_at = holdout_at - part * blocks;
+    if part == 0 || first_at <= embargo {
         return Err(too_short());
     }
-    let cut = |at: usize, end: usize, before: NaiveDate| {
-        let (first, bound, stop) = (sessions[at], sessions[at - embargo], sessions.get(end).copied());
-        let earlier = || rows.iter().enumerate().filter(move |(_, r)| r.date < first);
-        let train: Vec<usize> = earlier().filter(|(_, r)| r.label_end < bound && r.label_end < before).map(|(i, _)| i).collect();
-        Block {
-            first,
-            last: sessions[end - 1],
-            bound,
-            purged: earlier().count() - train.len(),
-            train,
-            test: (0..rows.len())
-                .filter(|&i| rows[i].date >= first && stop.is_none_or(|s| rows[i].date < s) && rows[i].label_end < before)
-                .collect(),
-        }
-    };
-    let holdout = cut(holdout_at, sessions.len(), NaiveDate::MAX);
-    // The remainder of the division lengthens the part that is only learnt from.
-    let first_at = holdout_at - part * rule.blocks;
-    let blocks: Vec<Block> = (0..rule.blocks).map(|k| cut(first_at + k * part, first_at + (k + 1) * part, holdout.bound)).collect();
+    let axis = Axis { rows, sessions, embargo };
+    let holdout = axis.block(holdout_at, sessions.len(), NaiveDate::MAX);
+    let blocks: Vec<Block> = (0..blocks).map(|k| axis.block(first_at + k * part, first_at + (k + 1) * part, holdout.bound)).collect();
     let empty = blocks.iter().chain([&holdout]).find(|b| b.train.is_empty() || b.test.is_empty());
     if let Some(b) = empty {
         return Err(SplitError::Empty { first: b.first, last: b.last, train: b.train.len(), test: b.test.len() });
     }
     Ok(Splits { blocks, holdout, embargo })
+}
+
+/// Sets the last `share` of the dates of `train` aside, purged and embargoed like a test block, so that training can stop
+/// when it gets no better on them. `train` are rows of one block of [`plan`], ascending by date.
+pub fn early_stop(rows: &[Lifetime], sessions: &[NaiveDate], train: &[usize], share: f64, embargo: usize) -> EarlyStop {
+    let mut dates: Vec<NaiveDate> = train.iter().map(|&r| rows[r].date).collect();
+    dates.sort_unstable();
+    dates.dedup();
+    let aside = ((share * dates.len() as f64).round() as usize).min(dates.len());
+    let Some(&first) = dates.get(dates.len() - aside) else { return EarlyStop { fit: train.to_vec(), stop: Vec::new() } };
+    let at = sessions.partition_point(|&d| d < first);
+    let bound = sessions[at.saturating_sub(embargo)];
+    EarlyStop {
+        fit: train.iter().copied().filter(|&r| rows[r].label_end < bound).collect(),
+        stop: train.iter().copied().filter(|&r| rows[r].date >= first).collect(),
+    }
+}
+
+/// Rows on the axis in which they are divided.
+struct Axis<'a> {
+    rows: &'a [Lifetime],
+    sessions: &'a [NaiveDate],
+    embargo: usize,
+}
+
+impl Axis<'_> {
+    /// The block of the sessions `at..end`. Nothing in it has a label that reaches `before`, the bound of the hold-out.
+    fn block(&self, at: usize, end: usize, before: NaiveDate) -> Block {
+        let (first, bound) = (self.sessions[at], self.sessions[at - self.embargo]);
+        let next = self.sessions.get(end).copied().unwrap_or(NaiveDate::MAX);
+        let (mut train, mut test, mut purged) = (Vec::new(), Vec::new(), 0);
+        for (i, row) in self.rows.iter().enumerate() {
+            if row.date < first && row.label_end < bound {
+                train.push(i);
+            } else if row.date < first {
+                purged += 1;
+            } else if row.date < next && row.label_end < before {
+                test.push(i);
+            }
+        }
+        Block { first, last: self.sessions[end - 1], bound, train, test, purged }
+    }
 }
 
 #[cfg(test)]

@@ -1,13 +1,16 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::config::strategy::StrategySettings;
+use crate::market::Strategy;
 
 fn day(n: u64) -> NaiveDate {
     NaiveDate::from_ymd_opt(2010, 1, 4).unwrap() + Days::new(n)
 }
 
-fn rule() -> SplitRule {
-    SplitRule { blocks: 5, embargo_sessions: 10, embargo_share: 0.01, holdout_days: 365 }
+/// Five blocks after 100 sessions at least, ten sessions or 1 % of embargo, a year of hold-out.
+fn rule() -> Validation {
+    Validation { min_train_sessions: 100, ..StrategySettings::shipped(Strategy::Turbomode).unwrap().validation }
 }
 
 /// `symbols` rows each session, each label living `life` sessions.
@@ -61,9 +64,33 @@ fn a_proof_finds_a_planted_leak() {
     let sessions: Vec<NaiveDate> = (0..2_000).map(day).collect();
     let mut all = rows(&sessions, 1, 7);
     let s = plan(&all, &sessions, &rule()).unwrap();
-    all[s.blocks[2].train[5]].label_end = s.blocks[2].bound;
+    let row = s.blocks[2].train[s.blocks[1].train.len() + 50];
+    all[row].label_end = s.blocks[2].bound;
     let holds: Vec<bool> = s.proof(&all).iter().map(Proof::holds).collect();
     assert_eq!(holds, [true, true, false, true, true, true], "later blocks may know that date");
+}
+
+#[test]
+fn enough_is_learnt_from_before_the_first_test() {
+    let sessions: Vec<NaiveDate> = (0..2_000).map(day).collect();
+    let all = rows(&sessions, 1, 7);
+    let s = plan(&all, &sessions, &Validation { min_train_sessions: 900, ..rule() }).unwrap();
+    assert!(sessions.binary_search(&s.blocks[0].first).unwrap() >= 900);
+    assert!(plan(&all, &sessions, &Validation { min_train_sessions: 1_634, ..rule() }).is_err());
+}
+
+#[test]
+fn the_dates_that_stop_training_are_purged_too() {
+    let sessions: Vec<NaiveDate> = (0..2_000).map(day).collect();
+    let all = rows(&sessions, 2, 7);
+    let s = plan(&all, &sessions, &rule()).unwrap();
+    let block = &s.blocks[3];
+    let e = early_stop(&all, &sessions, &block.train, 0.15, s.embargo);
+    assert_eq!(e.stop.len(), 2 * (0.15 * block.train.len() as f64 / 2.0).round() as usize);
+    let first = all[e.stop[0]].date;
+    let latest = e.fit.iter().map(|&r| all[r].label_end).max().unwrap();
+    assert_eq!(latest + Days::new(20 + 1), first);
+    assert!(early_stop(&all, &sessions, &[], 0.15, s.embargo).stop.is_empty());
 }
 
 proptest! {
@@ -75,15 +102,15 @@ proptest! {
         gaps in prop::collection::vec(1_u64..8, 300..700),
         lives in prop::collection::vec(1_usize..15, 37),
         present in prop::collection::vec(prop::bool::weighted(0.8), 41),
-        blocks in 5_usize..8,
-        embargo_sessions in 10_usize..25,
+        blocks in 5_u32..8,
+        embargo_sessions in 10_u32..25,
     ) {
         let sessions: Vec<NaiveDate> = gaps.iter().scan(0, |at, gap| { *at += gap; Some(day(*at)) }).collect();
         let all: Vec<Lifetime> = (0..sessions.len() * 2)
             .filter(|i| present[i % 41])
             .filter_map(|i| Some(Lifetime { date: sessions[i / 2], label_end: *sessions.get(i / 2 + lives[i % 37])? }))
             .collect();
-        let rule = SplitRule { blocks, embargo_sessions, ..rule() };
+        let rule = Validation { test_blocks: blocks, embargo_sessions, ..rule() };
         let Ok(s) = plan(&all, &sessions, &rule) else { return Ok(()) };
         for b in s.blocks.iter().chain([&s.holdout]) {
             let at = sessions.binary_search(&b.first).unwrap();
@@ -93,6 +120,6 @@ proptest! {
         }
         prop_assert!(s.blocks.iter().flat_map(|b| b.train.iter().chain(&b.test)).all(|&r| all[r].label_end < s.holdout.bound));
         prop_assert!(s.proof(&all).iter().all(Proof::holds));
-        prop_assert!(s.embargo >= embargo_sessions && s.embargo as f64 >= 0.01 * sessions.len() as f64);
+        prop_assert!(s.embargo >= embargo_sessions as usize && s.embargo as f64 >= 0.01 * sessions.len() as f64);
     }
 }
