@@ -16,6 +16,7 @@ mod rules;
 mod schema;
 mod secret;
 mod settings;
+pub mod strategy;
 mod suggest;
 mod universe;
 mod webhook;
@@ -29,6 +30,7 @@ pub use schema::schema;
 pub use settings::{
     ConsoleSettings, IbSettings, IngestSettings, LogSettings, QualitySettings, Settings, SourcePolicy, StoreSettings, YahooSettings,
 };
+pub use strategy::StrategySettings;
 pub use suggest::nearest;
 pub use universe::{SECTORS, SHIPPED_UNIVERSE};
 pub(crate) use webhook::is_loopback;
