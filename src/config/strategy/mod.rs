@@ -9,6 +9,8 @@ mod drift;
 mod ensemble;
 mod gates;
 mod labeling;
+pub(super) mod load;
+mod rules;
 mod run;
 mod sampling;
 mod validation;
@@ -26,7 +28,8 @@ pub use ensemble::{
 };
 pub use gates::PromotionGates;
 pub use labeling::RegimeLabeling;
-pub use run::{Attribution, Backend, DataSource, Features, Metadata, MissingMarket, Orchestrator, SecondRun, Step};
+pub use load::{Rules, Strategies, strategy_schema};
+pub use run::{ALL_FEATURES, Attribution, Backend, DataSource, Features, Metadata, MissingMarket, Orchestrator, SecondRun, Step};
 pub use sampling::{BalancedSampling, PerRegime, RegimeWeightedLoss, ThinAlert, Tracking};
 pub use validation::{HorizonUnit, LabelRule, Validation};
 
