@@ -22,7 +22,7 @@ state!(Chaikin { line, fast, slow });
 
 impl Chaikin {
     pub(super) fn new() -> Self {
-        Self { line: 0.0, fast: Mean::exponential(3).started_at_once(), slow: Mean::exponential(10).from_first() }
+        Self { line: 0.0, fast: Mean::exponential(3).started_at_once(), slow: Mean::exponential(10).started_at_once() }
     }
 
     pub(super) fn next(&mut self, bar: &Bar) -> f64 {
