@@ -121,27 +121,3 @@ impl Layers {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::Settings;
-
-    #[test]
-    fn no_table_of_the_settings_is_named_like_a_strategy() {
-        let settings = serde_json::to_value(Settings::default()).unwrap();
-        for s in Strategy::ALL {
-            assert!(settings.get(s.name()).is_none(), "{s} would take its variables");
-        }
-    }
-
-    #[test]
-    fn the_hash_tells_any_change_of_a_rule() {
-        let base = StrategySettings::shipped(Strategy::Turbomode).unwrap();
-        assert_eq!(base.hash(), base.clone().hash());
-        let mut other = base.clone();
-        other.promotion_gates.g9_max_drawdown += 1e-12;
-        assert_ne!(base.hash(), other.hash());
-        assert_ne!(base.hash(), StrategySettings::shipped(Strategy::Slipstream).unwrap().hash());
-    }
-}

@@ -30,7 +30,7 @@ pub struct Features {
     #[schemars(length(min = 1), extend("uniqueItems" = true))]
     pub sources: Vec<DataSource>,
     /// Symbol whose daily log return is the market's; not set = the equal-weight mean of the strategy's stocks.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", extend("examples" = ["SPY", "^GSPC"]))]
     pub benchmark: Option<Symbol>,
     /// Names of features, categories, or `all`; `nightdesk features list` has them.
     #[schemars(length(min = 1), extend("uniqueItems" = true))]
