@@ -29,6 +29,7 @@ mod runs;
 mod schedule;
 mod sim;
 mod status;
+mod strategy;
 mod watch;
 
 use std::process::ExitCode;
