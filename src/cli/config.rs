@@ -62,8 +62,8 @@ pub(super) fn run(arguments: &Arguments, common: &Common) -> Result<Exit, Failur
         Command::Openapi => output::json(&openapi())?,
         Command::Check => check(&common.load_config()?)?,
         Command::Show { origin, json: true } => output::json(&as_json(&common.load_config()?, origin))?,
-        Command::Reload { json } => reload(json, &Context::load(common)?)?,
-        Command::Audit { limit, json } => audit(limit, json, &Context::load(common)?)?,
+        Command::Reload { json } => reload(json, &Context::load_despite(common)?)?,
+        Command::Audit { limit, json } => audit(limit, json, &Context::load_despite(common)?)?,
         Command::Show { origin, json: false } => show(&common.load_config()?, origin)?,
     }
     Ok(Exit::Done)
@@ -78,6 +78,7 @@ fn reload(json: bool, context: &Context) -> Result<(), Failure> {
 }
 
 fn audit(limit: usize, json: bool, context: &Context) -> Result<(), Failure> {
+    context.warn();
     let path = context.data_dir.join(SCHEDULER_DATABASE);
     let changes = if path.exists() {
         let read = SchedulerReader::open(&path).and_then(|r| r.config_changes(limit));
