@@ -136,7 +136,7 @@ mod tests {
         let folder = dir.clone();
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
             if event.is_ok_and(|e| concerns(&folder, &e)) {
-                drop(seen.send(()));
+                let _ = seen.send(());
             }
         });
         let mut aim = Aim::new(watcher.unwrap(), &dir).unwrap();

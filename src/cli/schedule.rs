@@ -144,9 +144,9 @@ fn list(context: &Context, as_json: bool) -> Result<Exit, Failure> {
     })?;
     let running = attached.is_some();
     if running {
-        context.warn()
+        context.warn();
     } else {
-        context.sound()?
+        context.sound()?;
     }
     let (scheduler, jobs) = attached.map_or_else(|| stored(context), Ok)?;
     if as_json {
