@@ -10,6 +10,7 @@ pub mod console;
 pub mod control;
 pub mod engine;
 pub mod export;
+pub mod features;
 pub mod ingest;
 pub mod job;
 pub mod maintenance;

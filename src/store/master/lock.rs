@@ -5,13 +5,14 @@
 //! [`Holder`]: it is how commands find a daemon, and how the next process knows whether the last one ended cleanly.
 
 use std::fmt;
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::fs::{File, TryLockError};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::StoreError;
+use crate::store::file::{folder, private_dir, private_file};
 
 /// What a process does with the data folder it holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -165,28 +166,6 @@ fn read(file: &File) -> Option<Holder> {
     let mut text = [0; 4096];
     let n = file.read_at(&mut text, 0).ok()?;
     serde_json::Deserializer::from_slice(&text[..n]).into_iter().next()?.ok()
-}
-
-/// The folder a file lies in.
-pub(super) fn folder(path: &Path) -> PathBuf {
-    path.parent().filter(|p| !p.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_owned)
-}
-
-/// Makes a folder, and those above it, readable by the user only.
-pub(super) fn private_dir(path: &Path) -> Result<(), StoreError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(StoreError::io("cannot make the folder", path))
-}
-
-/// Opens a file for reading and writing, making it readable by the user only when it is new.
-pub(super) fn private_file(path: &Path) -> Result<File, StoreError> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
-        .map_err(StoreError::io("cannot open", path))
 }
 
 #[cfg(test)]

@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::verify::{check_digests, check_pages, heed};
 use crate::market::Clock;
-use crate::store::master::lock::{FolderLock, folder, private_dir, private_file};
+use crate::store::file::{self, folder, private_dir, private_file};
+use crate::store::master::lock::FolderLock;
 use crate::store::master::{StoreError, open};
 
 const PREFIX: &str = "market_data-";
@@ -69,7 +70,7 @@ impl Partial {
         heed(&mut conn, stop)?;
         let file = private_file(&path)?;
         let partial = Self { path, finished: false };
-        conn.execute("VACUUM INTO ?1", [open::uri(&partial.path, "rw")])?;
+        conn.execute("VACUUM INTO ?1", [file::uri(&partial.path, "rw")])?;
         file.sync_all().map_err(StoreError::io("cannot flush", &partial.path))?;
         Ok(partial)
     }
@@ -100,7 +101,7 @@ impl Drop for Partial {
 /// Copies a database of any kind, its write-ahead log included, to `to`, which must not exist, private and durable.
 /// Nothing is left at `to` when it fails or is stopped.
 pub fn copy_database(from: &Path, to: &Path, stop: &CancellationToken) -> Result<(), StoreError> {
-    let mut partial = Partial::vacuum(open::any_read_only(from)?, to.to_owned(), stop)?;
+    let mut partial = Partial::vacuum(file::read_only(from)?, to.to_owned(), stop)?;
     partial.finished = true;
     Ok(())
 }
