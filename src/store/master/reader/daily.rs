@@ -1,10 +1,9 @@
 //! What features are made of: the daily bars of a symbol with all that tells whether they changed, in one snapshot.
 
 use chrono::NaiveDate;
-use rusqlite::params;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::{BLOCKED, CandleQuery, Candles, Reader, Span};
+use super::{CandleQuery, Candles, Reader, Span};
 use crate::market::{Dividend, Series, Split, Symbol, Timeframe, date_to_ts};
 use crate::store::master::StoreError;
 
@@ -81,17 +80,14 @@ impl Reader {
     }
 
     fn state_of_daily(&self, symbol: Symbol) -> Result<DailyState, StoreError> {
-        let Some(id) = self.symbol_id(symbol)? else { return Ok(DailyState::default()) };
+        let Some((id, blocked)) = self.gate(Series { symbol, timeframe: Timeframe::D1 })? else { return Ok(DailyState::default()) };
         let key = [id, Timeframe::D1.id()];
-        let sql = format!(
-            "SELECT CASE WHEN rebase_due THEN 'a split is known and its history is still to be fetched again' ELSE {BLOCKED} END
-             FROM series_state t WHERE symbol_id = ?1 AND timeframe_id = ?2"
-        );
-        let unusable = self.one(&sql, key, |r| r.get(0))?.flatten();
+        let due = self.one("SELECT rebase_due FROM series_state WHERE symbol_id = ?1 AND timeframe_id = ?2", key, |r| r.get(0))?;
+        let split = (due == Some(true)).then(|| "a split is known, and its history is still to be fetched anew".to_owned());
         let sql = "SELECT month, n, sum FROM series_digest WHERE symbol_id = ?1 AND timeframe_id = ?2 AND n > 0 ORDER BY month";
-        let months = self.list(sql, params![key[0], key[1]], |r| {
+        let months = self.list(sql, key, |r| {
             Ok(MonthDigest { month: r.get(0)?, bars: r.get(1)?, sum: r.get::<_, i64>(2)? as u64 })
         })?;
-        Ok(DailyState { unusable, months, splits: self.splits_of(id)?, dividends: self.dividends_of(id)? })
+        Ok(DailyState { unusable: blocked.or(split), months, splits: self.splits_of(id)?, dividends: self.dividends_of(id)? })
     }
 }
