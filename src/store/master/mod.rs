@@ -27,7 +27,7 @@ pub use reader::{
     Adjustment, Availability, CandleQuery, Candles, Coverage, DailyState, FundamentalColumns, IssueFilter, MonthDigest, Reader, Span,
 };
 pub use types::*;
-pub use writer::{IssueReport, Writer, WriterOptions};
+pub use writer::{IssueReport, PageCheck, Writer, WriterOptions};
 
 pub use super::StoreError;
 

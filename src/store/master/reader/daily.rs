@@ -85,9 +85,7 @@ impl Reader {
         let due = self.one("SELECT rebase_due FROM series_state WHERE symbol_id = ?1 AND timeframe_id = ?2", key, |r| r.get(0))?;
         let split = (due == Some(true)).then(|| "a split is known, and its history is still to be fetched anew".to_owned());
         let sql = "SELECT month, n, sum FROM series_digest WHERE symbol_id = ?1 AND timeframe_id = ?2 AND n > 0 ORDER BY month";
-        let months = self.list(sql, key, |r| {
-            Ok(MonthDigest { month: r.get(0)?, bars: r.get(1)?, sum: r.get::<_, i64>(2)? as u64 })
-        })?;
+        let months = self.list(sql, key, |r| Ok(MonthDigest { month: r.get(0)?, bars: r.get(1)?, sum: r.get::<_, i64>(2)? as u64 }))?;
         Ok(DailyState { unusable: blocked.or(split), months, splits: self.splits_of(id)?, dividends: self.dividends_of(id)? })
     }
 }
