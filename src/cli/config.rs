@@ -72,8 +72,8 @@ pub(super) fn run(arguments: &Arguments, common: &Common) -> Result<Exit, Failur
         Command::Openapi => output::json(&openapi())?,
         Command::Check => check(&common.load_config()?)?,
         Command::Show { strategy, origin, json } => show(&common.load_config()?, strategy, origin, json)?,
-        Command::Reload { json } => reload(json, &Context::load(common)?)?,
-        Command::Audit { limit, json } => audit(limit, json, &Context::load(common)?)?,
+        Command::Reload { json } => reload(json, &Context::load_despite(common)?)?,
+        Command::Audit { limit, json } => audit(limit, json, &Context::load_despite(common)?)?,
     }
     Ok(Exit::Done)
 }
@@ -87,6 +87,7 @@ fn reload(json: bool, context: &Context) -> Result<(), Failure> {
 }
 
 fn audit(limit: usize, json: bool, context: &Context) -> Result<(), Failure> {
+    context.warn();
     let path = context.data_dir.join(SCHEDULER_DATABASE);
     let changes = if path.exists() {
         let read = SchedulerReader::open(&path).and_then(|r| r.config_changes(limit));

@@ -222,7 +222,7 @@ impl Reader {
 
     /// The symbol's key, and why the series, or one that it is derived from, is blocked. A step up that chain costs a
     /// look-up and most series have none; one recursive statement would cost every read half of its time.
-    fn gate(&self, series: Series) -> Result<Option<(i64, Option<String>)>, StoreError> {
+    pub(super) fn gate(&self, series: Series) -> Result<Option<(i64, Option<String>)>, StoreError> {
         let sql = "SELECT s.symbol_id, t.blocked, t.derived_from FROM symbol s
                    LEFT JOIN series_state t ON t.symbol_id = s.symbol_id AND t.timeframe_id = ?2 WHERE s.symbol = ?1";
         let start = params![series.symbol.as_str(), series.timeframe.id()];
