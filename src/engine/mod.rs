@@ -25,6 +25,7 @@ mod parts;
 mod pulse;
 mod query;
 mod reload;
+mod settling;
 mod snapshot;
 mod start;
 mod timetable;
