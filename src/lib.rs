@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod console;
 pub mod control;
+pub mod dataset;
 pub mod engine;
 pub mod export;
 pub mod features;
