@@ -12,6 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::config::{SETTINGS_FILE, UNIVERSE_FILE};
 use crate::control::Client;
 use crate::engine::{Command, Envelope};
+use crate::market::Strategy;
 
 /// Editors write in several steps; the file is read when they have been quiet for this long.
 const QUIET: Duration = Duration::from_millis(200);
@@ -48,7 +49,8 @@ impl ConfigWatch {
 
 /// Reading a file is an event too, and reading is what follows.
 fn concerns_us(event: &Event) -> bool {
-    let ours = |p: &Path| p.file_name().is_some_and(|n| n == SETTINGS_FILE || n == UNIVERSE_FILE);
+    let files = [SETTINGS_FILE, UNIVERSE_FILE, Strategy::Turbomode.config_file(), Strategy::Slipstream.config_file()];
+    let ours = |p: &Path| p.file_name().is_some_and(|n| files.iter().any(|f| n == *f));
     !matches!(event.kind, EventKind::Access(_)) && event.paths.iter().any(|p| ours(p))
 }
 
@@ -74,6 +76,7 @@ mod tests {
         let event = |kind, name: &str| Event::new(kind).add_path(Path::new("/etc/nightdesk").join(name));
         assert!(concerns_us(&event(EventKind::Modify(ModifyKind::Any), "nightdesk.toml")));
         assert!(concerns_us(&event(EventKind::Create(CreateKind::Any), "universe.toml")));
+        assert!(concerns_us(&event(EventKind::Modify(ModifyKind::Any), "slipstream.toml")));
         assert!(!concerns_us(&event(EventKind::Modify(ModifyKind::Any), ".nightdesk.toml.swp")));
         assert!(!concerns_us(&event(EventKind::Access(AccessKind::Any), "nightdesk.toml")));
     }

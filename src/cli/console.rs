@@ -28,7 +28,7 @@ pub fn run(context: &Context) -> Result<Exit, Failure> {
     if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
         return without_terminal(context);
     }
-    let runtime = rig::runtime()?;
+    let runtime = rig::runtime_behind_a_screen()?;
     match runtime.block_on(attach::attach(context))? {
         Some(client) => {
             // Its log pane shows the other process's records; its own go to the file alone.

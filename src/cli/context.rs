@@ -11,7 +11,7 @@ use etcetera::BaseStrategy;
 
 use super::Failure;
 use super::logging::{self, Logging, Screen};
-use crate::config::{ConfigErrors, Flag, LoadRequest, Loaded, Origin, Place, Problem, Settings, load};
+use crate::config::{ConfigErrors, Flag, LoadRequest, Loaded, Origin, Place, Problem, Settings, Strategies, load};
 use crate::console::Keymap;
 use crate::engine::{ConfigSource, LogRing};
 use crate::market::{AssetClass, Clock, DAY, Symbol, SystemClock, Universe};
@@ -54,7 +54,7 @@ pub struct Common {
     /// Folder of databases and logs [default: the user's data folder; env: `NIGHTDESK_DATA_DIR`]
     #[arg(long, global = true, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// Folder of nightdesk.toml and universe.toml [default: the user's configuration folder; env: `NIGHTDESK_CONFIG_DIR`]
+    /// Folder of nightdesk.toml, universe.toml, turbomode.toml and slipstream.toml [default: the user's configuration folder; env: `NIGHTDESK_CONFIG_DIR`]
     #[arg(long, global = true, value_name = "DIR")]
     pub config_dir: Option<PathBuf>,
     /// error, warn, info, debug or trace
@@ -148,6 +148,8 @@ pub struct Context {
     pub settings: Settings,
     /// Instruments under care.
     pub universe: Universe,
+    /// Training rules of both strategies.
+    pub strategies: Arc<Strategies>,
     /// Where each setting came from.
     pub origins: BTreeMap<String, Origin>,
     /// Where the instruments came from.
@@ -174,12 +176,13 @@ impl Context {
     /// Reads configuration and folders; creates nothing.
     pub fn load(common: &Common) -> Result<Self, Failure> {
         let config_dir = common.config_folder()?;
-        let Loaded { settings, universe, origins, universe_origin } = common.load_config()?;
+        let Loaded { settings, universe, strategies, origins, universe_origin } = common.load_config()?;
         let (replay, clock) = recorded(common.demo_replay.as_deref())?;
         Ok(Self {
             ascii: settings.console.ascii,
             settings,
             universe,
+            strategies,
             origins,
             universe_origin,
             config_dir,
@@ -197,6 +200,7 @@ impl Context {
         let known = Loaded {
             settings: self.settings.clone(),
             universe: self.universe.clone(),
+            strategies: Arc::clone(&self.strategies),
             origins: self.origins.clone(),
             universe_origin: self.universe_origin.clone(),
         };

@@ -8,6 +8,7 @@ mod alerts;
 mod attach;
 mod care;
 mod config;
+mod config_audit;
 mod config_watch;
 mod console;
 mod context;
@@ -29,6 +30,7 @@ mod runs;
 mod schedule;
 mod sim;
 mod status;
+mod strategy;
 mod watch;
 
 use std::process::ExitCode;

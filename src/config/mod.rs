@@ -6,6 +6,7 @@
 //! [`Universe`]: crate::market::Universe
 
 mod check;
+mod gather;
 mod layer;
 mod load;
 mod lookback;
@@ -30,7 +31,7 @@ pub use schema::schema;
 pub use settings::{
     ConsoleSettings, IbSettings, IngestSettings, LogSettings, QualitySettings, Settings, SourcePolicy, StoreSettings, YahooSettings,
 };
-pub use strategy::StrategySettings;
+pub use strategy::{Rules, Strategies, StrategySettings, strategy_schema};
 pub use suggest::nearest;
 pub use universe::{SECTORS, SHIPPED_UNIVERSE};
 pub(crate) use webhook::is_loopback;

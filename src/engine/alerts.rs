@@ -35,6 +35,12 @@ pub struct Inputs<'a> {
     pub host: &'a HostStats,
     /// Findings that hide data.
     pub quarantined: u64,
+    /// The database's pages are being looked through after an unclean end.
+    pub checking: bool,
+    /// Why nothing may be written.
+    pub damaged: Option<&'a str>,
+    /// The database writer gives no sign of life.
+    pub silent: bool,
     /// UTC seconds.
     pub now: i64,
 }
@@ -42,6 +48,8 @@ pub struct Inputs<'a> {
 /// All alerts, worst first. `before` are the alerts of the last computation: one that persists keeps its start.
 pub fn compute(inputs: &Inputs<'_>, before: &[Alert]) -> Vec<Alert> {
     let mut out = Vec::new();
+    pages(inputs, &mut out);
+    writer(inputs, &mut out);
     disk(inputs, &mut out);
     backups(inputs, &mut out);
     sources(inputs, &mut out);
@@ -60,6 +68,23 @@ pub fn compute(inputs: &Inputs<'_>, before: &[Alert]) -> Vec<Alert> {
 
 fn push(out: &mut Vec<Alert>, now: i64, key: &str, level: AlertLevel, text: String, series: Option<Series>) {
     out.push(Alert { key: key.to_owned(), level, text, since: now, series });
+}
+
+fn pages(i: &Inputs<'_>, out: &mut Vec<Alert>) {
+    if i.checking {
+        let text = "checking the database after an unclean end, runs wait until it is done".to_owned();
+        push(out, i.now, "database.check", AlertLevel::Warn, text, None);
+    }
+    if let Some(why) = i.damaged {
+        push(out, i.now, "database", AlertLevel::Bad, format!("nothing is written, end nightdesk first: {why}"), None);
+    }
+}
+
+fn writer(i: &Inputs<'_>, out: &mut Vec<Alert>) {
+    if i.silent {
+        let text = "the database writer gives no sign of life, nothing is stored: look at the disk, then restart nightdesk".to_owned();
+        push(out, i.now, "writer", AlertLevel::Bad, text, None);
+    }
 }
 
 fn disk(i: &Inputs<'_>, out: &mut Vec<Alert>) {
@@ -208,6 +233,9 @@ mod tests {
             config: None,
             host,
             quarantined: 0,
+            checking: false,
+            damaged: None,
+            silent: false,
             now,
         }
     }
@@ -217,6 +245,16 @@ mod tests {
         let (market, host) = (Market::default(), HostStats::default());
         let sources = [SourceStatus::new(SourceId::Ib, "127.0.0.1:4002")];
         assert!(compute(&inputs(&market, &sources, &host, 5), &[]).is_empty());
+    }
+
+    #[test]
+    fn a_file_that_is_checked_or_damaged_and_a_silent_writer_are_told() {
+        let (market, host) = (Market::default(), HostStats::default());
+        let told = |i: Inputs<'_>| compute(&i, &[]).into_iter().map(|a| (a.key, a.level)).collect::<Vec<_>>();
+        let quiet = || inputs(&market, &[], &host, 5);
+        assert_eq!(told(Inputs { checking: true, ..quiet() }), [("database.check".to_owned(), AlertLevel::Warn)]);
+        assert_eq!(told(Inputs { damaged: Some("x"), ..quiet() }), [("database".to_owned(), AlertLevel::Bad)]);
+        assert_eq!(told(Inputs { silent: true, ..quiet() }), [("writer".to_owned(), AlertLevel::Bad)]);
     }
 
     #[test]

@@ -99,6 +99,11 @@ fn said(r: &Reloaded) -> String {
         (true, false) => format!("nothing changed that can before a restart; waiting for it: {waiting}"),
         (false, false) => format!("in force now: {applied}; waiting for a restart: {waiting}"),
     };
+    let text = match (r.rules.is_empty(), applied.is_empty() && waiting.is_empty()) {
+        (true, _) => text,
+        (false, true) => format!("training rules, from the next run on: {}", r.rules.join(", ")),
+        (false, false) => format!("{text}; training rules, from the next run on: {}", r.rules.join(", ")),
+    };
     if r.first_start.is_empty() {
         text
     } else {

@@ -13,6 +13,9 @@ use super::window;
 /// called for a row with fewer bars before it than the feature's lookback. A value that is missing is NaN.
 pub(super) type ColumnFn = fn(&Frame<'_>, Range<usize>, &mut [f64]);
 
+/// A kernel of `window` that gives one figure a row.
+type WindowFn = fn(&[f64], usize, Range<usize>, &mut [f64]);
+
 /// How far before the first row that is asked for the recursive and the short windowed series begin.
 pub const WARM: usize = 64;
 
@@ -49,6 +52,8 @@ pub(super) struct Frame<'a> {
     pub sessions_a_year: f64,
     /// `ln(C/C1)`; NaN in row 0, like all series that look one bar back.
     pub log_return: Vec<f64>,
+    /// `ln C`.
+    pub log_close: Vec<f64>,
     /// `ln(O/C1)`.
     pub overnight: Vec<f64>,
     /// `ln(C/O)`.
@@ -95,9 +100,7 @@ impl<'a> Frame<'a> {
         let warm = first.saturating_sub(WARM);
         let log_return = from(1, n, |i| (close[i] / close[i - 1]).ln());
         let typical = from(0, n, |i| (high[i] + low[i] + close[i]) / 3.0);
-        let over = |x: &[f64], width: usize, kernel: fn(&[f64], usize, Range<usize>, &mut [f64])| {
-            column(n, warm.max(width - 1), |rows, out| kernel(x, width, rows, out))
-        };
+        let over = |x: &[f64], width: usize, kernel: WindowFn| column(n, warm.max(width - 1), |rows, out| kernel(x, width, rows, out));
         let year = input.sessions_a_year.sqrt();
         let hist_vol = |width: usize, start: usize| {
             column(n, start.max(width), |rows, out| window::spread(&log_return, width, rows, out, |s| year * s.sd(1)))
@@ -111,6 +114,7 @@ impl<'a> Frame<'a> {
             market: input.market,
             rank: input.rank,
             sessions_a_year: input.sessions_a_year,
+            log_close: close.iter().map(|close| close.ln()).collect(),
             overnight: from(1, n, |i| (open[i] / close[i - 1]).ln()),
             intraday: from(0, n, |i| (close[i] / open[i]).ln()),
             true_range: from(1, n, |i| true_range(high[i], low[i], close[i - 1])),
@@ -179,4 +183,16 @@ pub(super) fn leading(rows: &Range<usize>, back: usize, of: impl Fn(usize) -> f6
 /// `a / b`, or `neutral` where `b` is 0.
 pub(super) fn ratio(a: f64, b: f64, neutral: f64) -> f64 {
     if b == 0.0 { neutral } else { a / b }
+}
+
+/// Writes the same rows of a series that the frame has.
+pub(super) fn copy(series: &[f64], rows: Range<usize>, out: &mut [f64]) {
+    out.copy_from_slice(&series[rows]);
+}
+
+/// A window kernel's figures of the last `n` values of `x`, for each of `rows`.
+pub(super) fn over(kernel: WindowFn, x: &[f64], n: usize, rows: &Range<usize>) -> Vec<f64> {
+    let mut figures = vec![0.0; rows.len()];
+    kernel(x, n, rows.clone(), &mut figures);
+    figures
 }

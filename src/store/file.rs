@@ -64,9 +64,7 @@ pub(super) fn write_ahead(conn: &Connection, path: &Path) -> Result<(), StoreErr
 
 /// Writes the birth certificate of a new file into its `db_metadata`, and refuses a file of the other side.
 pub(super) fn claim(conn: &Connection, path: &Path, demo: bool, now: i64) -> Result<(), StoreError> {
-    let found: Option<String> = conn.query_row("SELECT value FROM db_metadata WHERE key = 'demo'", [], |r| r.get(0)).optional()?;
-    if let Some(found) = found {
-        let found = found == "1";
+    if let Some(found) = side(conn)? {
         return if found == demo { Ok(()) } else { Err(StoreError::Demo { path: path.to_owned(), demo: found }) };
     }
     // One statement, and so one transaction: a process killed here leaves all of it or nothing. Files from before
@@ -77,6 +75,12 @@ pub(super) fn claim(conn: &Connection, path: &Path, demo: bool, now: i64) -> Res
         params![now.to_string(), concat!("nightdesk ", env!("CARGO_PKG_VERSION")), if demo { "1" } else { "0" }],
     )?;
     Ok(())
+}
+
+/// Whether the file is a demo's; `None` when it does not say yet.
+pub(super) fn side(conn: &Connection) -> Result<Option<bool>, StoreError> {
+    let demo: Option<String> = conn.query_row("SELECT value FROM db_metadata WHERE key = 'demo'", [], |r| r.get(0)).optional()?;
+    Ok(demo.map(|demo| demo == "1"))
 }
 
 /// Opens a database of any kind for reading, and waits up to five seconds for a writer that is just opening or closing

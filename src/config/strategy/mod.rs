@@ -9,6 +9,8 @@ mod drift;
 mod ensemble;
 mod gates;
 mod labeling;
+pub(super) mod load;
+mod rules;
 mod run;
 mod sampling;
 mod validation;
@@ -26,7 +28,8 @@ pub use ensemble::{
 };
 pub use gates::PromotionGates;
 pub use labeling::RegimeLabeling;
-pub use run::{Attribution, Backend, DataSource, Features, Metadata, MissingMarket, Orchestrator, SecondRun, Step};
+pub use load::{Rules, Strategies, strategy_schema};
+pub use run::{ALL_FEATURES, Attribution, Backend, DataSource, Features, Metadata, MissingMarket, Orchestrator, SecondRun, Step};
 pub use sampling::{BalancedSampling, PerRegime, RegimeWeightedLoss, ThinAlert, Tracking};
 pub use validation::{HorizonUnit, LabelRule, Validation};
 
@@ -68,15 +71,4 @@ impl StrategySettings {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_strategies_differ_in_their_horizon_alone() {
-        let [two_weeks, mut one_week] = Strategy::ALL.map(|s| StrategySettings::shipped(s).unwrap());
-        assert_eq!((one_week.validation.label.horizon, one_week.validation.label.horizon_unit), (5, HorizonUnit::Sessions));
-        assert_eq!((two_weeks.validation.label.horizon, two_weeks.validation.label.horizon_unit), (14, HorizonUnit::CalendarDays));
-        one_week.validation.label = two_weeks.validation.label.clone();
-        assert_eq!(one_week, two_weeks);
-    }
-}
+mod tests;

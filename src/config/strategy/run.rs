@@ -4,6 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::features::Feature;
 use crate::market::Symbol;
 
 /// Which rules these are.
@@ -18,6 +19,9 @@ pub struct Metadata {
     pub changelog: Vec<String>,
 }
 
+/// The word in `features.names` for every feature.
+pub const ALL_FEATURES: &str = "all";
+
 /// What a model sees.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -26,7 +30,7 @@ pub struct Features {
     #[schemars(length(min = 1), extend("uniqueItems" = true))]
     pub sources: Vec<DataSource>,
     /// Symbol whose daily log return is the market's; not set = the equal-weight mean of the strategy's stocks.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", extend("examples" = ["SPY", "^GSPC"]))]
     pub benchmark: Option<Symbol>,
     /// Names of features, categories, or `all`; `nightdesk features list` has them.
     #[schemars(length(min = 1), extend("uniqueItems" = true))]
@@ -36,6 +40,13 @@ pub struct Features {
     /// Percentile at which each feature is cut off on both sides, limits taken from the training fold.
     #[schemars(range(min = 0.0, max = 10.0))]
     pub winsor_percent: f64,
+}
+
+impl Features {
+    /// Whether a model sees this feature, by its name or its category's.
+    pub fn uses(&self, feature: &Feature) -> bool {
+        self.names.iter().any(|n| n == ALL_FEATURES || *n == feature.name || *n == feature.category.to_string())
+    }
 }
 
 /// A table of the master database.

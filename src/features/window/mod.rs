@@ -21,8 +21,8 @@ mod tests;
 
 pub use extremes::{latest_age, max, min, worst_drawdown};
 pub use lines::{Line, line};
-pub use moments::{Shape, Spread, mean, shape, share_up_to_newest, spread, sum};
-pub use pairs::{Pairs, pairs};
+pub use moments::{Shape, Spread, mean, shape, share, spread, sum};
+pub use pairs::{Pairs, pairs, pairs_with_walk};
 
 /// Rows that are worked on side by side.
 const LANES: usize = 8;

@@ -32,21 +32,28 @@ pub fn mean(x: &[f64], n: usize, rows: Range<usize>, out: &mut [f64]) {
     run(&Mean(x, n), n, rows, out);
 }
 
-/// The share of the last n values that are not above the newest of them, itself included: 1/n to 1.
-pub fn share_up_to_newest(x: &[f64], n: usize, rows: Range<usize>, out: &mut [f64]) {
-    struct Share<'a>(&'a [f64], usize);
-    impl Kernel for Share<'_> {
+/// The share of the last n values that `hold` beside the row's limit; `limits` has a cell for each of `rows`.
+pub fn share(x: &[f64], limits: &[f64], n: usize, rows: Range<usize>, out: &mut [f64], hold: impl Fn(f64, f64) -> bool) {
+    struct Share<'a, F> {
+        x: &'a [f64],
+        limits: &'a [f64],
+        n: usize,
+        start: usize,
+        hold: F,
+    }
+    impl<F: Fn(f64, f64) -> bool> Kernel for Share<'_, F> {
         #[inline]
         fn at<const L: usize>(&self, first: usize) -> [f64; L] {
-            let newest = newest::<L>(self.0, first, self.1);
+            let row = first + self.n - 1 - self.start;
+            let limits: [f64; L] = std::array::from_fn(|k| self.limits[row + k]);
             let mut counts = [0.0; L];
-            for values in lanes::<L>(self.0, first, self.1) {
-                add(&mut counts, |k| if values[k] <= newest[k] { 1.0 } else { 0.0 });
+            for values in lanes::<L>(self.x, first, self.n) {
+                add(&mut counts, |k| if (self.hold)(values[k], limits[k]) { 1.0 } else { 0.0 });
             }
-            counts.map(|count| count / self.1 as f64)
+            counts.map(|count| count / self.n as f64)
         }
     }
-    run(&Share(x, n), n, rows, out);
+    run(&Share { x, limits, n, start: rows.start, hold }, n, rows, out);
 }
 
 /// The newest value of each lane's window.

@@ -7,7 +7,7 @@ use super::*;
 /// A named kernel with its parameters filled in: the whole column, NaN before the first full window.
 type Column = (&'static str, fn(&[f64], usize, Range<usize>, &mut [f64]));
 
-const COLUMNS: [Column; 18] = [
+const COLUMNS: [Column; 19] = [
     ("sum", sum),
     ("mean", mean),
     ("sd0", |x, n, rows, out| spread(x, n, rows, out, |s| s.sd(0))),
@@ -15,7 +15,7 @@ const COLUMNS: [Column; 18] = [
     ("zscore", |x, n, rows, out| spread(x, n, rows, out, |s| if s.squares == 0.0 { 0.0 } else { (s.newest - s.mean) / s.sd(1) })),
     ("skew", |x, n, rows, out| shape(x, n, rows, out, |s| s.skewness())),
     ("kurtosis", |x, n, rows, out| shape(x, n, rows, out, |s| s.kurtosis())),
-    ("share", share_up_to_newest),
+    ("share", |x, n, rows, out| share(x, &x[rows.clone()], n, rows, out, |value, newest| value <= newest)),
     ("max", max),
     ("min", min),
     ("age of max", |x, n, rows, out| latest_age(x, n, rows, out, |a, b| a > b)),
@@ -26,6 +26,7 @@ const COLUMNS: [Column; 18] = [
     ("t", |x, n, rows, out| line::<1>(x, n, rows, out, |l| l.t_statistic())),
     ("correlation", |x, n, rows, out| pairs(x, &twin(x), n, rows, out, |p| p.correlation())),
     ("beta", |x, n, rows, out| pairs(x, &twin(x), n, rows, out, |p| p.beta())),
+    ("walk", |x, n, rows, out| pairs_with_walk(x, &twin(x), n, rows, out, |p| p.correlation())),
 ];
 
 /// A second column that a value of the first decides alone.
@@ -78,6 +79,10 @@ fn naive(name: &str, w: &[f64]) -> f64 {
         }
         "correlation" => products(w, &other) / (powers(w, 2) * powers(&other, 2)).sqrt(),
         "beta" => products(w, &other) / powers(&other, 2),
+        "walk" => {
+            let walk: Vec<f64> = (1..=w.len()).map(|steps| 1e3 + other[..steps].iter().sum::<f64>()).collect();
+            products(w, &walk) / (powers(w, 2) * powers(&walk, 2)).sqrt()
+        }
         _ => f64::NAN,
     }
 }

@@ -23,9 +23,11 @@ pub use care::{
 pub use lock::{FolderLock, Holder, Role, Seat};
 pub use open::{APPLICATION_ID, VERSION};
 pub use read_pool::ReadPool;
-pub use reader::{Adjustment, Availability, CandleQuery, Candles, Coverage, FundamentalColumns, IssueFilter, Reader, Span};
+pub use reader::{
+    Adjustment, Availability, CandleQuery, Candles, Coverage, DailyState, FundamentalColumns, IssueFilter, MonthDigest, Reader, Span,
+};
 pub use types::*;
-pub use writer::{IssueReport, Writer, WriterOptions};
+pub use writer::{IssueReport, PageCheck, Writer, WriterOptions};
 
 pub use super::StoreError;
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 
 use super::StoreError;
 use super::lock::FolderLock;
@@ -28,13 +29,26 @@ pub const VERSION: i32 = SCHEMA.version();
 const AUTOCHECKPOINT_PAGES: i64 = 4_000;
 const PAGE_BYTES: u32 = 4_096;
 
-/// Opens, locks and migrates the database for the writer thread.
-pub(super) fn read_write(path: &Path, o: &WriterOptions, max_mib: Option<u32>) -> Result<(FolderLock, Connection), StoreError> {
+/// A database opened for the writer thread.
+pub(super) struct Opened {
+    pub lock: FolderLock,
+    pub conn: Connection,
+    /// Whether its pages must be looked through before anything is written.
+    pub unchecked: bool,
+}
+
+/// Opens, locks and migrates the database for the writer thread. With `beside` the check after an unclean end is left to
+/// the caller, unless this function itself has something to write.
+pub(super) fn read_write(path: &Path, o: &WriterOptions, max_mib: Option<u32>, beside: bool) -> Result<Opened, StoreError> {
     check_library()?;
     let lock = FolderLock::take(path, o.clock.now())?;
     let mut conn = file::read_write(path)?;
-    SCHEMA.check(&conn, path)?;
-    if lock.after_unclean_end() {
+    let at_rest = SCHEMA.check(&conn, path)? == VERSION && file::side(&conn)?.is_some();
+    let unchecked = lock.after_unclean_end() && beside && at_rest;
+    if unchecked {
+        // Closing the file would move the log over.
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    } else if lock.after_unclean_end() {
         sound(&conn, path, o)?;
     }
     conn.pragma_update(None, "page_size", PAGE_BYTES)?;
@@ -48,7 +62,7 @@ pub(super) fn read_write(path: &Path, o: &WriterOptions, max_mib: Option<u32>) -
         conn.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
     }
     file::claim(&conn, path, o.demo, o.clock.now())?;
-    Ok((lock, conn))
+    Ok(Opened { lock, conn, unchecked })
 }
 
 /// After a kill the write-ahead log has been played back, and nothing is written before the pages were looked through.

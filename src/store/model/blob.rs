@@ -3,9 +3,19 @@
 use rusqlite::Row;
 use rusqlite::types::{FromSqlError, Type};
 
-/// The bytes of numbers; every NaN as one, so that equal content has equal bytes.
+/// Adds the bytes of numbers; every NaN as one, so that equal content has equal bytes.
+pub(super) fn put_floats(out: &mut Vec<u8>, values: &[f64]) {
+    out.reserve(8 * values.len());
+    for &value in values {
+        out.extend_from_slice(&if value.is_nan() { f64::NAN } else { value }.to_le_bytes());
+    }
+}
+
+/// The bytes of numbers, see [`put_floats`].
 pub(super) fn floats(values: &[f64]) -> Vec<u8> {
-    values.iter().flat_map(|&v| if v.is_nan() { f64::NAN } else { v }.to_le_bytes()).collect()
+    let mut out = Vec::new();
+    put_floats(&mut out, values);
+    out
 }
 
 /// The bytes of stamps.

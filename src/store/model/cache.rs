@@ -23,19 +23,50 @@ pub struct Made {
     pub snapshot: String,
 }
 
-/// The features of a symbol in one UTC month.
-#[derive(Clone, Debug, PartialEq)]
+/// The features of a symbol in one UTC month, as they are stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeatureMonth {
+    month: i64,
+    digest: i64,
+    dates: Vec<u8>,
+    features: Vec<u8>,
+}
+
+impl FeatureMonth {
+    /// Of the month that begins at the stamp `month`: the stamps of its bars, at least one, and one column a feature, each as
+    /// long as `dates`.
+    pub fn new<'c>(month: i64, dates: &[i64], columns: impl Iterator<Item = &'c [f64]>) -> Self {
+        let mut features = Vec::new();
+        columns.for_each(|column| blob::put_floats(&mut features, column));
+        let dates = blob::stamps(dates);
+        Self { month, digest: digest(&dates, &features), dates, features }
+    }
+
     /// First second of the month.
-    pub month: i64,
-    /// Stamps of the bars, ascending; at least one.
-    pub dates: Vec<i64>,
-    /// Column by column, each as long as `dates`.
-    pub features: Vec<f64>,
+    pub const fn month(&self) -> i64 {
+        self.month
+    }
+
+    /// How many bars.
+    pub const fn rows(&self) -> usize {
+        self.dates.len() / 8
+    }
+
+    /// Where two computations of a month differ first: stamp and column; `None` when all bits are the same, a stamp
+    /// without a column when the bars are not.
+    pub fn differs(&self, other: &Self) -> Option<(i64, Option<usize>)> {
+        if self.dates != other.dates {
+            let mut pairs = blob::to_stamps(&self.dates).zip(blob::to_stamps(&other.dates));
+            return Some((pairs.find(|(a, b)| a != b).map_or(self.month, |(a, b)| a.min(b)), None));
+        }
+        let mut cells = self.features.as_chunks::<8>().0.iter().zip(other.features.as_chunks::<8>().0);
+        let cell = cells.position(|(a, b)| a != b).or_else(|| (self.features.len() != other.features.len()).then_some(0))?;
+        Some((blob::to_stamps(&self.dates).nth(cell % self.rows())?, Some(cell / self.rows())))
+    }
 }
 
 /// New features of a symbol.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeatureBlock {
     /// Of which symbol.
     pub symbol: Symbol,
@@ -72,6 +103,15 @@ pub struct FeatureColumns {
 }
 
 impl ModelDb {
+    /// Forgets the checkpoints of months after `month`, all for `None`: their rows are about to change.
+    pub fn forget_checkpoints(&mut self, month: Option<i64>) -> Result<(), StoreError> {
+        self.transaction(|conn| {
+            conn.execute("DELETE FROM feature_checkpoint WHERE month > ?1", [month.unwrap_or(i64::MIN)])?;
+            conn.execute("DELETE FROM db_metadata WHERE key = ?1", [SNAPSHOT])?;
+            Ok(())
+        })
+    }
+
     /// Stores features and checkpoints of symbols in one transaction, and gives how many rows the months have that were
     /// not stored with the same content. Until [`ModelDb::finish_features`] the cache as a whole counts as not up to date.
     pub fn put_features(&mut self, blocks: &[FeatureBlock], made: &Made) -> Result<u64, StoreError> {
@@ -130,11 +170,9 @@ fn put(conn: &Connection, block: &FeatureBlock, made: &Made) -> Result<u64, Stor
     )?;
     let mut written = 0;
     for m in &block.months {
-        let (dates, features) = (blob::stamps(&m.dates), blob::floats(&m.features));
-        let digest = digest(&dates, &features);
-        if stored.remove(&m.month).is_none_or(|(d, definition)| d != digest || definition != made.definition) {
-            replace.execute(params![symbol, m.month, digest, made.definition, made.snapshot, dates, features])?;
-            written += m.dates.len() as u64;
+        if stored.remove(&m.month).is_none_or(|(digest, definition)| digest != m.digest || definition != made.definition) {
+            replace.execute(params![symbol, m.month, m.digest, made.definition, made.snapshot, m.dates, m.features])?;
+            written += m.rows() as u64;
         }
     }
     let mut delete = conn.prepare_cached("DELETE FROM feature_store WHERE symbol = ?1 AND month = ?2")?;
@@ -166,11 +204,6 @@ impl ModelReader {
         self.meta(DEFINITION)
     }
 
-    /// The symbols that have features.
-    pub fn feature_symbols(&self) -> Result<Vec<Symbol>, StoreError> {
-        self.list("SELECT DISTINCT symbol FROM feature_store ORDER BY symbol", [], |r| rows::symbol(r, 0))
-    }
-
     /// The features of the bars of `symbol` stamped in `[from, to)`, as long as they are of `definition` and are what was
     /// written. A symbol without features gives no columns.
     pub fn features(&self, symbol: Symbol, (from, to): (i64, i64), definition: &str) -> Result<FeatureColumns, StoreError> {
@@ -194,6 +227,14 @@ impl ModelReader {
             out.append(dates, features, width, (from, to));
         }
         Ok(out)
+    }
+
+    /// The features of a symbol as they are stored, by month, whatever they were made of.
+    pub fn feature_months(&self, symbol: Symbol) -> Result<Vec<FeatureMonth>, StoreError> {
+        let sql = "SELECT month, digest, dates, features FROM feature_store WHERE symbol = ?1 ORDER BY month";
+        self.list(sql, [symbol.as_str()], |r| {
+            Ok(FeatureMonth { month: r.get(0)?, digest: r.get(1)?, dates: r.get(2)?, features: r.get(3)? })
+        })
     }
 
     /// All checkpoints, newest month first.
