@@ -14,6 +14,7 @@ pub mod export;
 pub mod features;
 pub mod ingest;
 pub mod job;
+pub mod labels;
 pub mod maintenance;
 pub mod market;
 pub mod outbox;
