@@ -187,7 +187,7 @@ fn put(conn: &Connection, block: &FeatureBlock, made: &Made) -> Result<u64, Stor
     Ok(written)
 }
 
-fn digest(dates: &[u8], features: &[u8]) -> i64 {
+pub(super) fn digest(dates: &[u8], features: &[u8]) -> i64 {
     xxh3_64_with_seed(features, xxh3_64(dates)) as i64
 }
 
