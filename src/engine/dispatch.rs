@@ -154,6 +154,7 @@ impl Owner {
     }
 
     async fn resolve(&mut self, id: i64, resolution: Resolution, note: String) -> Result<String, CommandError> {
+        self.pages.writable()?;
         let stored = self.pipeline.writer.resolve(id, resolution, note).await.map_err(|e| refused(&e))?;
         let series = stored.issue.series;
         let hides = stored.issue.severity.hides();

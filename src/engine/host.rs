@@ -41,6 +41,11 @@ impl Host {
         self.maintenance = settings.maintenance.clone();
     }
 
+    /// Has the next reading look at the backups, because maintenance has just ended.
+    pub const fn look_at_backups(&mut self) {
+        self.readings = 0;
+    }
+
     pub fn read(&mut self) -> HostStats {
         let mut stats = HostStats::default();
         if let (Some(pid), Some(system)) = (self.pid, &mut self.system) {

@@ -20,6 +20,8 @@ mod jobs;
 mod logs;
 mod nights;
 mod owner;
+mod pages;
+mod parts;
 mod pulse;
 mod query;
 mod reload;

@@ -104,12 +104,17 @@ impl Owner {
     fn start_run(&mut self, run: &JobRun) {
         self.jobs.changed = true;
         tracing::info!(target: "engine", run = run.id, job = %run.job, trigger = %run.trigger, attempt = run.attempt, "Run started");
+        let refusal = match self.pages.bad() {
+            Some(why) => Err((why.to_owned(), false)),
+            None if run.job == Job::Ingest => self.enough_disk().map_err(|e| (e, true)),
+            None => Ok(()),
+        };
+        if let Err((error, retry)) = refusal {
+            let end = BodyEnd::Told(JobEnd::Failed { error, retry, summary: None });
+            self.jobs.board.ended(run.id, end, self.jobs.now());
+            return;
+        }
         if run.job == Job::Ingest {
-            if let Err(error) = self.enough_disk() {
-                let end = BodyEnd::Told(JobEnd::Failed { error, retry: true, summary: None });
-                self.jobs.board.ended(run.id, end, self.jobs.now());
-                return;
-            }
             self.active = Some(Active::new(view_of_job_run(run), self.clock.mono()));
         }
         self.jobs.start(run);
@@ -135,6 +140,11 @@ impl Owner {
         } else {
             tracing::info!(target: "engine", run = run.id, job = %run.job, state = %run.state, seconds, error, "Run ended");
         }
+        if run.job == Job::Maintenance {
+            // The alarm about backups judges the run and its backup together, never the one without the other.
+            self.host.look_at_backups();
+            self.stats = self.host.read();
+        }
         if run.job == Job::Ingest && run.state != JobState::Skipped {
             self.ingest_ended(run).await;
         }
@@ -154,12 +164,13 @@ impl Owner {
             );
         }
         let why = run.error.clone().filter(|_| state != RunState::Succeeded);
-        match self.pipeline.writer.finish_run(run.id, state, run.summary.clone(), why).await {
-            // One that never began has no row in the master database.
-            Ok(()) | Err(StoreError::NoRun(_)) => {}
-            Err(e) => tracing::error!(target: "engine", run = run.id, error = %e, "Could not record the end of the run"),
-        }
+        // One that never began has no row in the master database, and has changed nothing there.
         if run.started_at.is_some() {
+            match self.pipeline.writer.finish_run(run.id, state, run.summary.clone(), why).await {
+                // Nor has one that failed before its body did anything.
+                Ok(()) | Err(StoreError::NoRun(_)) => {}
+                Err(e) => tracing::error!(target: "engine", run = run.id, error = %e, "Could not record the end of the run"),
+            }
             self.rederive_settled().await;
             if let Err(e) = self.load_states().await {
                 tracing::error!(target: "engine", error = %e, "Could not read the series states");

@@ -15,7 +15,9 @@ use super::dispatcher::Dispatcher;
 use super::freshness::Expectation;
 use super::host::Host;
 use super::jobs::BodyEnd;
+use super::pages::Pages;
 use super::reload::Config;
+use super::start::Checked;
 use super::timetable::Timetable;
 use super::{Alert, HostStats, JobLine, JobView, LogRing, Market, ProcessView, Request, RunView, SchedulerView, Snapshot};
 use crate::config::Settings;
@@ -31,7 +33,7 @@ use crate::webhook::Webhook;
 /// Fastest publication while things happen.
 const PUBLISH_EVERY: Duration = Duration::from_millis(100);
 /// Ended runs kept in the snapshot.
-const RUNS_KEPT: usize = 20;
+pub(super) const RUNS_KEPT: usize = 20;
 /// Slowest publication, while nothing happens but the machine's own figures.
 const HEARTBEAT_S: u64 = 5;
 /// What bodies get to stop when the engine does, and then to be dropped; the process has five seconds in all.
@@ -77,6 +79,9 @@ pub(super) struct Owner {
     pub(super) issues: (u64, u64),
     /// Symbols with findings settled during the active run, to be derived anew when it ends.
     pub(super) rederive_due: BTreeSet<Symbol>,
+    pub(super) pages: Pages,
+    /// Whether the writer hangs.
+    pub(super) silent: watch::Receiver<bool>,
     pub(super) stale_market: bool,
     pub(super) seconds: u64,
     pub(super) last_beat: u64,
@@ -93,6 +98,8 @@ pub(super) struct Inbox {
     pub lines: mpsc::Receiver<JobLine>,
     /// The bell.
     pub ticks: mpsc::Receiver<schedule::Tick>,
+    /// The end of the check after an unclean end.
+    pub checked: Option<Checked>,
 }
 
 impl Owner {
@@ -100,7 +107,7 @@ impl Owner {
     pub async fn run(mut self, mut inbox: Inbox, shutdown: CancellationToken) {
         let mut tick = tokio::time::interval(Duration::from_secs(1));
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-        let mut recovered = self.pipeline.hybrid.recovered();
+        let (mut recovered, mut silent) = (self.pipeline.hybrid.recovered(), self.silent.clone());
         let mut next_publish = tokio::time::Instant::now();
         let mut dirty = true;
         self.open_timetable().await;
@@ -117,7 +124,9 @@ impl Owner {
                 Some(_) = inbox.ticks.recv() => { self.look_at_ticks().await; dirty = true; }
                 Some(event) = inbox.events.recv() => { self.apply(&event); dirty = true; }
                 Some(line) = inbox.lines.recv() => self.jobs.tell(line),
+                end = once(&mut inbox.checked) => { self.checked(end).await; dirty = true; }
                 Ok(()) = recovered.changed() => { self.start_recovery().await; dirty = true; }
+                Ok(()) = silent.changed() => dirty = true,
                 _ = tick.tick() => { self.every_second().await; dirty = true; }
                 () = tokio::time::sleep_until(next_publish), if dirty => {
                     self.publish();
@@ -310,6 +319,9 @@ impl Owner {
             config: self.config.as_ref().and_then(|c| c.trouble.as_ref()),
             host: &self.stats,
             quarantined: self.issues.0,
+            checking: self.pages.is_checking(),
+            damaged: self.pages.bad(),
+            silent: *self.silent.borrow(),
             now: self.clock.now(),
         };
         alerts::compute(&inputs, &self.alerts)
@@ -322,4 +334,12 @@ impl Owner {
         // Cells showed the run's work.
         self.stale_market = true;
     }
+}
+
+/// The one thing that comes, and then nothing any more.
+async fn once(checked: &mut Option<Checked>) -> Result<(), StoreError> {
+    let Some(coming) = checked else { return std::future::pending().await };
+    let end = coming.await.unwrap_or(Err(StoreError::WriterGone));
+    *checked = None;
+    end
 }

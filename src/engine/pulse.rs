@@ -1,12 +1,18 @@
-//! Whether the engine lives: asked by the daemon's watchdog and by the readiness check of the control API.
+//! Whether the engine lives: asked by the daemon's watchdog and by the readiness check of the control API; and the engine's
+//! own look at its writer, for the operator.
 
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::Request;
 use crate::store::master::Writer;
+
+/// Time between two looks at the writer.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+/// Longer than any transaction takes on a disk that works, and as long as the watchdog of the shipped unit waits.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Feels the pulse of the owner task and of the writer thread. Cheap: two messages, no disk.
 #[derive(Clone, Debug)]
@@ -47,5 +53,64 @@ impl Pulse {
             return Err(Silent::Dispatcher);
         }
         if matches!(writer, Ok(Ok(()))) { Ok(()) } else { Err(Silent::Writer) }
+    }
+}
+
+/// Keeps `silent` true while the writer has not answered for longer than a healthy one takes; ends with the writer or the
+/// last receiver.
+pub(super) async fn watch_writer(writer: Writer, silent: watch::Sender<bool>) {
+    let looks = async {
+        let mut tick = interval(LOOK_EVERY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            let mut answer = std::pin::pin!(writer.pulse());
+            let end = if let Ok(end) = timeout(PATIENCE, &mut answer).await {
+                end
+            } else {
+                tracing::error!(target: "engine", "{}, nothing is stored", Silent::Writer);
+                silent.send_replace(true);
+                let end = answer.await;
+                tracing::warn!(target: "engine", "The database writer answers again");
+                silent.send_replace(false);
+                end
+            };
+            if end.is_err() {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        () = looks => {}
+        () = silent.closed() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::market::ManualClock;
+    use crate::store::master::WriterOptions;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_writer_that_hangs_is_noticed_and_so_is_its_return() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("market_data.db");
+        let writer = Writer::open(&path, WriterOptions { cache_mib: 1, demo: false, clock: ManualClock::at(0) }).unwrap();
+        let (silent, mut seen) = watch::channel(false);
+        tokio::spawn(watch_writer(writer.clone(), silent));
+        // Another program holds the file: the writer waits for it, while 30 s pass at once.
+        let other = rusqlite::Connection::open(&path).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let waiting = tokio::spawn({
+            let writer = writer.clone();
+            async move { writer.set_meta("a".into(), "b".into()).await }
+        });
+        seen.changed().await.unwrap();
+        assert!(*seen.borrow_and_update());
+        other.execute_batch("ROLLBACK").unwrap();
+        seen.changed().await.unwrap();
+        assert!(!*seen.borrow_and_update());
+        waiting.await.unwrap().unwrap();
     }
 }

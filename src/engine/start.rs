@@ -4,28 +4,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::acks::Acks;
-use super::boot::{Night, open_night, open_record};
-use super::contracts::StoredContracts;
-use super::freshness::Expectation;
-use super::host::Host;
-use super::ingest_body::IngestBody;
-use super::owner::{Inbox, Owner};
-use super::reload::{Config, ConfigSource};
-use super::{HostStats, JobBody, LogRing, Market, ProcessView, Pulse, Request, RunProgress, RunView, Snapshot};
+use super::boot::{Night, OpenedNight, open_night, open_record};
+use super::owner::Inbox;
+use super::parts::Parts;
+use super::reload::ConfigSource;
+use super::{JobBody, LogRing, Pulse, Request, Snapshot};
 use crate::config::Settings;
 use crate::ingest::pipeline::Pipeline;
-use crate::ingest::{IngestSpec, RunSummary};
 use crate::market::{Clock, Universe};
-use crate::sources::Source;
-use crate::sources::hybrid::{Hybrid, HybridTuning};
-use crate::sources::ib::{IbSource, IbTuning};
-use crate::sources::yahoo::YahooSource;
-use crate::store::master::{ReadPool, Role, RunRecord, Seat, StoreError, Writer, WriterOptions};
+use crate::sources::hybrid::HybridTuning;
+use crate::sources::ib::IbTuning;
+use crate::store::master::{ReadPool, Role, Seat, StoreError, Writer, WriterOptions};
 use crate::store::scheduler::{Opened, SchedulerDb, SchedulerDbError};
 use crate::webhook::Webhook;
 
@@ -148,80 +141,26 @@ impl Engine {
         Box::pin(Self::open(options, tuning)).await
     }
 
-    async fn open(options: EngineOptions, tuning: Tuning) -> Result<Self, EngineError> {
-        let EngineOptions { settings, universe, data_dir, demo, clock, logs, schedule, daemon, config, bodies } = options;
-        let path = data_dir.join(DATABASE);
-        let reads = ReadPool::new(&path);
-        let master = WriterOptions { cache_mib: settings.store.cache_mib, demo, clock: Arc::clone(&clock) };
-        let writer = open_master(&data_dir, master, &reads, &universe).await?;
-        let (settings, universe) = (Arc::new(settings), Arc::new(universe));
-        let hybrid = sources(&settings, tuning, &reads, &writer, &clock);
-        let (s, u, c) = (Arc::clone(&settings), Arc::clone(&universe), Arc::clone(&clock));
-        let pipeline = Arc::new(Pipeline { writer, reads: reads.clone(), hybrid, settings: s, universe: u, clock: c });
-        let epoch = format!("{:x}-{:x}", clock.now_ms(), std::process::id());
+    async fn open(mut options: EngineOptions, tuning: Tuning) -> Result<Self, EngineError> {
+        let (schedule, makers) = (options.schedule, std::mem::take(&mut options.bodies));
+        let reads = ReadPool::new(&options.data_dir.join(DATABASE));
+        let master = WriterOptions { cache_mib: options.settings.store.cache_mib, demo: options.demo, clock: Arc::clone(&options.clock) };
+        let (writer, checked) = open_master(&options.data_dir, master, &reads, options.universe.clone(), schedule).await?;
+        let newest = reads.with(|r| r.runs(1)).await?.first().map_or(0, |r| r.id);
+        let Opened { db, moved } = open_record(&options.data_dir, &options.clock, newest).await?;
+        let parts = Parts::new(options, tuning, reads, writer);
+        let (pipeline, logs) = (Arc::clone(&parts.pipeline), Arc::clone(&parts.logs));
+        let (in_force, webhook) = (Arc::clone(&parts.in_force), Arc::clone(&parts.webhook));
         let (events, events_rx) = mpsc::channel(1024);
-        let Opened { db, moved } = open_record(&data_dir, &clock, reads.with(|r| r.runs(1)).await?.first().map_or(0, |r| r.id)).await?;
-        let in_force = Arc::new(ArcSwap::new(Arc::clone(&settings)));
-        let webhook = Arc::new(Webhook::new(&data_dir, demo, Arc::clone(&in_force), Arc::clone(&clock)));
-        let current = Arc::new(ArcSwap::new(Arc::clone(&pipeline)));
-        let materials = Materials {
-            data_dir: data_dir.clone(),
-            writer: pipeline.writer.clone(),
-            reads: reads.clone(),
-            runs: db.clone(),
-            settings: Arc::clone(&in_force),
-            clock: Arc::clone(&clock),
-        };
-        let ingest: Arc<dyn JobBody> = Arc::new(IngestBody { pipeline: Arc::clone(&current), events });
-        let bodies: Vec<_> = std::iter::once(ingest).chain(bodies.into_iter().map(|make| make(&materials))).collect();
-        let night = Night { settings: &settings.schedule, data_dir: &data_dir, clock: &clock, epoch: &epoch, schedule, bodies, moved };
+        let bodies = parts.bodies(makers, &db, events);
+        let Parts { settings, data_dir, clock, epoch, .. } = &parts;
+        let night = Night { settings: &settings.schedule, data_dir, clock, epoch, schedule, bodies, moved };
         let opened = open_night(night, db.clone()).await?;
-        let process =
-            ProcessView { pid: std::process::id(), version: env!("CARGO_PKG_VERSION").to_owned(), started_at: clock.now(), daemon };
-        let (snapshot, state) = watch::channel(Arc::new(Snapshot { loading: true, demo, at_ms: clock.now_ms(), ..Snapshot::default() }));
+        let (owner, state) = parts.owner(opened.jobs, opened.timetable, checked.is_some()).await?;
         let (requests, requests_rx) = mpsc::channel(64);
-        let market = Market { instruments: Arc::new(universe.instruments.clone()), cells: Vec::new() };
-        let mut owner = Owner {
-            host: Host::new(&data_dir, &path, &settings),
-            runs: Arc::new(reads.with(|r| r.runs(20)).await?.iter().map(view_of).collect()),
-            pipeline: Arc::clone(&pipeline),
-            universe,
-            settings,
-            webhook: Arc::clone(&webhook),
-            in_force: Arc::clone(&in_force),
-            config: config.map(Config::new),
-            current,
-            epoch,
-            clock,
-            logs: Arc::clone(&logs),
-            demo,
-            snapshot,
-            process: Arc::new(process),
-            jobs: opened.jobs,
-            timetable: opened.timetable,
-            newest: None,
-            scheduler: Arc::default(),
-            job_views: Arc::default(),
-            job_runs: Arc::default(),
-            sources: Arc::default(),
-            active: None,
-            acks: Acks::default(),
-            states: std::collections::HashMap::new(),
-            market: Arc::new(market),
-            expectation: Expectation::default(),
-            alerts: Arc::default(),
-            stats: HostStats::default(),
-            issues: (0, 0),
-            rederive_due: std::collections::BTreeSet::new(),
-            stale_market: true,
-            seconds: 0,
-            last_beat: 0,
-        };
-        owner.load_states().await?;
-        owner.count_issues().await;
-        owner.publish();
         let shutdown = CancellationToken::new();
-        let inbox = Inbox { requests: requests_rx, events: events_rx, ended: opened.ended, lines: opened.lines, ticks: opened.ticks };
+        let OpenedNight { ended, lines, ticks, .. } = opened;
+        let inbox = Inbox { requests: requests_rx, events: events_rx, ended, lines, ticks, checked };
         let owner = tokio::spawn(owner.run(inbox, shutdown.clone()));
         Ok(Self { state, requests, logs, settings: in_force, webhook, owner, shutdown, pipeline, db })
     }
@@ -253,16 +192,44 @@ impl Engine {
     }
 }
 
-/// Opens the master database and recovers it.
-async fn open_master(data_dir: &Path, options: WriterOptions, reads: &ReadPool, universe: &Universe) -> Result<Writer, EngineError> {
-    let demo = options.demo;
-    let writer = Writer::open(&data_dir.join(DATABASE), options)?;
+/// What comes once the file's pages have been looked through and earlier runs recovered; an error means that nothing is
+/// written.
+pub(super) type Checked = oneshot::Receiver<Result<(), StoreError>>;
+
+/// Opens the master database and recovers it. With `beside` an engine that lives on does not wait for the check after an
+/// unclean end; a single command has nothing to do before.
+async fn open_master(
+    data_dir: &Path,
+    options: WriterOptions,
+    reads: &ReadPool,
+    universe: Universe,
+    beside: bool,
+) -> Result<(Writer, Option<Checked>), EngineError> {
+    let (demo, path) = (options.demo, data_dir.join(DATABASE));
+    let (writer, check) = if beside { Writer::open_beside(&path, options)? } else { (Writer::open(&path, options)?, None) };
     refuse_mixed(reads, data_dir, demo).await?;
+    let Some(check) = check else {
+        recover(&writer, universe).await?;
+        return Ok((writer, None));
+    };
+    let (tell, checked) = oneshot::channel();
+    let recovering = writer.clone();
+    tokio::spawn(async move {
+        let end = match check.await.unwrap_or(Err(StoreError::WriterGone)) {
+            Ok(()) => recover(&recovering, universe).await,
+            damaged => damaged,
+        };
+        // An engine that has stopped meanwhile leaves it to the next one.
+        let _ = tell.send(end);
+    });
+    Ok((writer, Some(checked)))
+}
+
+async fn recover(writer: &Writer, universe: Universe) -> Result<(), StoreError> {
     for run in writer.mark_lost_runs().await? {
         tracing::warn!(target: "engine", run, "An earlier run was cut off, the next one takes up where it stopped");
     }
-    writer.sync_universe(universe.clone()).await?;
-    Ok(writer)
+    writer.sync_universe(universe).await
 }
 
 async fn refuse_mixed(reads: &ReadPool, data_dir: &Path, demo: bool) -> Result<(), EngineError> {
@@ -277,36 +244,4 @@ async fn refuse_mixed(reads: &ReadPool, data_dir: &Path, demo: bool) -> Result<(
     } else {
         EngineError::Mixed { folder, found: "real", wanted: "demo", advice: "leave --data-dir out, the demo has its own folder" }
     })
-}
-
-fn sources(settings: &Settings, tuning: Tuning, reads: &ReadPool, writer: &Writer, clock: &Arc<dyn Clock>) -> Arc<Hybrid> {
-    let contracts = Arc::new(StoredContracts::new(reads.clone(), writer.clone()));
-    let ib = settings.ib.enabled.then(|| IbSource::start_tuned(&settings.ib, tuning.ib, contracts, Arc::clone(clock)) as Arc<dyn Source>);
-    let yahoo = if settings.yahoo.enabled {
-        match YahooSource::new(&settings.yahoo, Arc::clone(clock)) {
-            Ok(source) => Some(source as Arc<dyn Source>),
-            Err(e) => {
-                tracing::error!(target: "yahoo", error = %e, "Yahoo cannot be used");
-                None
-            }
-        }
-    } else {
-        None
-    };
-    Hybrid::start_tuned(ib, yahoo, tuning.sources, Arc::clone(clock))
-}
-
-/// An ended run as the snapshot shows it.
-fn view_of(record: &RunRecord) -> RunView {
-    let summary: Option<RunSummary> = record.summary.as_deref().and_then(|s| serde_json::from_str(s).ok());
-    RunView {
-        id: record.id,
-        spec: serde_json::from_str::<IngestSpec>(&record.spec).unwrap_or_default(),
-        state: record.state,
-        started_at: record.started_at,
-        ended_at: record.ended_at,
-        progress: RunProgress::default(),
-        summary,
-        cancelling: false,
-    }
 }

@@ -12,6 +12,7 @@ mod market_structure;
 mod missing;
 mod momentum;
 mod multi_timeframe;
+pub mod nightly;
 mod price_patterns;
 mod ranges;
 mod recursive;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use nightdesk::engine::{AlertLevel, Command, DATABASE, JobBody};
 use nightdesk::store::scheduler::{Job, JobState, Trigger};
 
-use crate::script::{Act, Script, TICK, desk, pass, reaches, settings};
-use crate::support::{Build, Desk, Night};
+use crate::script::{Act, Script, TICK, desk, detail, pass, reaches, settings};
+use crate::support::{Build, Desk, Night, daily};
 
 fn bodies() -> Vec<Arc<dyn JobBody>> {
     vec![Script::body(Job::Maintenance, [Act::Deaf]), Script::body(Job::Scan, [Act::Deaf])]
@@ -43,7 +43,8 @@ fn a_killed_process_loses_its_runs_and_the_next_one_takes_up_those_of_the_schedu
             }
         };
         tokio::time::timeout(Duration::from_secs(10), free).await.unwrap();
-        let night_again = Night { schedule: true, bodies: vec![Script::body(Job::Maintenance, []), Script::body(Job::Scan, [])] };
+        let night_again =
+            Night { schedule: true, bodies: vec![Script::body(Job::Maintenance, []), Script::body(Job::Scan, [])], ..Night::default() };
         let build = Build { dir: Some(dir), settings: night(), now: TICK + 600, night: night_again, ..Build::default() };
         let desk = Desk::build(&["AAPL"], build).await;
         let lost = reaches(&desk, by_tick, JobState::Lost).await;
@@ -120,4 +121,54 @@ async fn a_damaged_record_is_told_until_the_next_start() {
     let desk = next_start(desk.stop().await).await;
     desk.wait_for(|s| s.jobs.first()?.next).await;
     assert!(desk.engine.state.borrow().alerts.iter().all(|a| a.key != "scheduler.db.moved"));
+}
+
+/// As a kill leaves it: the lock file tells of no end.
+fn cut_off(dir: &tempfile::TempDir) {
+    let path = dir.path().join(DATABASE).with_extension("lock");
+    let mut holder: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    holder["ended_at"] = serde_json::Value::Null;
+    std::fs::write(&path, holder.to_string()).unwrap();
+}
+
+// One thread: the owner has not had its turn when the start returns.
+#[tokio::test]
+async fn an_engine_is_there_while_its_database_is_checked_and_runs_begin_afterwards() {
+    let dir = desk(settings(), Vec::new()).await.stop().await;
+    cut_off(&dir);
+    let desk = next_start(dir).await;
+    let alert = desk.engine.state.borrow().alerts.iter().find(|a| a.key == "database.check").cloned().unwrap();
+    assert!(alert.level == AlertLevel::Warn && alert.text.contains("checking the database after an unclean end"), "{alert:?}");
+    let run = desk.wait_for(|s| s.job_runs.iter().find(|r| r.trigger == Trigger::CatchUp && r.state.ended()).cloned()).await;
+    let waited = detail(&desk, run.id).await.events.iter().any(|e| e.text == "waits until the database is checked after an unclean end");
+    assert!(run.state == JobState::Succeeded && waited, "{run:?}");
+    assert!(desk.engine.state.borrow().alerts.iter().all(|a| a.key != "database.check"));
+    desk.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_database_is_told_and_no_run_begins() {
+    let dir = desk(settings(), Vec::new()).await.stop().await;
+    let path = dir.path().join(DATABASE);
+    let db = rusqlite::Connection::open(&path).unwrap();
+    db.execute_batch(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
+         INSERT INTO ingest_runs (spec, state, started_at) SELECT printf('%.200c', 'x'), 'succeeded', i FROM n;
+         PRAGMA wal_checkpoint(TRUNCATE)",
+    )
+    .unwrap();
+    drop(db);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let page = bytes.len() / 2 / 4096 * 4096;
+    bytes[page..page + 4096].fill(0);
+    std::fs::write(&path, &bytes).unwrap();
+    cut_off(&dir);
+    let mut desk = next_start(dir).await;
+    let alert = desk.wait_for(|s| s.alerts.iter().find(|a| a.key == "database").cloned()).await;
+    assert!(alert.level == AlertLevel::Bad && alert.text.contains("nightdesk restore"), "{alert:?}");
+    let run = desk.begin(daily()).await;
+    let ended = reaches(&desk, run, JobState::Failed).await;
+    assert!(ended.error.unwrap().contains("the database is damaged"));
+    let dir = desk.stop().await;
+    assert!(std::fs::read(dir.path().join(DATABASE)).unwrap() == bytes, "nothing was written");
 }

@@ -73,7 +73,7 @@ pub fn settings() -> Settings {
 
 /// A desk that follows its schedule, half a minute before the tick of 22:45.
 pub async fn desk(settings: Settings, bodies: Vec<Arc<dyn JobBody>>) -> Desk {
-    let night = Night { schedule: true, bodies };
+    let night = Night { schedule: true, bodies, ..Night::default() };
     Desk::build(&["AAPL"], Build { settings, now: TICK - 30, night, ..Build::default() }).await
 }
 

@@ -6,7 +6,7 @@ use nightdesk::store::master::RunState;
 use nightdesk::store::scheduler::{Job, JobState, SchedulerReader, Trigger};
 
 use crate::script::{Act, Script, TICK, desk, detail, pass, reaches, settings};
-use crate::support::Desk;
+use crate::support::{Build, Desk, Night};
 
 async fn all_runs(desk: &Desk) -> Vec<(Job, JobState)> {
     let query = Query::JobRuns { job: None, state: None, limit: 100 };
@@ -158,4 +158,19 @@ async fn a_tick_is_marked_only_when_its_run_is_on_record() {
     other.execute_batch("DROP TRIGGER refuse").unwrap();
     desk.wait_for(|s| s.job_runs.iter().find(|r| r.scheduled_for == Some(TICK)).cloned()).await;
     assert_eq!(marked(&desk, Job::Ingest), Some(TICK));
+}
+
+// One thread: nothing is published between a start and the look at its first snapshot.
+#[tokio::test]
+async fn the_first_maintenance_never_looks_as_if_it_had_left_no_backup() {
+    let night = Night { schedule: true, maintenance: true, ..Night::default() };
+    let mut desk = Desk::build(&["AAPL"], Build { settings: settings(), now: TICK - 3600, night, ..Build::default() }).await;
+    let run = desk.send(Command::Run { job: Job::Maintenance }).await.unwrap().unwrap();
+    let told = desk.wait_for(|s| s.job_runs.iter().any(|r| r.id == run && r.state.ended()).then(|| (s.alerts.clone(), s.host))).await;
+    assert!(told.1.backup_at.is_some() && told.0.iter().all(|a| a.key != "backup"), "{told:?}");
+    let desk = desk.reopen().await;
+    let first = desk.engine.state.borrow().clone();
+    assert!(first.jobs.iter().any(|j| j.job == Job::Maintenance && j.last.is_some()));
+    assert!(first.alerts.iter().all(|a| a.key != "backup"), "{:?}", first.alerts);
+    desk.stop().await;
 }

@@ -3,9 +3,9 @@
 use std::os::unix::fs::PermissionsExt;
 
 use nightdesk::market::{METRICS, SourceId, Timeframe};
-use nightdesk::store::master::{APPLICATION_ID, Reader, StoreError, VERSION, Writer};
+use nightdesk::store::master::{APPLICATION_ID, Holder, Reader, Seat, StoreError, VERSION, Writer};
 
-use crate::Desk;
+use crate::{Desk, batch, minutes};
 
 #[tokio::test]
 async fn a_new_file_has_our_mark_and_private_permissions() {
@@ -113,4 +113,75 @@ async fn demo_and_real_data_never_share_a_file() {
     let mut demo = desk.options();
     demo.demo = true;
     assert!(matches!(Writer::open(&desk.db(), demo), Err(StoreError::Demo { demo: false, .. })));
+}
+
+/// As a kill leaves it: what the lock file tells of the last holder has no end.
+fn cut_off(desk: &Desk) {
+    let path = desk.db().with_extension("lock");
+    let mut holder: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    holder["ended_at"] = serde_json::Value::Null;
+    std::fs::write(&path, holder.to_string()).unwrap();
+}
+
+#[tokio::test]
+async fn after_an_unclean_end_writes_wait_for_the_check_and_are_then_done() {
+    let desk = Desk::new();
+    let (first, none) = Writer::open_beside(&desk.db(), desk.options()).unwrap();
+    assert!(none.is_none(), "nobody was here before");
+    first.candles(batch(minutes(20_000))).await.unwrap();
+    first.close().await.unwrap();
+    cut_off(&desk);
+    let (writer, check) = Writer::open_beside(&desk.db(), desk.options()).unwrap();
+    // The writer lives and has a seat at once, whatever the check does.
+    writer.pulse().await.unwrap();
+    writer.declare(Seat::default()).await.unwrap();
+    let mut check = check.unwrap();
+    writer.set_meta("after".into(), "the check".into()).await.unwrap();
+    assert!(check.try_recv().unwrap().is_ok(), "the write came after the check");
+    writer.close().await.unwrap();
+    let (writer, check) = Writer::open_beside(&desk.db(), desk.options()).unwrap();
+    assert!(check.is_none(), "a checked file that was closed well is not checked again");
+    writer.close().await.unwrap();
+    assert!(desk.reader().db_metadata().unwrap().contains(&("after".to_owned(), "the check".to_owned())));
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_not_written_however_often_it_is_opened() {
+    let desk = Desk::new();
+    let writer = desk.writer();
+    writer.candles(batch(minutes(20_000))).await.unwrap();
+    writer.close().await.unwrap();
+    let mut bytes = std::fs::read(desk.db()).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 4096].fill(0);
+    std::fs::write(desk.db(), &bytes).unwrap();
+    cut_off(&desk);
+    for _ in 0..2 {
+        let (writer, check) = Writer::open_beside(&desk.db(), desk.options()).unwrap();
+        let (waits, other) = (writer.clone(), writer.clone());
+        let (set, checkpoint) = tokio::join!(waits.set_meta("a".into(), "b".into()), other.checkpoint());
+        assert!(matches!(set, Err(StoreError::Corrupt(_))) && matches!(checkpoint, Err(StoreError::Corrupt(_))), "{set:?} {checkpoint:?}");
+        let found = check.unwrap().await.unwrap().unwrap_err().to_string();
+        assert!(found.contains("is damaged") && found.contains("nightdesk restore"), "{found}");
+        assert!(writer.set_meta("a".into(), "b".into()).await.is_err(), "and later writes are refused at once");
+        writer.close().await.unwrap();
+        assert!(std::fs::read(desk.db()).unwrap() == bytes, "not a byte of the file has changed");
+    }
+    let e = Writer::open(&desk.db(), desk.options()).unwrap_err();
+    assert!(matches!(e, StoreError::Corrupt(_)), "a single command refuses to begin: {e}");
+}
+
+#[tokio::test]
+async fn who_leaves_before_the_check_has_ended_leaves_it_to_the_next() {
+    let desk = Desk::new();
+    let writer = desk.writer();
+    writer.candles(batch(minutes(20_000))).await.unwrap();
+    writer.close().await.unwrap();
+    cut_off(&desk);
+    let (writer, check) = Writer::open_beside(&desk.db(), desk.options()).unwrap();
+    assert!(Holder::of(&desk.db()).unwrap().ended_at.is_none());
+    let (closed, checked) = (writer.close().await, check.unwrap().await);
+    closed.unwrap();
+    let (_, again) = Writer::open_beside(&desk.db(), desk.options()).unwrap();
+    assert_eq!(again.is_some(), checked.is_err(), "checked by one of the two");
 }

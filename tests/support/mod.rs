@@ -10,6 +10,7 @@ use nightdesk::control::{Client, LocalClient};
 use nightdesk::engine::{
     BodyMaker, Command, DATABASE, Engine, EngineOptions, Envelope, IngestSpec, JobBody, LogRing, RunView, Snapshot, Tuning,
 };
+use nightdesk::maintenance::Maintenance;
 use nightdesk::market::{AssetClass, Candle, Clock, Instrument, ManualClock, Series, Symbol, Timeframe, Universe};
 use nightdesk::sim::demo::Demo;
 use nightdesk::sim::{Fault, MarketFeed};
@@ -88,6 +89,8 @@ pub struct Build {
 pub struct Night {
     pub schedule: bool,
     pub bodies: Vec<Arc<dyn JobBody>>,
+    /// With the real maintenance job.
+    pub maintenance: bool,
 }
 
 impl Default for Build {
@@ -208,10 +211,17 @@ async fn open(settings: &Settings, universe: &Universe, dir: &Path, clock: Arc<d
         schedule: night.schedule,
         daemon: false,
         config: None,
-        bodies: night.bodies.iter().cloned().map(maker).collect(),
+        bodies: night.bodies.iter().cloned().map(maker).chain(night.maintenance.then(maintenance)).collect(),
     };
     let tuning = quick_tuning(settings);
     Box::pin(Engine::start_tuned(options, tuning)).await.unwrap_or_else(|e| panic!("{e}"))
+}
+
+fn maintenance() -> BodyMaker {
+    Box::new(|m| {
+        let (data_dir, writer, settings) = (m.data_dir.clone(), m.writer.clone(), m.settings.clone());
+        Arc::new(Maintenance { data_dir, writer, runs: Some(m.runs.clone()), settings, clock: m.clock.clone() })
+    })
 }
 
 /// The pauses between requests a fraction of what vendors ask for: the simulators are as patient as their rules.

@@ -161,6 +161,8 @@ pub(in crate::engine) struct Board {
     pub(super) deadlines: [Option<Deadline>; Job::ALL.len()],
     pub(super) failures: [u32; Job::ALL.len()],
     pub(super) stopping: bool,
+    /// Why no run may begin now.
+    pub(super) held: Option<&'static str>,
     pub(super) out: Vec<Effect>,
 }
 
@@ -178,6 +180,7 @@ impl Board {
             deadlines: Default::default(),
             failures: Default::default(),
             stopping: false,
+            held: None,
             out: Vec::new(),
         };
         able.into_iter().for_each(|job| board.able[job.index()] = true);
@@ -196,6 +199,11 @@ impl Board {
     /// Puts other rules in force; runs under way keep the timeout they started with.
     pub fn set_rules(&mut self, rules: ScheduleSettings) {
         self.rules = rules;
+    }
+
+    /// Lets no run begin as long as there is a reason.
+    pub const fn hold(&mut self, why: Option<&'static str>) {
+        self.held = why;
     }
 
     pub(super) fn rule(&self, job: Job) -> &JobSettings {

@@ -51,6 +51,10 @@ impl Board {
     fn begin_ready(&mut self, now: Now) {
         let queued: Vec<i64> = self.active.iter().filter(|(_, e)| matches!(e.phase, Phase::Queued)).map(|(id, _)| *id).collect();
         for id in queued {
+            if let Some(why) = self.held {
+                self.wait(id, why.to_owned());
+                continue;
+            }
             let Some(entry) = self.active.get(&id) else { continue };
             let late = now.mono.saturating_sub(entry.queued) >= self.timeout(entry.run.job);
             match self.needs(&entry.run) {

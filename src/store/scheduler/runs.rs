@@ -3,15 +3,16 @@
 use std::str::FromStr;
 
 use chrono::NaiveDate;
-use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension, Params, Row, params};
+use rusqlite::types::{Type, Value};
+use rusqlite::{Connection, OptionalExtension, Params, Row, params, params_from_iter};
 
 use super::{Job, JobRun, JobState, RunEvent, SchedulerDbError};
 
 type Answer<T> = Result<T, SchedulerDbError>;
 
-const COLUMNS: &str = "id, job, state, trigger, actor, scheduled_for, session, attempt, queued_at, not_before, started_at, ended_at, \
-                       error, failures, params, summary, boot_id";
+/// What a run is born with and keeps, and in [`CHANGING`] what its state is made of. All statements are built of the two.
+const FIXED: &str = "job, trigger, actor, scheduled_for, attempt, queued_at";
+const CHANGING: &str = "state, session, not_before, started_at, ended_at, error, failures, params, summary, boot_id";
 
 /// Which runs to list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,18 +30,18 @@ pub(super) fn word<T: FromStr>(row: &Row<'_>, column: usize) -> rusqlite::Result
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<JobRun> {
-    let session: Option<String> = row.get(6)?;
+    let session: Option<String> = row.get(8)?;
     let session = session.map(|text| NaiveDate::from_str(&text)).transpose();
     Ok(JobRun {
         id: row.get(0)?,
         job: word(row, 1)?,
-        state: word(row, 2)?,
-        trigger: word(row, 3)?,
-        actor: row.get(4)?,
-        scheduled_for: row.get(5)?,
-        session: session.map_err(|e| rusqlite::Error::FromSqlConversionFailure(6, Type::Text, e.into()))?,
-        attempt: row.get(7)?,
-        queued_at: row.get(8)?,
+        trigger: word(row, 2)?,
+        actor: row.get(3)?,
+        scheduled_for: row.get(4)?,
+        attempt: row.get(5)?,
+        queued_at: row.get(6)?,
+        state: word(row, 7)?,
+        session: session.map_err(|e| rusqlite::Error::FromSqlConversionFailure(8, Type::Text, e.into()))?,
         not_before: row.get(9)?,
         started_at: row.get(10)?,
         ended_at: row.get(11)?,
@@ -52,9 +53,43 @@ fn read(row: &Row<'_>) -> rusqlite::Result<JobRun> {
     })
 }
 
+/// The values of [`FIXED`].
+fn fixed(run: &JobRun) -> [Value; 6] {
+    let trigger: &str = run.trigger.into();
+    [
+        run.job.name().to_owned().into(),
+        trigger.to_owned().into(),
+        run.actor.clone().into(),
+        run.scheduled_for.into(),
+        run.attempt.into(),
+        run.queued_at.into(),
+    ]
+}
+
+/// The values of [`CHANGING`].
+fn changing(run: &JobRun) -> [Value; 10] {
+    [
+        state(run.state).to_owned().into(),
+        run.session.map(|d| d.to_string()).into(),
+        run.not_before.into(),
+        run.started_at.into(),
+        run.ended_at.into(),
+        run.error.clone().into(),
+        run.failures.into(),
+        run.params.clone().into(),
+        run.summary.clone().into(),
+        run.boot_id.clone().into(),
+    ]
+}
+
+/// As many places for values.
+fn places(n: usize) -> String {
+    vec!["?"; n].join(", ")
+}
+
 /// The runs that a condition selects.
 fn select(c: &Connection, condition: &str, p: impl Params) -> Answer<Vec<JobRun>> {
-    let mut statement = c.prepare_cached(&format!("SELECT {COLUMNS} FROM run WHERE {condition}"))?;
+    let mut statement = c.prepare_cached(&format!("SELECT id, {FIXED}, {CHANGING} FROM run WHERE {condition}"))?;
     let rows = statement.query_map(p, read)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
@@ -65,35 +100,13 @@ fn state(state: JobState) -> &'static str {
 
 /// Stores a new run; `None` when one exists for the same job, tick and attempt.
 pub(super) fn insert(c: &Connection, mut run: JobRun) -> Answer<Option<JobRun>> {
-    let trigger: &str = run.trigger.into();
+    let values: Vec<Value> = fixed(&run).into_iter().chain(changing(&run)).collect();
     let id = c
-        .prepare_cached(
-            "INSERT INTO run (job, state, trigger, actor, scheduled_for, session, attempt, queued_at, not_before, started_at,
-                              ended_at, error, failures, params, summary, boot_id)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
-             ON CONFLICT (job, scheduled_for, attempt) DO NOTHING RETURNING id",
-        )?
-        .query_row(
-            params![
-                run.job.name(),
-                state(run.state),
-                trigger,
-                run.actor,
-                run.scheduled_for,
-                run.session.map(|d| d.to_string()),
-                run.attempt,
-                run.queued_at,
-                run.not_before,
-                run.started_at,
-                run.ended_at,
-                run.error,
-                run.failures,
-                run.params,
-                run.summary,
-                run.boot_id
-            ],
-            |r| r.get(0),
-        )
+        .prepare_cached(&format!(
+            "INSERT INTO run ({FIXED}, {CHANGING}) VALUES ({}) ON CONFLICT (job, scheduled_for, attempt) DO NOTHING RETURNING id",
+            places(values.len())
+        ))?
+        .query_row(params_from_iter(values), |r| r.get(0))
         .optional()?;
     Ok(id.map(|id| {
         run.id = id;
@@ -103,24 +116,10 @@ pub(super) fn insert(c: &Connection, mut run: JobRun) -> Answer<Option<JobRun>> 
 
 /// Stores what can change of a run.
 pub(super) fn update(c: &Connection, run: &JobRun) -> Answer<()> {
+    let values = changing(run);
     let changed = c
-        .prepare_cached(
-            "UPDATE run SET state = ?2, session = ?3, not_before = ?4, started_at = ?5, ended_at = ?6, error = ?7, failures = ?8,
-                            params = ?9, summary = ?10, boot_id = ?11 WHERE id = ?1",
-        )?
-        .execute(params![
-            run.id,
-            state(run.state),
-            run.session.map(|d| d.to_string()),
-            run.not_before,
-            run.started_at,
-            run.ended_at,
-            run.error,
-            run.failures,
-            run.params,
-            run.summary,
-            run.boot_id
-        ])?;
+        .prepare_cached(&format!("UPDATE run SET ({CHANGING}) = ({}) WHERE id = ?", places(values.len())))?
+        .execute(params_from_iter(values.into_iter().chain([run.id.into()])))?;
     if changed == 1 { Ok(()) } else { Err(SchedulerDbError::NoRun(run.id)) }
 }
 

@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::verify::{check_digests, check_pages, heed};
 use crate::market::Clock;
-use crate::store::master::lock::{FolderLock, folder, private_dir, private_file};
+use crate::store::file::{self, folder, private_dir, private_file};
+use crate::store::master::lock::FolderLock;
 use crate::store::master::{StoreError, open};
 
 const PREFIX: &str = "market_data-";
@@ -18,7 +19,9 @@ const SUFFIX: &str = ".db";
 /// time as in the names of single backups.
 pub const BACKUP_FOLDER: &str = "backup-";
 /// The files of a database, by what follows its name.
-const PARTS: [&str; 3] = ["", "-wal", "-shm"];
+const PARTS: [&str; 3] = ["", "-wal", SHARED_INDEX];
+/// The memory that connections share to find their way in the log.
+const SHARED_INDEX: &str = "-shm";
 
 /// A finished backup.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +70,7 @@ impl Partial {
         heed(&mut conn, stop)?;
         let file = private_file(&path)?;
         let partial = Self { path, finished: false };
-        conn.execute("VACUUM INTO ?1", [open::uri(&partial.path, "rw")])?;
+        conn.execute("VACUUM INTO ?1", [file::uri(&partial.path, "rw")])?;
         file.sync_all().map_err(StoreError::io("cannot flush", &partial.path))?;
         Ok(partial)
     }
@@ -98,7 +101,7 @@ impl Drop for Partial {
 /// Copies a database of any kind, its write-ahead log included, to `to`, which must not exist, private and durable.
 /// Nothing is left at `to` when it fails or is stopped.
 pub fn copy_database(from: &Path, to: &Path, stop: &CancellationToken) -> Result<(), StoreError> {
-    let mut partial = Partial::vacuum(open::any_read_only(from)?, to.to_owned(), stop)?;
+    let mut partial = Partial::vacuum(file::read_only(from)?, to.to_owned(), stop)?;
     partial.finished = true;
     Ok(())
 }
@@ -143,10 +146,14 @@ pub fn restore_until(from: &Path, target: &Path, clock: &dyn Clock, stop: &Cance
     let rows = partial.checked(stop).map_err(bad)?;
     let kept = unused(beside(target, &format!(".before-restore-{}", stamp(clock))));
     let had = target.exists();
-    // The log belongs to the file by its name, so the three move together.
+    // The log belongs to the file by its name, so they move together.
     for part in PARTS {
         let (old, new) = (beside(target, part), beside(&kept, part));
-        if old.exists() {
+        let Ok(meta) = fs::metadata(&old) else { continue };
+        // SQLite makes the index of a log anew, and an empty log says nothing.
+        if part == SHARED_INDEX || meta.len() == 0 && !part.is_empty() {
+            fs::remove_file(&old).map_err(StoreError::io("cannot remove", &old))?;
+        } else {
             fs::rename(&old, &new).map_err(StoreError::io("cannot move the old database to", &new))?;
         }
     }

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::market::{AssetClass, Clock, Series, SourceId, Symbol, Timeframe};
@@ -196,6 +197,18 @@ impl Ledger {
             tracing::info!(target: "store", "A reader keeps part of the write-ahead log back");
         }
         Ok(())
+    }
+
+    /// Lets the close of the file move the log over again, which an unchecked file forbids.
+    pub fn checkpoint_on_close(&self) {
+        if let Err(e) = self.conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false) {
+            tracing::warn!(target: "store", error = %e, "The write-ahead log stays when the database is closed");
+        }
+    }
+
+    /// Closes the file and writes nothing into it.
+    pub fn leave(self) -> Result<(), StoreError> {
+        self.conn.close().map_err(|(_, e)| StoreError::from(e))
     }
 
     /// Checkpoints and closes the file. The -wal and -shm files stay, so that readers without write permission can

@@ -5,6 +5,7 @@
 
 mod candles;
 mod facts;
+mod guard;
 mod issues;
 mod ledger;
 mod progress;
@@ -18,13 +19,16 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
+pub use guard::PageCheck;
 pub use issues::IssueReport;
 
+use super::open::Opened;
 use super::{
     ActionsReport, Attempt, CandleBatch, EmptySpan, Issue, Resolution, RunState, Seat, SeriesUpdate, StoreError, StoredIssue, SwapReport,
     Underived, WriteReport, open,
 };
 use crate::market::{Actions, Clock, ContractId, Fundamentals, Metadata, Series, SourceId, Symbol, Universe};
+use guard::Guard;
 use issues::Look;
 use ledger::Ledger;
 use thread::{Job, Message};
@@ -53,24 +57,31 @@ impl Writer {
     /// Opens or creates the database, brings its schema up to date, and starts the thread. Refused while another
     /// process holds the folder, and for a foreign, newer or other-sided file.
     pub fn open(path: &Path, o: WriterOptions) -> Result<Self, StoreError> {
-        Self::start(path, o, None)
+        Self::start(path, o, None, false).map(|(writer, _)| writer)
+    }
+
+    /// As [`Writer::open`], but the look through all pages after an unclean end goes on beside the caller. Until it has
+    /// gone well nothing is written: writes wait for it, and after it has found damage all are refused.
+    pub fn open_beside(path: &Path, o: WriterOptions) -> Result<(Self, Option<PageCheck>), StoreError> {
+        Self::start(path, o, None, true)
     }
 
     /// As [`Writer::open`], for a database that may not grow beyond `max_mib` MiB: a write that would exceed it fails
     /// with [`StoreError::DiskFull`].
     pub fn open_limited(path: &Path, o: WriterOptions, max_mib: u32) -> Result<Self, StoreError> {
-        Self::start(path, o, Some(max_mib))
+        Self::start(path, o, Some(max_mib), false).map(|(writer, _)| writer)
     }
 
-    fn start(path: &Path, o: WriterOptions, max_mib: Option<u32>) -> Result<Self, StoreError> {
-        let (lock, conn) = open::read_write(path, &o, max_mib)?;
-        let ledger = Ledger::new(conn, o.clock)?;
+    fn start(path: &Path, o: WriterOptions, max_mib: Option<u32>, beside: bool) -> Result<(Self, Option<PageCheck>), StoreError> {
+        let Opened { lock, conn, unchecked } = open::read_write(path, &o, max_mib, beside)?;
+        let ledger = Ledger::new(conn, Arc::clone(&o.clock))?;
         let (queue, commands) = mpsc::channel(QUEUE);
+        let (guard, check) = if unchecked { guard::check(path, o.clock, queue.downgrade())? } else { (Guard::default(), None) };
         std::thread::Builder::new()
             .name("nightdesk-writer".to_owned())
-            .spawn(move || thread::run(ledger, lock, commands))
+            .spawn(move || thread::run(ledger, lock, commands, guard))
             .map_err(StoreError::io("cannot start the writer thread for", path))?;
-        Ok(Self { queue })
+        Ok((Self { queue }, check))
     }
 
     /// Waits until the thread has ended, which it does by itself only when it broke.

@@ -4,8 +4,11 @@
 //! is on disk: an acknowledgement means durable. A command that fails is rolled back alone. When SQLite had to roll
 //! the whole transaction back (disk full), the commands run again one by one, so that each gets its own answer.
 
+use std::collections::VecDeque;
+
 use tokio::sync::{mpsc, oneshot};
 
+use super::guard::Guard;
 use super::ledger::Ledger;
 use crate::store::master::StoreError;
 use crate::store::master::lock::{FolderLock, Seat};
@@ -27,8 +30,22 @@ pub(super) enum Message {
     Declare(Seat, Ack<()>),
     /// Asks for a sign of life.
     Pulse(Ack<()>),
+    /// The pages were looked through.
+    Checked(Result<(), StoreError>),
     /// Ends the thread.
     Close(Ack<()>),
+}
+
+impl Message {
+    /// Answers that the file is damaged.
+    pub fn refuse(self, why: &str) {
+        let no = || StoreError::Corrupt(why.to_owned());
+        match self {
+            Self::Work(task) => task.settle(Err(no())),
+            Self::Checkpoint(ack) | Self::Declare(_, ack) | Self::Pulse(ack) | Self::Close(ack) => drop(ack.send(Err(no()))),
+            Self::Checked(_) => {}
+        }
+    }
 }
 
 /// A command whose result type is hidden.
@@ -72,33 +89,48 @@ impl<T: Send, F: FnMut(&mut Ledger) -> Result<T, StoreError> + Send> Task for Jo
     }
 }
 
-/// The body of the thread; returns when told to close, or when the last handle is gone.
-pub(super) fn run(mut ledger: Ledger, mut lock: FolderLock, mut commands: mpsc::Receiver<Message>) {
+/// The body of the thread; returns when told to close, or when the last handle is gone. Writes pass the guard.
+pub(super) fn run(mut ledger: Ledger, mut lock: FolderLock, mut commands: mpsc::Receiver<Message>, mut guard: Guard) {
+    let mut held = VecDeque::new();
     let mut next = commands.blocking_recv();
     let closing = loop {
         match next.take() {
             None => break None,
             Some(Message::Close(ack)) => break Some(ack),
-            Some(Message::Checkpoint(ack)) => {
-                let _ = ack.send(ledger.checkpoint());
+            Some(Message::Checked(end)) => {
+                held = guard.checked(end);
+                if guard.is_open() {
+                    ledger.checkpoint_on_close();
+                }
             }
             Some(Message::Declare(seat, ack)) => {
                 let _ = ack.send(lock.declare(seat));
             }
             Some(Message::Pulse(ack)) => drop(ack.send(Ok(()))),
-            Some(Message::Work(first)) => {
-                let (tasks, rest) = gather(first, &mut commands);
-                commit(&mut ledger, tasks);
-                next = rest;
-            }
+            Some(write) => match guard.pass(write) {
+                Some(Message::Checkpoint(ack)) => drop(ack.send(ledger.checkpoint())),
+                // What was held back came before what is queued, and is done one by one.
+                Some(Message::Work(task)) if !held.is_empty() => commit(&mut ledger, vec![task]),
+                Some(Message::Work(first)) => {
+                    let (tasks, rest) = gather(first, &mut commands);
+                    commit(&mut ledger, tasks);
+                    next = rest;
+                }
+                _ => {}
+            },
         }
         if next.is_none() {
-            next = commands.blocking_recv();
+            next = held.pop_front().or_else(|| commands.blocking_recv());
         }
     };
     let now = ledger.now();
-    // Only a database that was closed well lets the next process skip its check.
-    let end = ledger.close().and_then(|()| lock.release(now));
+    // Only a database that was checked and closed well lets the next process skip its check.
+    let end = if guard.is_open() {
+        ledger.close().and_then(|()| lock.release(now))
+    } else {
+        drop(guard);
+        ledger.leave().inspect(|()| drop(lock))
+    };
     // Closing the channel before the answer: who sees the answer also sees the writer gone.
     drop(commands);
     match closing {

@@ -1,0 +1,93 @@
+//! The owner's part of the check after an unclean end: until the database is known to be sound no run begins, and none
+//! ever does on a damaged one.
+
+use std::sync::Arc;
+
+use super::owner::{Owner, RUNS_KEPT};
+use super::{CommandError, RunProgress, RunView};
+use crate::ingest::{IngestSpec, RunSummary};
+use crate::store::master::{RunRecord, StoreError};
+
+/// Why a command that writes has to come again.
+const CHECKING: &str = "the database is being checked after an unclean end: try again when that is done";
+/// Why a run waits.
+const WAITS: &str = "waits until the database is checked after an unclean end";
+
+/// What is known of the database's pages.
+#[derive(Debug, Default)]
+pub(super) enum Pages {
+    /// Nothing is held against them.
+    #[default]
+    Sound,
+    /// They are being looked through.
+    Checking,
+    /// They are damaged, or could not be looked through.
+    Bad(String),
+}
+
+impl Pages {
+    /// Why nothing is written any more, if so.
+    pub fn bad(&self) -> Option<&str> {
+        if let Self::Bad(why) = self { Some(why) } else { None }
+    }
+
+    pub const fn is_checking(&self) -> bool {
+        matches!(self, Self::Checking)
+    }
+
+    /// Refuses a command that would write now.
+    pub fn writable(&self) -> Result<(), CommandError> {
+        match self {
+            Self::Sound => Ok(()),
+            Self::Checking => Err(CommandError::Refused(CHECKING.to_owned())),
+            Self::Bad(why) => Err(CommandError::Refused(why.clone())),
+        }
+    }
+}
+
+impl Owner {
+    /// Holds runs back until [`Self::checked`].
+    pub(super) fn wait_for_check(&mut self) {
+        self.pages = Pages::Checking;
+        self.jobs.board.hold(Some(WAITS));
+    }
+
+    /// The pages were looked through, and earlier runs recovered. What waited begins; on a damaged file it fails.
+    pub(super) async fn checked(&mut self, end: Result<(), StoreError>) {
+        self.pages = match end {
+            Ok(()) => Pages::Sound,
+            Err(e) => {
+                tracing::error!(target: "engine", error = %e, "No run begins, because nothing may be written");
+                Pages::Bad(e.to_string())
+            }
+        };
+        // Runs of an earlier process have become lost ones.
+        if let Err(e) = self.load_runs().await {
+            tracing::error!(target: "engine", error = %e, "Could not read the earlier runs");
+        }
+        self.jobs.board.hold(None);
+        self.settle().await;
+    }
+
+    /// Reads the ended ingests of before.
+    pub(super) async fn load_runs(&mut self) -> Result<(), StoreError> {
+        let runs = self.pipeline.reads.with(|r| r.runs(RUNS_KEPT)).await?;
+        self.runs = Arc::new(runs.iter().map(view_of).collect());
+        Ok(())
+    }
+}
+
+/// An ended run as the snapshot shows it.
+fn view_of(record: &RunRecord) -> RunView {
+    let summary: Option<RunSummary> = record.summary.as_deref().and_then(|s| serde_json::from_str(s).ok());
+    RunView {
+        id: record.id,
+        spec: serde_json::from_str::<IngestSpec>(&record.spec).unwrap_or_default(),
+        state: record.state,
+        started_at: record.started_at,
+        ended_at: record.ended_at,
+        progress: RunProgress::default(),
+        summary,
+        cancelling: false,
+    }
+}
