@@ -8,6 +8,7 @@ mod alerts;
 mod attach;
 mod care;
 mod config;
+mod config_audit;
 mod config_watch;
 mod console;
 mod context;

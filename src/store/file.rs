@@ -40,11 +40,12 @@ pub(super) fn private_file(path: &Path) -> Result<File, StoreError> {
         .map_err(StoreError::io("cannot open", path))
 }
 
-/// Opens or makes a file for writing. Nothing is written yet.
+/// Opens or makes a file for writing; URIs in SQL have their meaning. Nothing is written yet.
 pub(super) fn read_write(path: &Path) -> Result<Connection, StoreError> {
     // SQLite gives -wal and -shm the permissions of the database, so making it 0600 first covers all three.
     drop(private_file(path)?);
-    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let conn = Connection::open_with_flags(uri(path, "rw"), flags)?;
     conn.busy_timeout(BUSY)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(conn)
