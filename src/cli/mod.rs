@@ -29,6 +29,7 @@ mod runs;
 mod schedule;
 mod sim;
 mod status;
+mod strategy;
 mod watch;
 
 use std::process::ExitCode;
@@ -83,18 +84,18 @@ impl Command {
     fn run(self, common: &Common) -> Result<Exit, Failure> {
         match self {
             Self::Ingest(a) => ingest::run(&a, &Context::load(common)?),
-            Self::Status(a) => status::run(&a, &Context::load(common)?),
+            Self::Status(a) => status::run(&a, &Context::load_despite(common)?),
             Self::Doctor(a) => doctor::run(&a, &Context::load(common)?),
             Self::Config(a) => config::run(&a, common),
             Self::Import(a) => import::run(&a, &Context::load(common)?),
             Self::Export(a) => export::run(&a, &Context::load(common)?),
-            Self::Issues(a) => issues::run(&a, &Context::load(common)?),
-            Self::Runs(a) => runs::run(&a, &Context::load(common)?),
-            Self::Schedule(a) => schedule::run(&a, &Context::load(common)?),
-            Self::Logs(a) => logs::run(&a, &Context::load(common)?),
-            Self::Verify(a) => care::verify(&a, &Context::load(common)?),
-            Self::Backup(a) => care::backup(&a, &Context::load(common)?),
-            Self::Restore(a) => care::restore(&a, &Context::load(common)?),
+            Self::Issues(a) => issues::run(&a, &Context::load_despite(common)?),
+            Self::Runs(a) => runs::run(&a, &Context::load_despite(common)?),
+            Self::Schedule(a) => schedule::run(&a, &Context::load_despite(common)?),
+            Self::Logs(a) => logs::run(&a, &Context::load_despite(common)?),
+            Self::Verify(a) => care::verify(&a, &Context::load_despite(common)?),
+            Self::Backup(a) => care::backup(&a, &Context::load_despite(common)?),
+            Self::Restore(a) => care::restore(&a, &Context::load_despite(common)?),
             Self::Maintenance(a) => maintenance::run(&a, &Context::load(common)?),
             Self::Alerts(a) => alerts::run(&a, &Context::load(common)?),
             Self::Keys(a) => keys::run(&a),
@@ -142,7 +143,7 @@ pub fn main() -> ExitCode {
         Some(_) if arguments.daemon => Err(Failure::usage("--daemon takes no command").next("leave one of the two out")),
         Some(command) => command.run(&arguments.common),
         None if arguments.daemon => Context::load(&arguments.common).and_then(|context| daemon::run(&context)),
-        None => Context::load(&arguments.common).and_then(|context| console::run(&context)),
+        None => Context::load_despite(&arguments.common).and_then(|context| console::run(&context)),
     };
     match done {
         Ok(exit) => exit.into(),
