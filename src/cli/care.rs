@@ -43,6 +43,7 @@ pub struct RestoreArguments {
 }
 
 pub(super) fn verify(arguments: &VerifyArguments, context: &Context) -> Result<Exit, Failure> {
+    context.warn();
     let mut shown = Duration::ZERO;
     let live = std::io::stderr().is_terminal();
     let report = master::verify(&context.database(), &mut |done, all| {
@@ -77,6 +78,7 @@ pub(super) fn verify(arguments: &VerifyArguments, context: &Context) -> Result<E
 }
 
 pub(super) fn backup(arguments: &BackupArguments, context: &Context) -> Result<Exit, Failure> {
+    context.warn();
     let report = master::backup(&context.database(), &arguments.dir, context.clock.as_ref())?;
     if arguments.json {
         output::json(&json!({ "ok": true, "path": report.path, "bytes": report.bytes, "rows": report.rows }))?;
@@ -88,6 +90,7 @@ pub(super) fn backup(arguments: &BackupArguments, context: &Context) -> Result<E
 }
 
 pub(super) fn restore(arguments: &RestoreArguments, context: &Context) -> Result<Exit, Failure> {
+    context.warn();
     let report = master::restore(&arguments.from, &context.database(), context.clock.as_ref())?;
     if arguments.json {
         output::json(&json!({ "ok": true, "from": report.from, "rows": report.rows, "kept": report.kept }))?;

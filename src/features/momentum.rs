@@ -28,13 +28,7 @@ pub(super) const COLUMNS: &[(&str, ColumnFn)] = &[
     ("ultimate_oscillator", ultimate),
     ("momentum_10_atr", |f, rows, out| momentum_in_atr(f, 10, rows, out)),
     ("momentum_20_atr", |f, rows, out| momentum_in_atr(f, 20, rows, out)),
-    ("stoch_rsi_k", |f, rows, out| {
-        let rsi = f.track(Track::Rsi14);
-        let (top, bottom) = (over(window::max, rsi, 14, &rows), over(window::min, rsi, 14, &rows));
-        for (((cell, row), top), bottom) in out.iter_mut().zip(rows).zip(top).zip(bottom) {
-            *cell = 100.0 * ratio(rsi[row] - bottom, top - bottom, 0.5);
-        }
-    }),
+    ("stoch_rsi_k", stochastic_rsi),
     ("balance_of_power_14", |f, rows, out| {
         let power = leading(&rows, 13, |i| ratio(f.close[i] - f.open[i], f.high[i] - f.low[i], 0.0));
         window::mean(&power, 14, 13..power.len(), out);
@@ -68,6 +62,17 @@ fn stochastic_d(f: &Frame<'_>, rows: Range<usize>, out: &mut [f64]) {
     let mut slow = vec![0.0; out.len() + 2];
     window::mean(&fast, 3, 2..fast.len(), &mut slow);
     window::mean(&slow, 3, 2..slow.len(), out);
+}
+
+fn stochastic_rsi(f: &Frame<'_>, rows: Range<usize>, out: &mut [f64]) {
+    // On a flat price the RSI stands still but for rounding.
+    const FLAT: f64 = 1e-12;
+    let rsi = f.track(Track::Rsi14);
+    let (top, bottom) = (over(window::max, rsi, 14, &rows), over(window::min, rsi, 14, &rows));
+    fill(0..out.len(), out, |i| {
+        let range = top[i] - bottom[i];
+        if range <= FLAT * top[i] { 50.0 } else { 100.0 * (rsi[rows.start + i] - bottom[i]) / range }
+    });
 }
 
 fn rate_of_change(f: &Frame<'_>, n: usize, rows: Range<usize>, out: &mut [f64]) {

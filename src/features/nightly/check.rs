@@ -76,8 +76,8 @@ pub fn check(reader: &ModelReader, desk: &Desk<'_>, symbols: &[Symbol]) -> Resul
     let positions: Vec<usize> = survey.usable().filter(wanted).collect();
     let steps = Steps::new(desk, 0);
     let plan = Plan { mark: None, ..Plan::whole(&survey, "") };
-    let market = compute::market(&steps, &survey, None, None, None)?;
-    let before = compute::market(&Steps::new(desk, 0), &survey, None, None, cut)?;
+    let market = compute::market(&steps, &survey, None, None)?;
+    let before = compute::market(&Steps::new(desk, 0), &survey, None, cut)?;
     let work = |position: usize| {
         let bars = survey.bars(desk, position, None)?;
         let part = compute::symbol(&survey, &plan, &market, position, &bars)?;

@@ -25,9 +25,6 @@ const CHUNK: usize = 64;
 /// Computed symbols that may wait to be stored.
 const WAITING: usize = 4;
 
-/// Bars behind `roc_20`.
-const RANKED: usize = 20;
-
 /// What a symbol needs to know of the others.
 pub(super) struct Market {
     returns: MarketReturns,
@@ -76,26 +73,23 @@ fn out_of_reach<'a>(survey: &Survey<'a>, plan: &Plan, tails: &[Adjusted], from: 
     Some(instrument.symbol.as_str())
 }
 
-/// The first pass, over the days from `from` on. Without `tails` every symbol is read; `until` leaves out what came after
-/// that date.
+/// The first pass. Without `tails` every symbol is read; with them, days before the checkpoint know only a part of the
+/// market. `until` leaves out what came after that date.
 pub(super) fn market(
     steps: &Steps<'_>,
     survey: &Survey<'_>,
-    from: Option<i64>,
     tails: Option<&[Adjusted]>,
     until: Option<NaiveDate>,
 ) -> Result<Market, NightError> {
     let benchmark = survey.benchmark_bars(steps.desk)?.map(|bars| up_to(bars, until));
     let mut returns = benchmark.as_ref().map_or_else(MarketReturns::default, |b| MarketReturns::of_benchmark(&b.bars));
     let mut section = CrossSection::default();
-    let from = from.map_or(NaiveDate::MIN, ts_to_date);
     let mut add = |instrument: &Instrument, adjusted: &Adjusted| {
         let bars = &adjusted.bars;
         if benchmark.is_none() && instrument.asset == AssetClass::Stock {
             returns.add(bars);
         }
-        let first = bars.date.partition_point(|d| *d < from);
-        section.add(&bars.date[first..], &changes(&bars.close)[first..]);
+        section.add(bars);
     };
     if let Some(tails) = tails {
         survey.instruments.iter().zip(tails).for_each(|(i, tail)| add(i, tail));
@@ -164,7 +158,7 @@ pub(super) fn symbol<'a>(
     let from = plan.states.get(position).and_then(Option::as_ref);
     let base = from.map_or(0, Checkpoint::window);
     let index = |month: i64| base + bars.date.partition_point(|d| *d < ts_to_date(month));
-    let (returns, ranks) = (market.returns.on(&bars.date), market.ranks.of(&bars.date, &changes(&bars.close)));
+    let (returns, ranks) = (market.returns.on(&bars.date), market.ranks.of(bars));
     let input = Input {
         adjusted,
         market: Some(&returns),
@@ -175,12 +169,6 @@ pub(super) fn symbol<'a>(
     let output = engine::run(&Task { input, from, mark }).map_err(|cause| NightError::Engine { symbol: instrument.symbol, cause })?;
     let skip = plan.from.map_or(0, |month| index(month) - output.block.first);
     Ok(Part { adjusted, output, skip })
-}
-
-/// The 20-bar return of each close, by which symbols are ranked; NaN for the first twenty.
-fn changes(close: &[f64]) -> Vec<f64> {
-    let first = std::iter::repeat_n(f64::NAN, RANKED.min(close.len()));
-    first.chain(close.windows(RANKED + 1).map(|w| 100.0 * (w[RANKED] / w[0] - 1.0))).collect()
 }
 
 /// The bars up to a date.

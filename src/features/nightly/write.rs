@@ -40,7 +40,7 @@ pub(super) fn write(
     made: &Made,
 ) -> Result<Sum, NightError> {
     let steps = Steps::new(desk, if tails.is_some() { desk.instruments.len() } else { 0 });
-    let market = compute::market(&steps, survey, plan.from, tails, None)?;
+    let market = compute::market(&steps, survey, tails, None)?;
     let work = |position| {
         let bars = compute::bars(&steps, survey, tails, position)?;
         Ok(prepare(survey, plan, position, &compute::symbol(survey, plan, &market, position, &bars)?))

@@ -30,5 +30,6 @@ pub use types::*;
 pub use writer::{IssueReport, PageCheck, Writer, WriterOptions};
 
 pub use super::StoreError;
+pub(in crate::store) use care::{heed, replace};
 
 use names::{facet_name, resolution_name, state_name, state_of};

@@ -187,7 +187,7 @@ fn put(conn: &Connection, block: &FeatureBlock, made: &Made) -> Result<u64, Stor
     Ok(written)
 }
 
-fn digest(dates: &[u8], features: &[u8]) -> i64 {
+pub(super) fn digest(dates: &[u8], features: &[u8]) -> i64 {
     xxh3_64_with_seed(features, xxh3_64(dates)) as i64
 }
 
@@ -202,6 +202,12 @@ impl ModelReader {
     /// The definitions of the last whole cache, also while another is under way.
     pub fn features_definition(&self) -> Result<Option<String>, StoreError> {
         self.meta(DEFINITION)
+    }
+
+    /// The symbols that have features, by name, with the number of their bars.
+    pub fn feature_symbols(&self) -> Result<Vec<(Symbol, u64)>, StoreError> {
+        let sql = "SELECT symbol, sum(length(dates)) / 8 FROM feature_store GROUP BY symbol ORDER BY symbol";
+        self.list(sql, [], |r| Ok((rows::symbol(r, 0)?, r.get::<_, i64>(1)? as u64)))
     }
 
     /// The features of the bars of `symbol` stamped in `[from, to)`, as long as they are of `definition` and are what was

@@ -42,19 +42,31 @@ pub(super) fn read_write(path: &Path, strategy: Strategy, demo: bool, now: i64) 
     Ok((lock, conn))
 }
 
+/// Opens the present schema version for consumers.
 pub(super) fn read_only(path: &Path, strategy: Strategy) -> Result<Connection, StoreError> {
-    check_library()?;
-    let mut conn = file::read_only(path).map_err(|e| match e {
-        StoreError::Missing(path) => StoreError::NotBuilt { path, strategy },
-        other => other,
-    })?;
-    if SCHEMA.check(&conn, path)? == 0 {
-        return Err(StoreError::NotBuilt { path: path.to_owned(), strategy });
-    }
+    let mut conn = plain_read_only(path, strategy)?;
     SCHEMA.check_current(&conn, path)?;
-    belongs(&conn, path, strategy)?;
     file::guard(&mut conn)?;
     Ok(conn)
+}
+
+/// Opens the database of a strategy for reading, also one of an older version.
+pub(super) fn plain_read_only(path: &Path, strategy: Strategy) -> Result<Connection, StoreError> {
+    check_library()?;
+    let missing = |path: &Path| StoreError::NotBuilt { path: path.to_owned(), strategy };
+    let conn = file::read_only(path).map_err(|e| if let StoreError::Missing(path) = &e { missing(path) } else { e })?;
+    if SCHEMA.check(&conn, path)? == 0 {
+        return Err(missing(path));
+    }
+    belongs(&conn, path, strategy)?;
+    Ok(conn)
+}
+
+/// Makes the empty database `conn` one of the schema version that `other` has.
+pub(super) fn make_like(conn: &mut Connection, path: &Path, other: &Connection) -> Result<(), StoreError> {
+    let version: i32 = other.query_row("PRAGMA user_version", [], |r| r.get(0))?;
+    conn.pragma_update(None, "page_size", PAGE_BYTES)?;
+    Schema { scripts: &SCHEMA.scripts[..version as usize], ..SCHEMA }.migrate(conn, path)
 }
 
 /// Refuses the file of the other strategy. A file without a name is one whose birth was cut short.

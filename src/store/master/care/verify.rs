@@ -36,7 +36,7 @@ impl VerifyReport {
         self.found == 0
     }
 
-    fn problem(&mut self, text: String) {
+    pub(in crate::store) fn problem(&mut self, text: String) {
         self.found += 1;
         if self.problems.len() < LISTED {
             self.problems.push(text);
@@ -117,7 +117,7 @@ pub fn check_digests(path: &Path, progress: &mut dyn FnMut(u64, u64), stop: &Can
 }
 
 /// Makes everything that `conn` does end with [`StoreError::Stopped`] soon after `stop`.
-pub(super) fn heed(conn: &mut Connection, stop: &CancellationToken) -> Result<(), StoreError> {
+pub(in crate::store) fn heed(conn: &mut Connection, stop: &CancellationToken) -> Result<(), StoreError> {
     let stop = stop.clone();
     Ok(conn.progress_handler(STOP_EVERY, Some(move || stop.is_cancelled()))?)
 }
