@@ -33,9 +33,34 @@ const LOG_TENDED_EVERY: Duration = Duration::from_secs(1);
 /// The jobs that this version has the work of: the engine's own ingest, and the bodies that [`Rig::start`] adds.
 pub(super) const JOBS: [Job; 2] = [Job::Ingest, Job::Maintenance];
 
+/// The `nice` value of an engine's threads behind the console of its own process.
+const BEHIND_THE_SCREEN: i32 = 5;
+
 /// A runtime for an engine: two workers suffice, the heavy work has threads of its own.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("nightdesk-engine").enable_all().build()?)
+    Ok(workers().build()?)
+}
+
+/// The same for an engine whose process draws a console too: on a machine whose cores are all busy, a key goes before the
+/// work. Threads that the workers start stand back as they do.
+pub(super) fn runtime_behind_a_screen() -> Result<tokio::runtime::Runtime, Failure> {
+    Ok(workers().on_thread_start(stand_back).build()?)
+}
+
+fn workers() -> tokio::runtime::Builder {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(2).thread_name("nightdesk-engine").enable_all();
+    builder
+}
+
+/// Lowers the priority of the calling thread. Only Linux keeps one for each thread; elsewhere it would be the console's too.
+fn stand_back() {
+    if cfg!(target_os = "linux") {
+        // Only a comfort: on a machine that refuses, all threads run as equals.
+        if let Err(cause) = rustix::process::setpriority_process(None, BEHIND_THE_SCREEN) {
+            tracing::debug!(target: "engine", %cause, "Threads keep their priority");
+        }
+    }
 }
 
 /// An engine, and what it stands on.

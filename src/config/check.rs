@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use serde::Deserialize;
 use serde_json::Value;
 
-use super::Settings;
+use super::gather::Subject;
 use super::layer::{Node, Shape, Text};
 use super::problem::{Place, Problem};
 use super::schema::{accepted, child, choices, is_table, keys, kind};
@@ -25,7 +24,7 @@ pub(super) struct Leaf {
 
 /// Walks layers and collects good leaves and problems.
 pub(super) struct Checker<'s> {
-    schema: &'s Value,
+    subject: &'s Subject<'s>,
     /// Values that passed.
     pub leaves: Vec<Leaf>,
     /// Everything else.
@@ -35,14 +34,14 @@ pub(super) struct Checker<'s> {
 }
 
 impl<'s> Checker<'s> {
-    /// Checks against `schema`.
-    pub fn new(schema: &'s Value) -> Self {
-        Self { schema, leaves: Vec::new(), problems: Vec::new(), bad: BTreeSet::new() }
+    /// Checks against the schema of `subject`.
+    pub fn new(subject: &'s Subject<'s>) -> Self {
+        Self { subject, leaves: Vec::new(), problems: Vec::new(), bad: BTreeSet::new() }
     }
 
     /// Checks a document.
     pub fn document(&mut self, text: &Text, root: &Node) {
-        self.table(text, root, self.schema, &mut Vec::new());
+        self.table(text, root, self.subject.schema, &mut Vec::new());
     }
 
     /// Checks the value of one key whose schema is `spec`.
@@ -97,13 +96,18 @@ impl<'s> Checker<'s> {
             self.problems.push(refused(text, node, spec, path, &format!("{n} is out of range")));
         } else if value.as_str().is_some_and(|s| s.len() < spec["minLength"].as_u64().unwrap_or(0) as usize) {
             self.problems.push(refused(text, node, spec, path, "empty"));
-        } else if let Err(reason) = deserializes(path, value, kind(self.spec_of(path)) == "array") {
+        } else if let Err(reason) = self.deserializes(path, value) {
             self.problems.push(refused(text, node, spec, path, &reason));
         }
     }
 
-    fn spec_of(&self, path: &[String]) -> &Value {
-        path.iter().try_fold(self.schema, |node, key| child(node, key)).unwrap_or(&Value::Null)
+    /// Lets serde have the last word, on this key alone.
+    fn deserializes(&self, path: &[String], value: &Value) -> Result<(), String> {
+        let spec = path.iter().try_fold(self.subject.schema, |node, key| child(node, key)).unwrap_or(&Value::Null);
+        let mut tree = self.subject.base.clone();
+        let slot = path.iter().fold(&mut tree, |slot, key| &mut slot[key.as_str()]);
+        *slot = if kind(spec) == "array" { Value::Array(vec![value.clone()]) } else { value.clone() };
+        (self.subject.accepts)(tree)
     }
 }
 
@@ -149,11 +153,4 @@ fn list_problem(items: &[Node], spec: &Value) -> Option<String> {
     }
     let twice = items.iter().enumerate().find(|(i, a)| items[..*i].iter().any(|b| a.value == b.value));
     twice.filter(|_| spec["uniqueItems"] == true).map(|(_, a)| format!("{} is there twice", a.value))
-}
-
-/// Lets serde have the last word, on this key alone.
-fn deserializes(path: &[String], value: &Value, in_list: bool) -> Result<(), String> {
-    let value = if in_list { Value::Array(vec![value.clone()]) } else { value.clone() };
-    let whole = path.iter().rev().fold(value, |inner, key| Value::Object([(key.clone(), inner)].into_iter().collect()));
-    Settings::deserialize(whole).map(drop).map_err(|e| e.to_string())
 }

@@ -6,6 +6,7 @@
 //! [`Universe`]: crate::market::Universe
 
 mod check;
+mod gather;
 mod layer;
 mod load;
 mod lookback;
@@ -16,11 +17,12 @@ mod rules;
 mod schema;
 mod secret;
 mod settings;
+pub mod strategy;
 mod suggest;
 mod universe;
 mod webhook;
 
-pub use load::{ENV_PREFIX, Flag, LoadRequest, Loaded, Origin, SETTINGS_FILE, SHIPPED_SETTINGS, UNIVERSE_FILE, load};
+pub use load::{ENV_PREFIX, Flag, LoadRequest, Loaded, Origin, SETTINGS_FILE, SHIPPED_SETTINGS, UNIVERSE_FILE, load, sound_universe};
 pub use lookback::Lookback;
 pub use nights::{AlertSettings, ControlSettings, JobSettings, MaintenanceSettings, Misfire, Overlap, ScheduleSettings};
 pub use problem::{ConfigErrors, Place, Problem};
@@ -29,6 +31,7 @@ pub use schema::schema;
 pub use settings::{
     ConsoleSettings, IbSettings, IngestSettings, LogSettings, QualitySettings, Settings, SourcePolicy, StoreSettings, YahooSettings,
 };
+pub use strategy::{Rules, Strategies, StrategySettings, strategy_schema};
 pub use suggest::nearest;
 pub use universe::{SECTORS, SHIPPED_UNIVERSE};
 pub(crate) use webhook::is_loopback;

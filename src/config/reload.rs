@@ -7,6 +7,7 @@ use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{AlertSettings, IngestSettings, Loaded, LogSettings, Origin, ScheduleSettings, Settings};
+use crate::market::Strategy;
 
 /// What stands for a secret wherever a value is shown or kept.
 pub const HIDDEN: &str = "(hidden)";
@@ -41,6 +42,9 @@ pub struct Reloaded {
     pub waiting: Vec<String>,
     /// Keys that differ and have no effect any more, at no start either.
     pub first_start: Vec<String>,
+    /// Training rules that changed, by strategy and dotted path. They count from the next run on, and go on record in
+    /// the strategy's own database.
+    pub rules: Vec<String>,
     /// Hash of the whole configuration as it was read, secrets left out.
     pub hash: String,
 }
@@ -68,9 +72,10 @@ impl Reloaded {
         if known.universe != read.universe {
             waiting.push(UNIVERSE.to_owned());
         }
+        let rules = Strategy::ALL.iter().flat_map(|s| changed_rules(*s, known, read)).collect();
         let settings = apply(&known.settings, &read.settings);
         let known = Loaded { settings, universe: known.universe.clone(), ..read.clone() };
-        Self { known, applied, waiting, first_start, hash: hash(read) }
+        Self { known, applied, waiting, first_start, rules, hash: hash(read) }
     }
 }
 
@@ -112,6 +117,12 @@ impl Settings {
     }
 }
 
+fn changed_rules(strategy: Strategy, known: &Loaded, read: &Loaded) -> Vec<String> {
+    let [old, new] = [known, read].map(|l| l.strategies.get(strategy).settings.leaves());
+    let differ = old.iter().zip(&new).filter(|(a, b)| a != b);
+    differ.map(|(_, (key, _))| format!("{strategy}.{key}")).collect()
+}
+
 /// All keys with their values. Values of secrets are there: they must be compared.
 fn values(settings: &Settings) -> BTreeMap<String, Value> {
     settings.leaves().into_iter().collect()
@@ -140,7 +151,11 @@ fn host_of(url: &str) -> String {
 }
 
 fn hash(read: &Loaded) -> String {
-    let whole = serde_json::json!([read.settings.without_secrets(), read.universe.instruments]);
+    let whole = serde_json::json!([
+        read.settings.without_secrets(),
+        read.universe.instruments,
+        Strategy::ALL.map(|s| read.strategies.get(s).settings.hash()),
+    ]);
     format!("{:016x}", xxh3_64(whole.to_string().as_bytes()))
 }
 

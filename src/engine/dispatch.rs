@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::jobs::{Order, Stopping};
 use super::owner::Owner;
-use super::{Ack, Command, CommandError, Envelope, Query, QueryError, Reply, Request, RunDetail, details};
+use super::{Ack, Command, CommandError, Envelope, Query, QueryError, Reply, Request, RunDetail, details, feature_pages};
 use crate::ingest::IngestSpec;
 use crate::market::Series;
 use crate::store::master::StoreError;
@@ -188,6 +188,17 @@ impl Owner {
                 Query::Job { .. } => job.map(|d| Reply::Job(Box::new(d))).ok_or(QueryError::Gone),
                 Query::ConfigChanges { limit } => {
                     db.config_changes(limit.min(LONGEST_LIST)).await.map(Reply::ConfigChanges).map_err(unread)
+                }
+                Query::Features { strategy } => {
+                    let dir = pipeline.reads.folder().to_owned();
+                    let read = tokio::task::spawn_blocking(move || feature_pages::list(&dir, strategy, now)).await;
+                    read.map(|list| Reply::Features(Box::new(list))).map_err(|e| QueryError::Failed(e.to_string()))
+                }
+                Query::Feature { strategy, name } => {
+                    let (dir, asked) = (pipeline.reads.folder().to_owned(), name.clone());
+                    let read = pipeline.reads.with(move |r| Ok(feature_pages::detail(r, &dir, strategy, &asked, now))).await;
+                    let none = || QueryError::Failed(format!("there is no feature {name}"));
+                    read.map_err(failed)?.map(|d| Reply::Feature(Box::new(d))).ok_or_else(none)
                 }
                 Query::Runs { limit } => pipeline.reads.with(move |r| r.runs(limit)).await.map(Reply::Runs).map_err(failed),
             }

@@ -96,13 +96,18 @@ fn said(r: &Reloaded) -> String {
     let text = match (applied.is_empty(), waiting.is_empty()) {
         (true, true) => "nothing changed".to_owned(),
         (false, true) => format!("in force now: {applied}"),
-        (true, false) => format!("nothing changed that can before a restart; waiting for it: {waiting}"),
+        (true, false) => format!("nothing to put in force now; waiting for a restart: {waiting}"),
         (false, false) => format!("in force now: {applied}; waiting for a restart: {waiting}"),
+    };
+    let text = match (r.rules.is_empty(), applied.is_empty() && waiting.is_empty()) {
+        (true, _) => text,
+        (false, true) => format!("training rules, from the next run on: {}", r.rules.join(", ")),
+        (false, false) => format!("{text}; training rules, from the next run on: {}", r.rules.join(", ")),
     };
     if r.first_start.is_empty() {
         text
     } else {
         let keys = r.first_start.join(", ");
-        format!("{text}; {keys} counts at the first start only, use `nightdesk schedule stop` or `schedule start`")
+        format!("{text}; {keys} counts at the first start only, use `nightdesk schedule stop` or `nightdesk schedule start`")
     }
 }

@@ -5,13 +5,14 @@
 //! [`Holder`]: it is how commands find a daemon, and how the next process knows whether the last one ended cleanly.
 
 use std::fmt;
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::fs::{File, TryLockError};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::StoreError;
+use crate::store::file::{folder, private_dir, private_file};
 
 /// What a process does with the data folder it holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,16 +97,23 @@ impl FolderLock {
         let file = private_file(&path)?;
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let owner = read(&file).map_or_else(|| "another process".to_owned(), |h| h.to_string());
-                return Err(StoreError::Locked { owner, path });
-            }
+            Err(TryLockError::WouldBlock) => return Err(held(&file, path)),
             Err(TryLockError::Error(e)) => return Err(StoreError::io("cannot lock", &path)(e)),
         }
         let before = read(&file);
         let lock = Self { file, path, holder: Holder::this_process(now), before };
         lock.write()?;
         Ok(lock)
+    }
+
+    /// Refuses like [`Self::take`] where another process holds the folder, and leaves everything as it is.
+    pub fn check(db: &Path) -> Result<(), StoreError> {
+        let path = lock_file(db);
+        let Ok(file) = File::open(&path) else { return Ok(()) };
+        match file.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => Err(held(&file, path)),
+            _ => Ok(()),
+        }
     }
 
     /// Whether the last holder was killed, or could not close everything.
@@ -151,6 +159,11 @@ pub struct Seat {
     pub port: Option<u16>,
 }
 
+fn held(file: &File, path: PathBuf) -> StoreError {
+    let owner = read(file).map_or_else(|| "another process".to_owned(), |h| h.to_string());
+    StoreError::Locked { owner, path }
+}
+
 fn lock_file(db: &Path) -> PathBuf {
     db.with_extension("lock")
 }
@@ -160,28 +173,6 @@ fn read(file: &File) -> Option<Holder> {
     let mut text = [0; 4096];
     let n = file.read_at(&mut text, 0).ok()?;
     serde_json::Deserializer::from_slice(&text[..n]).into_iter().next()?.ok()
-}
-
-/// The folder a file lies in.
-pub(super) fn folder(path: &Path) -> PathBuf {
-    path.parent().filter(|p| !p.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_owned)
-}
-
-/// Makes a folder, and those above it, readable by the user only.
-pub(super) fn private_dir(path: &Path) -> Result<(), StoreError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(StoreError::io("cannot make the folder", path))
-}
-
-/// Opens a file for reading and writing, making it readable by the user only when it is new.
-pub(super) fn private_file(path: &Path) -> Result<File, StoreError> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
-        .map_err(StoreError::io("cannot open", path))
 }
 
 #[cfg(test)]
@@ -202,7 +193,9 @@ mod tests {
         assert_eq!((seen.pid, seen.started_at, seen.boot_id.as_str(), seen.socket), (std::process::id(), 100, "b-1", socket));
         let refused = FolderLock::take(&db, 101).unwrap_err().to_string();
         assert!(refused.contains(&format!("is held by process {}, a daemon of version", std::process::id())), "{refused}");
+        assert_eq!(FolderLock::check(&db).unwrap_err().to_string(), refused);
         drop(first);
+        FolderLock::check(&db).unwrap();
         let second = FolderLock::take(&db, 200).unwrap();
         assert!(second.after_unclean_end() && Holder::living(&db).is_some());
         // Shorter than what the daemon wrote.

@@ -6,15 +6,13 @@
 
 mod care;
 mod digest;
-mod error;
 mod findings;
 mod lock;
 mod names;
 mod open;
 mod read_pool;
 mod reader;
-mod rows;
-mod schema;
+pub(in crate::store) mod rows;
 mod types;
 mod writer;
 
@@ -22,12 +20,16 @@ pub use care::{
     BACKUP_FOLDER, BackupReport, RestoreReport, VerifyReport, backup, check_digests, check_pages, copy_database, restore, restore_until,
     verify,
 };
-pub use error::StoreError;
 pub use lock::{FolderLock, Holder, Role, Seat};
+pub use open::{APPLICATION_ID, VERSION};
 pub use read_pool::ReadPool;
-pub use reader::{Adjustment, Availability, CandleQuery, Candles, Coverage, FundamentalColumns, IssueFilter, Reader, Span};
-pub use schema::{APPLICATION_ID, VERSION};
+pub use reader::{
+    Adjustment, Availability, CandleQuery, Candles, Coverage, DailyState, FundamentalColumns, IssueFilter, MonthDigest, Reader, Span,
+};
 pub use types::*;
 pub use writer::{IssueReport, PageCheck, Writer, WriterOptions};
+
+pub use super::StoreError;
+pub(in crate::store) use care::{heed, replace};
 
 use names::{facet_name, resolution_name, state_name, state_of};

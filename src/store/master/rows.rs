@@ -40,30 +40,30 @@ fn strange<T: std::fmt::Display>(column: usize, value: T, what: &str) -> rusqlit
 }
 
 /// The source in a column.
-pub(super) fn source(r: &SqlRow<'_>, column: usize) -> rusqlite::Result<SourceId> {
+pub(in crate::store) fn source(r: &SqlRow<'_>, column: usize) -> rusqlite::Result<SourceId> {
     let id: i64 = r.get(column)?;
     SourceId::from_id(id).ok_or_else(|| strange(column, id, "source"))
 }
 
 /// The count in a column.
-pub(super) fn count(r: &SqlRow<'_>, column: usize) -> rusqlite::Result<u64> {
+pub(in crate::store) fn count(r: &SqlRow<'_>, column: usize) -> rusqlite::Result<u64> {
     Ok(r.get::<_, i64>(column)?.unsigned_abs())
 }
 
 /// The timeframe in a column.
-pub(super) fn timeframe(r: &SqlRow<'_>, column: usize) -> rusqlite::Result<Timeframe> {
+pub(in crate::store) fn timeframe(r: &SqlRow<'_>, column: usize) -> rusqlite::Result<Timeframe> {
     let id: i64 = r.get(column)?;
     Timeframe::from_id(id).ok_or_else(|| strange(column, id, "timeframe"))
 }
 
 /// The symbol in a column.
-pub(super) fn symbol(r: &SqlRow<'_>, column: usize) -> rusqlite::Result<Symbol> {
+pub(in crate::store) fn symbol(r: &SqlRow<'_>, column: usize) -> rusqlite::Result<Symbol> {
     let text: String = r.get(column)?;
     Symbol::new(&text).map_err(|e| strange(column, e, "symbol"))
 }
 
 /// The date in a column.
-pub(super) fn date(r: &SqlRow<'_>, column: usize) -> rusqlite::Result<NaiveDate> {
+pub(in crate::store) fn date(r: &SqlRow<'_>, column: usize) -> rusqlite::Result<NaiveDate> {
     let text: String = r.get(column)?;
     text.parse().map_err(|_| strange(column, text, "date"))
 }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
+use crate::store::StoreError;
+
 /// A failure of the scheduler's database.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SchedulerDbError {
@@ -64,6 +66,22 @@ impl From<rusqlite::Error> for SchedulerDbError {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt(e.to_string()),
             _ if unreadable => Self::Corrupt(e.to_string()),
             _ => Self::Database(e.to_string()),
+        }
+    }
+}
+
+/// What the parts that all databases share may meet.
+impl From<StoreError> for SchedulerDbError {
+    fn from(e: StoreError) -> Self {
+        match e {
+            StoreError::Foreign { found, .. } => {
+                Self::Corrupt(format!("it is not a Nightdesk scheduler database (application id {found:#x})"))
+            }
+            StoreError::Newer { path, found, known } => Self::Newer { path, found, known },
+            StoreError::Corrupt(problem) => Self::Corrupt(problem),
+            StoreError::DiskFull => Self::DiskFull,
+            StoreError::Io { what, path, source } => Self::Io { what, path, cause: source.to_string() },
+            other => Self::Database(other.to_string()),
         }
     }
 }

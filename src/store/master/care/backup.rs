@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use tokio_util::sync::CancellationToken;
 
-use super::verify::{check_digests, check_pages, heed};
+use super::verify::{VerifyReport, check_digests, check_pages, heed};
 use crate::market::Clock;
-use crate::store::master::lock::{FolderLock, folder, private_dir, private_file};
-use crate::store::master::{StoreError, open};
+use crate::store::file::{self, folder, private_dir, private_file};
+use crate::store::master::StoreError;
+use crate::store::master::lock::FolderLock;
 
 const PREFIX: &str = "market_data-";
 const SUFFIX: &str = ".db";
@@ -18,7 +19,9 @@ const SUFFIX: &str = ".db";
 /// time as in the names of single backups.
 pub const BACKUP_FOLDER: &str = "backup-";
 /// The files of a database, by what follows its name.
-const PARTS: [&str; 3] = ["", "-wal", "-shm"];
+const PARTS: [&str; 3] = ["", "-wal", SHARED_INDEX];
+/// The memory that connections share to find their way in the log.
+const SHARED_INDEX: &str = "-shm";
 
 /// A finished backup.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,27 +57,25 @@ struct Partial {
 }
 
 impl Partial {
-    /// Copies the master `from`, its write-ahead log included, to a new private file, and makes it durable.
+    /// Copies the database `from`, its write-ahead log included, to a new private file, and makes it durable.
     fn copy(from: &Path, path: PathBuf, stop: &CancellationToken) -> Result<Self, StoreError> {
         if path.exists() {
             fs::remove_file(&path).map_err(StoreError::io("cannot remove", &path))?;
         }
-        let (conn, _) = open::plain_read_only(from)?;
-        Self::vacuum(conn, path, stop)
+        Self::vacuum(file::read_only(from)?, path, stop)
     }
 
     fn vacuum(mut conn: Connection, path: PathBuf, stop: &CancellationToken) -> Result<Self, StoreError> {
         heed(&mut conn, stop)?;
         let file = private_file(&path)?;
         let partial = Self { path, finished: false };
-        conn.execute("VACUUM INTO ?1", [open::uri(&partial.path, "rw")])?;
+        conn.execute("VACUUM INTO ?1", [file::uri(&partial.path, "rw")])?;
         file.sync_all().map_err(StoreError::io("cannot flush", &partial.path))?;
         Ok(partial)
     }
 
-    fn checked(&self, stop: &CancellationToken) -> Result<u64, StoreError> {
-        let pages = check_pages(&self.path, stop)?;
-        let report = if pages.is_sound() { check_digests(&self.path, &mut |_, _| {}, stop)? } else { pages };
+    fn checked(&self, stop: &CancellationToken, check: &Check<'_>) -> Result<u64, StoreError> {
+        let report = check(&self.path, stop)?;
         if report.is_sound() { Ok(report.rows) } else { Err(StoreError::BadBackup { path: self.path.clone(), problems: report.problems }) }
     }
 
@@ -98,7 +99,7 @@ impl Drop for Partial {
 /// Copies a database of any kind, its write-ahead log included, to `to`, which must not exist, private and durable.
 /// Nothing is left at `to` when it fails or is stopped.
 pub fn copy_database(from: &Path, to: &Path, stop: &CancellationToken) -> Result<(), StoreError> {
-    let mut partial = Partial::vacuum(open::any_read_only(from)?, to.to_owned(), stop)?;
+    let mut partial = Partial::vacuum(file::read_only(from)?, to.to_owned(), stop)?;
     partial.finished = true;
     Ok(())
 }
@@ -110,7 +111,7 @@ pub fn backup(path: &Path, dir: &Path, clock: &dyn Clock) -> Result<BackupReport
     let name = format!("{PREFIX}{}{SUFFIX}", stamp(clock));
     let never = CancellationToken::new();
     let partial = Partial::copy(path, dir.join(format!(".{name}.partial")), &never)?;
-    let rows = partial.checked(&never)?;
+    let rows = partial.checked(&never, &sound_master)?;
     let to = dir.join(name);
     partial.finish(&to)?;
     let bytes = fs::metadata(&to).map_err(StoreError::io("cannot read", &to))?.len();
@@ -130,29 +131,52 @@ pub fn restore(from: &Path, target: &Path, clock: &dyn Clock) -> Result<RestoreR
 /// As [`restore`], until it is told to stop.
 pub fn restore_until(from: &Path, target: &Path, clock: &dyn Clock, stop: &CancellationToken) -> Result<RestoreReport, StoreError> {
     let from = if from.is_dir() { newest(from)? } else { from.to_owned() };
+    replace(&from, target, clock, stop, &sound_master)
+}
+
+/// What judges the copy of a database before it is used.
+type Check<'a> = dyn Fn(&Path, &CancellationToken) -> Result<VerifyReport, StoreError> + 'a;
+
+fn sound_master(path: &Path, stop: &CancellationToken) -> Result<VerifyReport, StoreError> {
+    let pages = check_pages(path, stop)?;
+    if pages.is_sound() { check_digests(path, &mut |_, _| {}, stop) } else { Ok(pages) }
+}
+
+/// As [`restore_until`], for a database of any kind in the file `from`.
+pub(in crate::store) fn replace(
+    from: &Path,
+    target: &Path,
+    clock: &dyn Clock,
+    stop: &CancellationToken,
+    check: &Check<'_>,
+) -> Result<RestoreReport, StoreError> {
     if !from.exists() {
-        return Err(StoreError::NoBackup(from));
+        return Err(StoreError::NoBackup(from.to_owned()));
     }
     let lock = FolderLock::take(target, clock.now())?;
     let bad = |e| match e {
-        StoreError::BadBackup { problems, .. } => StoreError::BadBackup { path: from.clone(), problems },
-        StoreError::Corrupt(problem) => StoreError::BadBackup { path: from.clone(), problems: vec![problem] },
+        StoreError::BadBackup { problems, .. } => StoreError::BadBackup { path: from.to_owned(), problems },
+        StoreError::Corrupt(problem) => StoreError::BadBackup { path: from.to_owned(), problems: vec![problem] },
         e => e,
     };
-    let partial = Partial::copy(&from, beside(target, ".restoring"), stop).map_err(bad)?;
-    let rows = partial.checked(stop).map_err(bad)?;
+    let partial = Partial::copy(from, beside(target, ".restoring"), stop).map_err(bad)?;
+    let rows = partial.checked(stop, check).map_err(bad)?;
     let kept = unused(beside(target, &format!(".before-restore-{}", stamp(clock))));
     let had = target.exists();
-    // The log belongs to the file by its name, so the three move together.
+    // The log belongs to the file by its name, so they move together.
     for part in PARTS {
         let (old, new) = (beside(target, part), beside(&kept, part));
-        if old.exists() {
+        let Ok(meta) = fs::metadata(&old) else { continue };
+        // SQLite makes the index of a log anew, and an empty log says nothing.
+        if part == SHARED_INDEX || meta.len() == 0 && !part.is_empty() {
+            fs::remove_file(&old).map_err(StoreError::io("cannot remove", &old))?;
+        } else {
             fs::rename(&old, &new).map_err(StoreError::io("cannot move the old database to", &new))?;
         }
     }
     partial.finish(target)?;
     lock.release(clock.now())?;
-    Ok(RestoreReport { from, kept: had.then_some(kept), rows })
+    Ok(RestoreReport { from: from.to_owned(), kept: had.then_some(kept), rows })
 }
 
 /// `path`, or a longer name when a restore within the same second took it: nothing that is kept is ever replaced.

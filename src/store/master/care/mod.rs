@@ -6,3 +6,6 @@ mod verify;
 
 pub use backup::{BACKUP_FOLDER, BackupReport, RestoreReport, backup, copy_database, restore, restore_until};
 pub use verify::{VerifyReport, check_digests, check_pages, verify};
+
+pub(in crate::store) use backup::replace;
+pub(in crate::store) use verify::heed;

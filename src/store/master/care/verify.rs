@@ -7,8 +7,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 use tokio_util::sync::CancellationToken;
 
 use crate::market::{SourceId, Timeframe, ts_to_date};
+use crate::store::error::is_damage;
+use crate::store::file;
 use crate::store::master::digest::{Month, Months, Row};
-use crate::store::master::error::is_damage;
 use crate::store::master::{StoreError, open, rows};
 
 /// Problems listed in full; a broken disk could give millions.
@@ -35,7 +36,7 @@ impl VerifyReport {
         self.found == 0
     }
 
-    fn problem(&mut self, text: String) {
+    pub(in crate::store) fn problem(&mut self, text: String) {
         self.found += 1;
         if self.problems.len() < LISTED {
             self.problems.push(text);
@@ -84,7 +85,7 @@ pub fn verify(path: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<VerifyR
 
 /// SQLite's own check of every page, for a database of any kind. Broken pages are found, changed values are not.
 pub fn check_pages(path: &Path, stop: &CancellationToken) -> Result<VerifyReport, StoreError> {
-    let mut conn = open::any_read_only(path)?;
+    let mut conn = file::read_only(path)?;
     heed(&mut conn, stop)?;
     let mut report = VerifyReport::default();
     pages(&conn, &mut report)?;
@@ -116,7 +117,7 @@ pub fn check_digests(path: &Path, progress: &mut dyn FnMut(u64, u64), stop: &Can
 }
 
 /// Makes everything that `conn` does end with [`StoreError::Stopped`] soon after `stop`.
-pub(super) fn heed(conn: &mut Connection, stop: &CancellationToken) -> Result<(), StoreError> {
+pub(in crate::store) fn heed(conn: &mut Connection, stop: &CancellationToken) -> Result<(), StoreError> {
     let stop = stop.clone();
     Ok(conn.progress_handler(STOP_EVERY, Some(move || stop.is_cancelled()))?)
 }

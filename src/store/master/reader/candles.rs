@@ -1,20 +1,11 @@
 //! Candles as columns: by range, last n or days back, split-adjusted, raw or total-return.
 
-use std::sync::LazyLock;
-
 use rusqlite::{OptionalExtension, params};
 
-use super::{BLOCKED, Reader};
+use super::Reader;
 use crate::market::actions::{Step, dividend_steps, unsplit_steps};
 use crate::market::{Candle, DAY, Series, SourceId, Timeframe, date_to_ts};
 use crate::store::master::{StoreError, rows};
-
-static GATE: LazyLock<String> = LazyLock::new(|| {
-    format!(
-        "SELECT s.symbol_id, {BLOCKED} FROM symbol s
-         LEFT JOIN series_state t ON t.symbol_id = s.symbol_id AND t.timeframe_id = ?2 WHERE s.symbol = ?1"
-    )
-});
 
 /// Rows reserved at most on the word of a query; the table may hold fewer.
 const RESERVED: usize = 10_000;
@@ -229,9 +220,22 @@ impl Reader {
         Ok((Some(symbol_id), self.columns(symbol_id, q)?))
     }
 
-    /// The symbol's key, and why the series is blocked.
-    fn gate(&self, series: Series) -> Result<Option<(i64, Option<String>)>, StoreError> {
-        self.one(&GATE, params![series.symbol.as_str(), series.timeframe.id()], |r| Ok((r.get(0)?, r.get(1)?)))
+    /// The symbol's key, and why the series, or one that it is derived from, is blocked. A step up that chain costs a
+    /// look-up and most series have none; one recursive statement would cost every read half of its time.
+    pub(super) fn gate(&self, series: Series) -> Result<Option<(i64, Option<String>)>, StoreError> {
+        let sql = "SELECT s.symbol_id, t.blocked, t.derived_from FROM symbol s
+                   LEFT JOIN series_state t ON t.symbol_id = s.symbol_id AND t.timeframe_id = ?2 WHERE s.symbol = ?1";
+        let start = params![series.symbol.as_str(), series.timeframe.id()];
+        let found: Option<(i64, Option<String>, Option<i64>)> = self.one(sql, start, |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?;
+        let Some((symbol_id, mut blocked, mut base)) = found else { return Ok(None) };
+        // Series derive from finer ones only; a damaged row that says otherwise ends the walk.
+        let mut at = series.timeframe.id();
+        while let (None, Some(finer)) = (&blocked, base.filter(|&t| t < at)) {
+            at = finer;
+            let sql = "SELECT blocked, derived_from FROM series_state WHERE symbol_id = ?1 AND timeframe_id = ?2";
+            (blocked, base) = self.one(sql, [symbol_id, at], |r| Ok((r.get(0)?, r.get(1)?)))?.unwrap_or_default();
+        }
+        Ok(Some((symbol_id, blocked)))
     }
 
     fn columns(&self, symbol_id: i64, q: &CandleQuery) -> Result<Candles, StoreError> {

@@ -5,6 +5,7 @@
 
 mod candles;
 mod catalog;
+mod daily;
 mod facts;
 mod quality;
 mod upkeep;
@@ -15,6 +16,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 pub use candles::{Adjustment, CandleQuery, Candles, Span};
 pub use catalog::{Availability, Coverage};
+pub use daily::{DailyState, MonthDigest};
 pub use facts::FundamentalColumns;
 pub use quality::IssueFilter;
 

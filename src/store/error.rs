@@ -4,14 +4,30 @@ use std::path::PathBuf;
 
 use rusqlite::ErrorCode;
 
-use crate::market::Series;
+use crate::market::{Series, Strategy, Symbol};
 
-/// A failure of the master database.
+/// A failure of the master database, or of a strategy's.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// There is no database yet.
     #[error("there is no database at {0}; run `nightdesk ingest` once to create it")]
     Missing(PathBuf),
+    /// There is no database of a strategy yet.
+    #[error("there is no database of {strategy} at {}; run `nightdesk features build --strategy {strategy}` once to create it", path.display())]
+    NotBuilt {
+        /// The file.
+        path: PathBuf,
+        /// Whose.
+        strategy: Strategy,
+    },
+    /// The database of a strategy lies where another one's belongs.
+    #[error("{path} is the database of {found}; each strategy has its own, move the file back")]
+    OtherStrategy {
+        /// The file.
+        path: PathBuf,
+        /// Whose it is.
+        found: String,
+    },
     /// The file belongs to another program.
     #[error("{path} is not a Nightdesk database (application id {found:#x}); move it away or choose another data folder")]
     Foreign {
@@ -64,7 +80,7 @@ pub enum StoreError {
     },
     /// The disk, or the size limit, is full.
     #[error(
-        "the disk is full: market_data.db could not grow; this batch was not stored, nothing stored was harmed; free some space and run again"
+        "the disk is full: the database could not grow; this batch was not stored, nothing stored was harmed; free some space and run again"
     )]
     DiskFull,
     /// Practice data and real data may not mix.
@@ -106,11 +122,25 @@ pub enum StoreError {
     #[error("there is no data-quality finding {0}")]
     NoIssue(i64),
     /// There is no such run.
-    #[error("there is no ingest run {0}")]
+    #[error("there is no run {0}; `nightdesk runs list` lists those there are")]
     NoRun(i64),
     /// The content contradicts itself or the schema.
     #[error("the database is damaged: {0}; put the last good backup in its place: `nightdesk restore DIR`")]
     Corrupt(String),
+    /// Cached features were made by other definitions than those of this program.
+    #[error("the cached features of {symbol} were made by other definitions; run `nightdesk features build` to make them anew")]
+    OldFeatures {
+        /// Whose.
+        symbol: Symbol,
+    },
+    /// Cached features are not what was written.
+    #[error("the cached features of {symbol} in {month} are not what was written; make them anew: `nightdesk features build --whole`")]
+    BadFeatures {
+        /// Whose.
+        symbol: Symbol,
+        /// As year and month.
+        month: String,
+    },
     /// There is nothing to restore.
     #[error("there is no backup at {0}; name a file that `nightdesk backup` wrote, or the folder it is in")]
     NoBackup(PathBuf),
@@ -160,6 +190,6 @@ impl From<rusqlite::Error> for StoreError {
 }
 
 /// Whether SQLite found the file itself broken.
-pub(super) fn is_damage(e: &rusqlite::Error) -> bool {
+pub(in crate::store) fn is_damage(e: &rusqlite::Error) -> bool {
     matches!(e.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }

@@ -1,0 +1,105 @@
+//! `turbomode.db` and `slipstream.db`: what a strategy keeps for itself. Same schema, never joined.
+//!
+//! [`ModelDb`] is the one who writes: blocking, one process at a time (`<strategy>.lock`), durable when a call returns.
+//! [`ModelReader`] is for everyone else, by the read-only recipe of the master. The nightly features, the data-set
+//! step, the audit of the configuration and the commands call this module; it knows no formula and no rule.
+
+mod blob;
+mod cache;
+mod care;
+mod ledger;
+mod open;
+mod samples;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior};
+
+pub use cache::{Checkpoint, FeatureBlock, FeatureColumns, FeatureMonth, Made};
+pub use care::{beside, copy, restore, verify};
+pub use ledger::{ConfigChange, SectorStats};
+pub use open::{APPLICATION_ID, VERSION};
+pub use samples::{RareEvent, ReplayError, Sample};
+
+use super::StoreError;
+use super::master::FolderLock;
+use crate::market::{Clock, Strategy};
+
+/// A read-only connection to the database of a strategy.
+#[derive(Debug)]
+pub struct ModelReader {
+    conn: Connection,
+}
+
+impl ModelReader {
+    /// Opens the database of `strategy` at `path`, waiting up to five seconds for a writer that is just opening or
+    /// closing it.
+    pub fn open(path: &Path, strategy: Strategy) -> Result<Self, StoreError> {
+        Ok(Self { conn: open::read_only(path, strategy)? })
+    }
+
+    /// Whether the database was made on simulators.
+    pub fn is_demo(&self) -> Result<bool, StoreError> {
+        Ok(self.meta("demo")?.is_some_and(|v| v == "1"))
+    }
+
+    fn meta(&self, key: &str) -> Result<Option<String>, StoreError> {
+        self.one("SELECT value FROM db_metadata WHERE key = ?1", [key], |r| r.get(0))
+    }
+
+    fn list<T, P: rusqlite::Params>(
+        &self,
+        sql: &str,
+        params: P,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut statement = self.conn.prepare_cached(sql)?;
+        let rows = statement.query_map(params, read)?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    fn one<T, P: rusqlite::Params>(
+        &self,
+        sql: &str,
+        params: P,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, StoreError> {
+        Ok(self.conn.prepare_cached(sql)?.query_row(params, read).optional()?)
+    }
+}
+
+/// The one connection that writes the database of a strategy. Every call is all or nothing.
+pub struct ModelDb {
+    reader: ModelReader,
+    lock: FolderLock,
+    clock: Arc<dyn Clock>,
+}
+
+impl ModelDb {
+    /// Opens or creates the database and brings its schema up to date. Refused while another process has it, and for a
+    /// foreign, newer or other-sided file, or one of the other strategy.
+    pub fn open(path: &Path, strategy: Strategy, demo: bool, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        let (lock, conn) = open::read_write(path, strategy, demo, clock.now())?;
+        Ok(Self { reader: ModelReader { conn }, lock, clock })
+    }
+
+    /// The same content, to be read.
+    pub const fn reader(&self) -> &ModelReader {
+        &self.reader
+    }
+
+    /// Empties the write-ahead log and closes the file.
+    pub fn close(self) -> Result<(), StoreError> {
+        self.reader.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        self.reader.conn.close().map_err(|(_, e)| e)?;
+        self.lock.release(self.clock.now())
+    }
+
+    fn transaction<T>(&mut self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let tx = self.reader.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let done = work(&tx)?;
+        tx.commit()?;
+        Ok(done)
+    }
+}
