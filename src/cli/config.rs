@@ -71,8 +71,8 @@ pub(super) fn run(arguments: &Arguments, common: &Common) -> Result<Exit, Failur
         Command::Openapi => output::json(&openapi())?,
         Command::Check => check(&common.load_config()?)?,
         Command::Show { strategy, origin, json } => show(&common.load_config()?, strategy, origin, json)?,
-        Command::Reload { json } => reload(json, &Context::load(common)?)?,
-        Command::Audit { limit, json } => config_audit::run(limit, json, &Context::load(common)?)?,
+        Command::Reload { json } => reload(json, &Context::load_despite(common)?)?,
+        Command::Audit { limit, json } => config_audit::run(limit, json, &Context::load_despite(common)?)?,
     }
     Ok(Exit::Done)
 }

@@ -52,6 +52,7 @@ impl RuleChanges {
 
 /// Prints at most `limit` changes of settings and `limit` of rules, where a strategy's first rules count as one.
 pub(super) fn run(limit: usize, json: bool, context: &Context) -> Result<(), Failure> {
+    context.warn();
     let settings = settings(limit, context)?;
     let mut rules = Vec::new();
     for strategy in Strategy::ALL {

@@ -31,13 +31,14 @@ pub fn run(context: &Context) -> Result<Exit, Failure> {
     let runtime = rig::runtime_behind_a_screen()?;
     match runtime.block_on(attach::attach(context))? {
         Some(client) => {
+            context.warn();
             // Its log pane shows the other process's records; its own go to the file alone.
             let logging = start_logging(context, 1)?;
             let ended = show(&runtime, context, client);
             drop(logging);
             ended.map(|_| Exit::Done)
         }
-        None => with_engine(&runtime, context),
+        None => context.sound().and_then(|()| with_engine(&runtime, context)),
     }
 }
 
@@ -123,6 +124,7 @@ fn without_terminal(context: &Context) -> Result<Exit, Failure> {
     if !context.demo {
         return status::run(&status::Arguments { json: false, watch: false }, context);
     }
+    context.sound()?;
     rig::runtime()?.block_on(async {
         if let Some(client) = attach::attach(context).await? {
             return ingest::foreground(&client, context, IngestSpec::default(), false).await;

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use etcetera::BaseStrategy;
 
-use super::Failure;
 use super::logging::{self, Logging, Screen};
-use crate::config::{ConfigErrors, Flag, LoadRequest, Loaded, Origin, Place, Problem, Settings, Strategies, load};
+use super::{Failure, output};
+use crate::config::{ConfigErrors, Flag, LoadRequest, Loaded, Origin, Place, Problem, Settings, Strategies, load, sound_universe};
 use crate::console::Keymap;
 use crate::engine::{ConfigSource, LogRing};
 use crate::market::{AssetClass, Clock, DAY, Symbol, SystemClock, Universe};
@@ -71,24 +71,36 @@ pub struct Common {
 impl Common {
     /// Loads the configuration that these flags and the environment select.
     pub fn load_config(&self) -> Result<Loaded, Failure> {
-        Ok(self.read_config(self.config_folder()?)?)
+        Ok(self.read_config(Some(self.config_folder()?))?)
     }
 
     /// Reads and checks the configuration of a folder, with the environment and these flags over it. The start and every
-    /// reload do it here, so that a reload accepts nothing that the next start refuses.
-    pub fn read_config(&self, folder: PathBuf) -> Result<Loaded, ConfigErrors> {
+    /// reload do it here, so that a reload accepts nothing that the next start refuses. Without a folder: shipped files.
+    pub fn read_config(&self, folder: Option<PathBuf>) -> Result<Loaded, ConfigErrors> {
         let flag = |name: &str, key: &str, value: &str| Flag { name: name.into(), key: key.into(), value: value.into() };
         let level = self.log_level.as_deref().map(|l| flag("--log-level", "log.level", l));
         let ascii = self.ascii.then(|| flag("--ascii", "console.ascii", "true"));
         let text = |v: std::ffi::OsString| v.to_string_lossy().into_owned();
         let loaded = load(LoadRequest {
-            config_dir: Some(folder),
+            config_dir: folder,
             env: env::vars_os().map(|(k, v)| (text(k), text(v))),
             flags: level.into_iter().chain(ascii).collect(),
         })?;
         Keymap::new(&loaded.settings.console.keys)
             .map_err(|e| ConfigErrors { problems: vec![Problem::new(Place::Unknown, e.to_string(), "")] })?;
         Ok(loaded)
+    }
+
+    /// As [`Self::load_config`]; where the files have mistakes these are given back, and shipped values stand in for what
+    /// is wrong. Mistakes in the command or the environment are errors.
+    fn load_despite(&self, folder: &Path) -> Result<(Loaded, Option<ConfigErrors>), Failure> {
+        let errors = match self.read_config(Some(folder.to_owned())) {
+            Ok(loaded) => return Ok((loaded, None)),
+            Err(errors) => errors,
+        };
+        let Ok(mut loaded) = self.read_config(None) else { return Err(errors.into()) };
+        (loaded.universe, loaded.universe_origin) = sound_universe(folder);
+        Ok((loaded, Some(errors)))
     }
 
     /// The configuration folder. One that was asked for by name must exist.
@@ -131,7 +143,7 @@ fn home() -> Result<impl BaseStrategy, Failure> {
 }
 
 /// The recordings of a folder, and a clock on which they are fresh: it starts at noon of the day after the last bar.
-fn recorded(folder: Option<&std::path::Path>) -> Result<(Replay, Arc<dyn Clock>), Failure> {
+fn recorded(folder: Option<&Path>) -> Result<(Replay, Arc<dyn Clock>), Failure> {
     let Some(folder) = folder else { return Ok((Replay::default(), SystemClock::shared())) };
     let replay = Replay::load(folder).map_err(|e| Failure::new(e.to_string()))?;
     let Some(last) = replay.last_ts() else {
@@ -170,13 +182,23 @@ pub struct Context {
     pub replay: Replay,
     /// The time; with a replay, the time of the recording.
     pub clock: Arc<dyn Clock>,
+    /// What is wrong with the files that shipped values stand in for.
+    broken: Option<ConfigErrors>,
 }
 
 impl Context {
     /// Reads configuration and folders; creates nothing.
     pub fn load(common: &Common) -> Result<Self, Failure> {
+        let context = Self::load_despite(common)?;
+        context.sound()?;
+        Ok(context)
+    }
+
+    /// As [`Self::load`], also with broken files: for commands that can do without them, or may find an engine to ask.
+    /// They call [`Self::warn`] when they go on, and [`Self::sound`] where they cannot.
+    pub fn load_despite(common: &Common) -> Result<Self, Failure> {
         let config_dir = common.config_folder()?;
-        let Loaded { settings, universe, strategies, origins, universe_origin } = common.load_config()?;
+        let (Loaded { settings, universe, strategies, origins, universe_origin }, broken) = common.load_despite(&config_dir)?;
         let (replay, clock) = recorded(common.demo_replay.as_deref())?;
         Ok(Self {
             ascii: settings.console.ascii,
@@ -192,7 +214,21 @@ impl Context {
             color: common.color,
             replay,
             clock,
+            broken,
         })
+    }
+
+    /// Tells on standard error that shipped settings stand in for broken files, if they do.
+    pub fn warn(&self) {
+        if let Some(errors) = &self.broken {
+            let what = errors.brief();
+            output::remark(format_args!("warning: {what}\n  shipped settings stand in; `nightdesk config check` shows all that is wrong"));
+        }
+    }
+
+    /// Fails where shipped settings stand in for broken files.
+    pub fn sound(&self) -> Result<(), Failure> {
+        self.broken.clone().map_or(Ok(()), |errors| Err(errors.into()))
     }
 
     /// The configuration as it was read, and the way to read it again.
@@ -205,7 +241,7 @@ impl Context {
             universe_origin: self.universe_origin.clone(),
         };
         let (common, folder) = (self.common.clone(), self.config_dir.clone());
-        ConfigSource { known, read: Arc::new(move || common.read_config(folder.clone())) }
+        ConfigSource { known, read: Arc::new(move || common.read_config(Some(folder.clone()))) }
     }
 
     /// The master database.

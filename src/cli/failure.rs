@@ -137,7 +137,13 @@ impl From<FileError> for Failure {
 impl From<StoreError> for Failure {
     /// The store's messages say themselves what to do next.
     fn from(e: StoreError) -> Self {
-        Self::new(e.to_string())
+        let failure = Self::new(e.to_string());
+        match e {
+            StoreError::Locked { .. } => {
+                failure.next("see what it does: `nightdesk status`; `nightdesk` attaches to a daemon or a console")
+            }
+            _ => failure,
+        }
     }
 }
 

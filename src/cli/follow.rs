@@ -15,6 +15,7 @@ use crate::store::scheduler::{JobRun, JobState};
 pub(super) fn done(context: &Context, command: Command, as_json: bool) -> Result<Exit, Failure> {
     rig::runtime()?.block_on(async {
         if let Some(client) = attach::attach(context).await? {
+            context.warn();
             let ack = attach::send(&client, context, command).await?;
             if as_json {
                 output::json(&json!({ "ok": true, "run": ack.run_id, "message": ack.message }))?;
@@ -23,6 +24,7 @@ pub(super) fn done(context: &Context, command: Command, as_json: bool) -> Result
             }
             return Ok(Exit::Done);
         }
+        context.sound()?;
         let logging = context.start_logging()?;
         let rig = Rig::start(context, Role::Command, &logging).await?;
         let outcome = foreground(&rig.client(), context, command, as_json).await;

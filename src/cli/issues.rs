@@ -78,6 +78,7 @@ impl Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
+    context.warn();
     match &arguments.command {
         Command::List { symbol, timeframe, all, limit, json } => {
             let filter = IssueFilter { symbol: *symbol, timeframe: *timeframe, settled: *all, limit: *limit };
@@ -113,6 +114,7 @@ fn resolve(context: &Context, id: i64, how: How, note: &str) -> Result<StoredIss
             attach::send(&client, context, command).await?;
             return Ok(Reader::open(&context.database())?.issue(id)?.ok_or(StoreError::NoIssue(id))?);
         }
+        context.sound()?;
         let logging = context.start_logging()?;
         let writer = context.open_writer()?;
         let settled = writer.resolve(id, resolution, note.to_owned()).await?;

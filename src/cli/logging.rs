@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use chrono::{DateTime, SecondsFormat};
 use tracing::field::{Field, Visit};
@@ -52,10 +52,16 @@ pub struct Logging {
     pub ring: Arc<LogRing>,
     drops: Drops,
     filter: FilterHandle,
+    quiet: Arc<AtomicBool>,
     _guard: WorkerGuard,
 }
 
 impl Logging {
+    /// Writes nothing to standard error from here on: what follows is reported there by other means.
+    pub fn leave_screen(&self) {
+        self.quiet.store(true, Ordering::Relaxed);
+    }
+
     /// The way to hear of dropped lines and to change the level, for a task of its own.
     pub fn control(&self) -> LogControl {
         LogControl { ring: Arc::clone(&self.ring), drops: self.drops.clone(), filter: self.filter.clone() }
@@ -143,14 +149,15 @@ pub fn start(dir: &Path, settings: &LogSettings, clock: Arc<dyn Clock>, screen: 
     let refused = Arc::new(AtomicU64::new(0));
     let (writer, guard) = tracing_appender::non_blocking(Counted { file: files, refused: Arc::clone(&refused), torn: false });
     let drops = Drops { queue: writer.error_counter(), file: refused };
-    let layer = DeskLayer { ring: Arc::clone(&ring), writer: Some(writer), clock, screen };
+    let quiet = Arc::new(AtomicBool::new(screen == Screen::Console));
+    let layer = DeskLayer { ring: Arc::clone(&ring), writer: Some(writer), clock, screen, quiet: Arc::clone(&quiet) };
     let filter = install(layer, settings).map_err(|e| failed(&e))?;
-    Ok(Logging { ring, drops, filter, _guard: guard })
+    Ok(Logging { ring, drops, filter, quiet, _guard: guard })
 }
 
 /// Starts logging to standard error alone, without any folder.
 pub fn on_stderr(settings: &LogSettings, clock: Arc<dyn Clock>) -> Result<(), Failure> {
-    let layer = DeskLayer { ring: Arc::new(LogRing::new(1)), writer: None, clock, screen: Screen::Server };
+    let layer = DeskLayer { ring: Arc::new(LogRing::new(1)), writer: None, clock, screen: Screen::Server, quiet: Arc::default() };
     install(layer, settings).map(drop).map_err(|e| Failure::new(format!("the log could not be started: {e}")))
 }
 
@@ -193,6 +200,8 @@ struct DeskLayer {
     writer: Option<NonBlocking>,
     clock: Arc<dyn Clock>,
     screen: Screen,
+    /// Nothing goes to standard error.
+    quiet: Arc<AtomicBool>,
 }
 
 impl<S: Subscriber> Layer<S> for DeskLayer {
@@ -207,7 +216,8 @@ impl<S: Subscriber> Layer<S> for DeskLayer {
         let line = file_line(at_ms, level, source, &message);
         // A log that cannot be written must not stop what it reports on.
         drop(self.writer.clone().map(|mut w| w.write_all(line.as_bytes())));
-        if self.screen == Screen::Server || self.screen == Screen::Plain && level <= LogLevel::Warn {
+        let shown = self.screen == Screen::Server || level <= LogLevel::Warn;
+        if shown && !self.quiet.load(Ordering::Relaxed) {
             drop(writeln!(std::io::stderr().lock(), "{}: {message}", level.name().to_lowercase()));
         }
         self.ring.push(at_ms, level, source, message);
@@ -307,7 +317,8 @@ mod tests {
         let (writer, guard) = tracing_appender::non_blocking(std::fs::File::create(&path).unwrap());
         let ring = Arc::new(LogRing::new(10));
         let clock = ManualClock::at(1_700_000_000);
-        let layer = DeskLayer { ring: Arc::clone(&ring), writer: Some(writer), clock, screen: Screen::Console };
+        let layer =
+            DeskLayer { ring: Arc::clone(&ring), writer: Some(writer), clock, screen: Screen::Console, quiet: Arc::new(true.into()) };
         let subscriber = Registry::default().with(layer.with_filter(filter(LogLevel::Info)));
         tracing::subscriber::with_default(subscriber, || {
             tracing::info!(target: "ib", bars = 390, symbol = %"AAPL", reason = "no data", "Bars received");

@@ -33,6 +33,7 @@ pub struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
+    context.warn();
     let dir = context.log_dir();
     let files = files(&dir)?;
     let Some(newest) = files.last().cloned() else {

@@ -15,7 +15,9 @@ mod context;
 mod daemon;
 mod doctor;
 mod export;
+mod export_learning;
 mod failure;
+mod features;
 mod follow;
 mod import;
 mod ingest;
@@ -68,6 +70,7 @@ enum Command {
     Config(config::Arguments),
     Import(import::Arguments),
     Export(export::Arguments),
+    Features(features::Arguments),
     Issues(issues::Arguments),
     Runs(runs::Arguments),
     Schedule(schedule::Arguments),
@@ -85,18 +88,19 @@ impl Command {
     fn run(self, common: &Common) -> Result<Exit, Failure> {
         match self {
             Self::Ingest(a) => ingest::run(&a, &Context::load(common)?),
-            Self::Status(a) => status::run(&a, &Context::load(common)?),
+            Self::Status(a) => status::run(&a, &Context::load_despite(common)?),
             Self::Doctor(a) => doctor::run(&a, &Context::load(common)?),
             Self::Config(a) => config::run(&a, common),
             Self::Import(a) => import::run(&a, &Context::load(common)?),
             Self::Export(a) => export::run(&a, &Context::load(common)?),
-            Self::Issues(a) => issues::run(&a, &Context::load(common)?),
-            Self::Runs(a) => runs::run(&a, &Context::load(common)?),
-            Self::Schedule(a) => schedule::run(&a, &Context::load(common)?),
-            Self::Logs(a) => logs::run(&a, &Context::load(common)?),
-            Self::Verify(a) => care::verify(&a, &Context::load(common)?),
-            Self::Backup(a) => care::backup(&a, &Context::load(common)?),
-            Self::Restore(a) => care::restore(&a, &Context::load(common)?),
+            Self::Features(a) => features::run(&a, common),
+            Self::Issues(a) => issues::run(&a, &Context::load_despite(common)?),
+            Self::Runs(a) => runs::run(&a, &Context::load_despite(common)?),
+            Self::Schedule(a) => schedule::run(&a, &Context::load_despite(common)?),
+            Self::Logs(a) => logs::run(&a, &Context::load_despite(common)?),
+            Self::Verify(a) => care::verify(&a, &Context::load_despite(common)?),
+            Self::Backup(a) => care::backup(&a, &Context::load_despite(common)?),
+            Self::Restore(a) => care::restore(&a, &Context::load_despite(common)?),
             Self::Maintenance(a) => maintenance::run(&a, &Context::load(common)?),
             Self::Alerts(a) => alerts::run(&a, &Context::load(common)?),
             Self::Keys(a) => keys::run(&a),
@@ -112,6 +116,7 @@ impl Command {
             Self::Status(a) => a.json,
             Self::Doctor(a) => a.json,
             Self::Import(a) => a.json,
+            Self::Features(a) => a.json(),
             Self::Issues(a) => a.json(),
             Self::Runs(a) => a.json(),
             Self::Schedule(a) => a.json,
@@ -144,7 +149,7 @@ pub fn main() -> ExitCode {
         Some(_) if arguments.daemon => Err(Failure::usage("--daemon takes no command").next("leave one of the two out")),
         Some(command) => command.run(&arguments.common),
         None if arguments.daemon => Context::load(&arguments.common).and_then(|context| daemon::run(&context)),
-        None => Context::load(&arguments.common).and_then(|context| console::run(&context)),
+        None => Context::load_despite(&arguments.common).and_then(|context| console::run(&context)),
     };
     match done {
         Ok(exit) => exit.into(),

@@ -73,6 +73,9 @@ impl Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
+    if !matches!(arguments.command, Command::Rerun { .. }) {
+        context.warn();
+    }
     match arguments.command {
         Command::List { limit, job, json } => {
             let rows = rows(context, limit as usize, job)?;
@@ -93,7 +96,8 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
 fn cancel(context: &Context, run_id: i64, now: bool, as_json: bool) -> Result<Exit, Failure> {
     let ack = rig::runtime()?.block_on(async {
         let client = attach::running(context).await?;
-        attach::send(&client, context, EngineCommand::Cancel { run_id, now }).await
+        let sent = attach::send(&client, context, EngineCommand::Cancel { run_id, now }).await;
+        sent.map_err(|failure| failure.next("`nightdesk runs list` shows which runs there are and which of them work"))
     })?;
     if as_json {
         output::json(&json!({ "ok": true, "run": run_id, "message": ack.message }))?;
@@ -298,7 +302,9 @@ fn show_job(run: &JobRun, record: Option<&RunRecord>) -> Result<(), Failure> {
 }
 
 fn told(event: &RunEvent) -> Result<(), Failure> {
-    line(format_args!("  {} {:<8} {}", second(event.at_ms.div_euclid(1000)), event.kind, event.text))
+    // Some kinds say it all: `started started` says it twice.
+    let text = if event.text == event.kind { "" } else { &event.text };
+    line(format!("  {} {:<8} {text}", second(event.at_ms.div_euclid(1000)), event.kind).trim_end())
 }
 
 fn show_record(run: &RunRecord) -> Result<(), Failure> {

@@ -77,6 +77,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         Command::Stop => EngineCommand::Scheduler { on: false },
         Command::ConfirmClock => EngineCommand::ConfirmClock,
     };
+    context.warn();
     let message = rig::runtime()?.block_on(async {
         match attach::attach(context).await? {
             Some(client) => attach::send(&client, context, command).await.map(|ack| ack.message),
@@ -142,6 +143,11 @@ fn list(context: &Context, as_json: bool) -> Result<Exit, Failure> {
         }))
     })?;
     let running = attached.is_some();
+    if running {
+        context.warn();
+    } else {
+        context.sound()?;
+    }
     let (scheduler, jobs) = attached.map_or_else(|| stored(context), Ok)?;
     if as_json {
         output::json(&json!({ "engine": running, "scheduler": scheduler, "jobs": jobs }))?;
@@ -231,6 +237,7 @@ fn rule(context: &Context, job: Job) -> Result<Rule, Failure> {
 
 /// The next ticks, which depend on nothing but configuration, calendar and time.
 fn next(context: &Context, job: Option<Job>, limit: usize, as_json: bool) -> Result<Exit, Failure> {
+    context.sound()?;
     let now = context.clock.now();
     let mut ticks: Vec<(Job, PlannedTick, String)> = Vec::new();
     for job in JOBS.into_iter().filter(|j| job.is_none_or(|only| only == *j)) {

@@ -46,6 +46,7 @@ struct Status {
 
 /// Runs the command.
 pub fn run(args: &Arguments, context: &Context) -> Result<Exit, Failure> {
+    context.warn();
     if args.watch {
         return watch::watch(context);
     }

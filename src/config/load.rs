@@ -170,6 +170,14 @@ fn merge(layers: &Gathered) -> Result<Settings, serde_json::Error> {
     Ok(settings)
 }
 
+/// The instruments of a folder's universe file where they are sound, else the shipped ones: for who must go on although
+/// the configuration is broken.
+pub fn sound_universe(dir: &Path) -> (Universe, Origin) {
+    let mut problems = Vec::new();
+    let found = load_universe(Some(dir), &mut problems);
+    if problems.is_empty() { found } else { load_universe(None, &mut problems) }
+}
+
 fn load_universe(dir: Option<&Path>, problems: &mut Vec<Problem>) -> (Universe, Origin) {
     if let Some(path) = dir.map(|d| d.join(UNIVERSE_FILE))
         && let Some((text, toml)) = read(&path, problems)

@@ -22,7 +22,7 @@ mod suggest;
 mod universe;
 mod webhook;
 
-pub use load::{ENV_PREFIX, Flag, LoadRequest, Loaded, Origin, SETTINGS_FILE, SHIPPED_SETTINGS, UNIVERSE_FILE, load};
+pub use load::{ENV_PREFIX, Flag, LoadRequest, Loaded, Origin, SETTINGS_FILE, SHIPPED_SETTINGS, UNIVERSE_FILE, load, sound_universe};
 pub use lookback::Lookback;
 pub use nights::{AlertSettings, ControlSettings, JobSettings, MaintenanceSettings, Misfire, Overlap, ScheduleSettings};
 pub use problem::{ConfigErrors, Place, Problem};

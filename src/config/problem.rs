@@ -87,7 +87,7 @@ impl ConfigErrors {
         let reports: Vec<String> = self.problems.iter().map(|p| renderer.render(&p.groups())).collect();
         let n = self.problems.len();
         let end = if n == 1 { "1 problem".to_owned() } else { format!("{n} problems") };
-        format!("{}\n\nThe configuration has {end}; nothing was started.", reports.join("\n\n"))
+        format!("{}\n\nThe configuration has {end}; nothing was done.", reports.join("\n\n"))
     }
 }
 

@@ -103,10 +103,10 @@ fn backups(i: &Inputs<'_>, out: &mut Vec<Alert>) {
     let Some(job) = i.jobs.iter().find(|v| v.job == Job::Maintenance && v.next.is_some()) else { return };
     let text = match i.host.backup_at {
         Some(at) if i.now - at > BACKUP_AGE => {
-            format!("newest backup is {} days old: run maintenance and see what it says", (i.now - at) / DAY)
+            format!("newest backup is {} days old: see what comes of `nightdesk schedule run-now maintenance`", (i.now - at) / DAY)
         }
         // Before the first night of maintenance there can be none.
-        None if job.last.is_some() => "there is no backup: run maintenance and see what it says".to_owned(),
+        None if job.last.is_some() => "there is no backup: see what comes of `nightdesk schedule run-now maintenance`".to_owned(),
         _ => return,
     };
     push(out, i.now, "backup", AlertLevel::Bad, text, None);
@@ -142,7 +142,7 @@ fn schedule(i: &Inputs<'_>, out: &mut Vec<Alert>) {
         push(out, i.now, "scheduler.db.moved", AlertLevel::Bad, text, None);
     }
     if i.unrecorded > 0 {
-        let text = format!("{} runs cannot be recorded: free some space, see the log", i.unrecorded);
+        let text = format!("{} runs cannot be recorded: free some space, see `nightdesk logs`", i.unrecorded);
         push(out, i.now, "scheduler.db", AlertLevel::Bad, text, None);
     }
 }
@@ -151,7 +151,7 @@ fn job(i: &Inputs<'_>, view: &JobView, out: &mut Vec<Alert>) {
     let job = view.job;
     if let Some(pause) = &view.paused {
         let level = if pause.by == "schedule" { AlertLevel::Bad } else { AlertLevel::Warn };
-        let text = format!("{job} is paused by {}: {}; schedule resume {job}", pause.by, pause.reason);
+        let text = format!("{job} is paused by {}: {}; `nightdesk schedule resume {job}` ends that", pause.by, pause.reason);
         push(out, i.now, &format!("paused:{job}"), level, text, None);
     }
     if let Some(due) = (i.late)(job) {
@@ -175,16 +175,17 @@ fn last_ingest(i: &Inputs<'_>, out: &mut Vec<Alert>) {
     let Some(run) = i.last_run else { return };
     let key = format!("run:{}", run.id);
     let failed = run.summary.as_ref().map_or(0, |s| s.series_failed);
-    if out.iter().any(|a| a.key == key) {
+    // While another ingest is on its way, nobody is needed.
+    let busy = i.jobs.iter().any(|v| v.job == Job::Ingest && v.active.is_some());
+    if busy || out.iter().any(|a| a.key == key) {
         return;
     }
-    match run.state {
-        RunState::Lost => push(out, i.now, &key, AlertLevel::Warn, format!("run {} was cut off; i runs it again", run.id), None),
-        RunState::Partial if failed > 0 => {
-            push(out, i.now, &key, AlertLevel::Warn, format!("run {}: {failed} series failed; i tries again", run.id), None);
-        }
-        _ => {}
-    }
+    let what = match run.state {
+        RunState::Lost => "was cut off; `nightdesk ingest` fetches what is missing".to_owned(),
+        RunState::Partial if failed > 0 => format!("left {failed} series out; `nightdesk ingest` tries again"),
+        _ => return,
+    };
+    push(out, i.now, &key, AlertLevel::Warn, format!("run {} {what}", run.id), None);
 }
 
 fn cells(i: &Inputs<'_>, out: &mut Vec<Alert>) {
@@ -202,7 +203,14 @@ fn cells(i: &Inputs<'_>, out: &mut Vec<Alert>) {
         }
     }
     if i.quarantined > 0 {
-        push(out, i.now, "issues", AlertLevel::Warn, format!("{} findings hide data: review them", i.quarantined), None);
+        push(
+            out,
+            i.now,
+            "issues",
+            AlertLevel::Warn,
+            format!("{} findings hide data: `nightdesk issues list` shows them", i.quarantined),
+            None,
+        );
     }
 }
 
@@ -216,6 +224,7 @@ fn first_series(market: &Market, state: CellState) -> Option<Series> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::{IngestSpec, RunProgress};
     use crate::market::SourceId;
     use crate::store::scheduler::JobRun;
 
@@ -315,5 +324,26 @@ mod tests {
         let host = HostStats { wal: 300 << 20, wal_high: true, ..HostStats::default() };
         let alerts = compute(&inputs(&market, &[], &host, now), &[]);
         assert!(alerts.len() == 1 && alerts[0].text.contains("300 MiB"), "{alerts:?}");
+    }
+
+    #[test]
+    fn a_run_that_was_cut_off_is_told_until_the_next_one_works() {
+        let (market, host) = (Market::default(), HostStats::default());
+        let mut active = JobView { job: Job::Ingest, ..maintenance(None, None) };
+        let cut = RunView {
+            id: 7,
+            spec: IngestSpec::default(),
+            state: RunState::Lost,
+            started_at: 1,
+            ended_at: Some(2),
+            progress: RunProgress::default(),
+            summary: None,
+            cancelling: false,
+        };
+        let told = |jobs: &[JobView]| compute(&Inputs { jobs, last_run: Some(&cut), ..inputs(&market, &[], &host, 5) }, &[]);
+        let alerts = told(std::slice::from_ref(&active));
+        assert_eq!(alerts[0].text, "run 7 was cut off; `nightdesk ingest` fetches what is missing");
+        active.active = Some(JobRun { job: Job::Ingest, ..ended() });
+        assert!(told(&[active]).is_empty(), "it runs again already");
     }
 }

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::JobView;
+use super::{FeatureDetail, FeatureList, JobView};
 use crate::ingest::{IngestSpec, PlanSummary};
-use crate::market::{Candle, Series, SourceId};
+use crate::market::{Candle, Series, SourceId, Strategy};
 use crate::schedule::PlannedTick;
 use crate::store::master::{Attempt, RunRecord, SeriesState, StoredIssue};
 use crate::store::scheduler::{ConfigChange, Job, JobRun, JobState, RunEvent};
@@ -57,6 +57,18 @@ pub enum Query {
         /// At most this many.
         limit: usize,
     },
+    /// All features, with how much of each a strategy's cache lacks.
+    Features {
+        /// Whose cache.
+        strategy: Strategy,
+    },
+    /// One feature with its values.
+    Feature {
+        /// Whose cache.
+        strategy: Strategy,
+        /// Its name.
+        name: String,
+    },
 }
 
 /// An answer.
@@ -79,6 +91,10 @@ pub enum Reply {
     Job(Box<JobDetail>),
     /// To [`Query::ConfigChanges`].
     ConfigChanges(Vec<ConfigChange>),
+    /// To [`Query::Features`].
+    Features(Box<FeatureList>),
+    /// To [`Query::Feature`].
+    Feature(Box<FeatureDetail>),
 }
 
 /// Everything the run page shows.

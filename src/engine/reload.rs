@@ -96,7 +96,7 @@ fn said(r: &Reloaded) -> String {
     let text = match (applied.is_empty(), waiting.is_empty()) {
         (true, true) => "nothing changed".to_owned(),
         (false, true) => format!("in force now: {applied}"),
-        (true, false) => format!("nothing changed that can before a restart; waiting for it: {waiting}"),
+        (true, false) => format!("nothing to put in force now; waiting for a restart: {waiting}"),
         (false, false) => format!("in force now: {applied}; waiting for a restart: {waiting}"),
     };
     let text = match (r.rules.is_empty(), applied.is_empty() && waiting.is_empty()) {
@@ -108,6 +108,6 @@ fn said(r: &Reloaded) -> String {
         text
     } else {
         let keys = r.first_start.join(", ");
-        format!("{text}; {keys} counts at the first start only, use `nightdesk schedule stop` or `schedule start`")
+        format!("{text}; {keys} counts at the first start only, use `nightdesk schedule stop` or `nightdesk schedule start`")
     }
 }

@@ -122,7 +122,7 @@ pub enum StoreError {
     #[error("there is no data-quality finding {0}")]
     NoIssue(i64),
     /// There is no such run.
-    #[error("there is no ingest run {0}")]
+    #[error("there is no run {0}; `nightdesk runs list` lists those there are")]
     NoRun(i64),
     /// The content contradicts itself or the schema.
     #[error("the database is damaged: {0}; put the last good backup in its place: `nightdesk restore DIR`")]

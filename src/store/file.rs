@@ -63,6 +63,12 @@ pub(super) fn write_ahead(conn: &Connection, path: &Path) -> Result<(), StoreErr
     Ok(())
 }
 
+/// Whether the file is a demo's; `None` when it does not say yet.
+pub(super) fn side(conn: &Connection) -> Result<Option<bool>, StoreError> {
+    let demo: Option<String> = conn.query_row("SELECT value FROM db_metadata WHERE key = 'demo'", [], |r| r.get(0)).optional()?;
+    Ok(demo.map(|demo| demo == "1"))
+}
+
 /// Writes the birth certificate of a new file into its `db_metadata`, and refuses a file of the other side.
 pub(super) fn claim(conn: &Connection, path: &Path, demo: bool, now: i64) -> Result<(), StoreError> {
     if let Some(found) = side(conn)? {
@@ -76,12 +82,6 @@ pub(super) fn claim(conn: &Connection, path: &Path, demo: bool, now: i64) -> Res
         params![now.to_string(), concat!("nightdesk ", env!("CARGO_PKG_VERSION")), if demo { "1" } else { "0" }],
     )?;
     Ok(())
-}
-
-/// Whether the file is a demo's; `None` when it does not say yet.
-pub(super) fn side(conn: &Connection) -> Result<Option<bool>, StoreError> {
-    let demo: Option<String> = conn.query_row("SELECT value FROM db_metadata WHERE key = 'demo'", [], |r| r.get(0)).optional()?;
-    Ok(demo.map(|demo| demo == "1"))
 }
 
 /// Opens a database of any kind for reading, and waits up to five seconds for a writer that is just opening or closing

@@ -36,9 +36,13 @@ fn a_daemon_is_found_through_its_lock_file_and_keeps_others_out() {
     let held = holder(&desk);
     assert_eq!((held.pid, held.role, held.ended_at), (daemon.child.id(), Role::Daemon, None));
     assert!(!held.boot_id.is_empty() && held.version == env!("CARGO_PKG_VERSION"), "{held:?}");
+    let before = logged(&desk, "The daemon is ready").out;
     let second = desk.run(&["--demo", "--daemon"]);
     let named = format!("is held by process {}, a daemon of version", held.pid);
-    assert!(second.code == Some(1) && second.err.contains(&named), "{second:?}");
+    assert!(second.code == Some(1) && second.err.matches(&named).count() == 1, "{second:?}");
+    assert!(second.err.contains("`nightdesk status`"), "{second:?}");
+    let after = logged(&desk, "The daemon is ready").out;
+    assert!(!after[before.len()..].contains("is held by"), "the log is the first one's: {after}");
     daemon.signal(Signal::TERM);
     daemon.wait_for("STOPPING=1");
     assert_eq!(daemon.ended().0.code(), Some(0));

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixDatagram, UnixStream};
-use std::process::{Child, ExitStatus};
+use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use nightdesk::store::master::Holder;
@@ -56,12 +56,18 @@ impl Daemon {
     }
 
     pub fn spawn(desk: &Desk, arguments: &[&str], env: &[(&str, &str)]) -> Self {
+        let mut command = desk.command(arguments);
+        command.envs(env.iter().copied());
+        Self::of(desk, command)
+    }
+
+    /// Runs a command as a service manager does.
+    pub fn of(desk: &Desk, mut command: Command) -> Self {
         let socket = desk.path("notify.sock");
         drop(std::fs::remove_file(&socket));
         let manager = UnixDatagram::bind(&socket).unwrap();
         manager.set_read_timeout(Some(PATIENCE)).unwrap();
-        let mut command = desk.command(arguments);
-        command.env("NOTIFY_SOCKET", &socket).envs(env.iter().copied());
+        command.env("NOTIFY_SOCKET", &socket);
         Self { child: command.spawn().unwrap(), manager }
     }
 

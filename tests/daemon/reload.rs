@@ -51,7 +51,13 @@ fn a_mistake_changes_nothing_and_needs_a_person_until_it_is_mended() {
     let line = SETTINGS.lines().count() + 3;
     assert!(text.contains(&format!("nightdesk.toml:{line}: `quality.jump` has a value that is not accepted")), "{text}");
     let refused = desk.run(&["--demo", "config", "reload"]);
-    assert_eq!(refused.code, Some(2), "this command reads the same file: {refused:?}");
+    assert!(refused.code == Some(1) && refused.err.contains("the old one stays in force"), "{refused:?}");
+    for command in [&["status"][..], &["runs", "list"], &["schedule", "list"], &["schedule", "pause", "ingest"], &["logs"]] {
+        let ran = desk.run(&[&["--demo"], command].concat());
+        assert!(ran.code == Some(0) && ran.err.contains("`quality.jump`"), "{command:?}: {ran:?}");
+    }
+    let refused = desk.run(&["--demo", "schedule", "next"]);
+    assert!(refused.code == Some(2) && refused.err.contains("nothing was done"), "these ticks follow from the file: {refused:?}");
     edit(&desk, "\n[quality]\njump = 0.7\n");
     wait("the end of the alert", || needs(&desk).is_none().then_some(()));
     assert_eq!(audit(&desk).len(), 1);
@@ -61,17 +67,14 @@ fn a_mistake_changes_nothing_and_needs_a_person_until_it_is_mended() {
 #[test]
 fn what_waits_for_a_restart_is_named_and_not_applied() {
     let desk = small();
-    // No watch on a folder that is not there yet: command and signal are the ways.
-    std::fs::rename(desk.path("config"), desk.path("kept")).unwrap();
-    std::fs::create_dir(desk.path("config")).unwrap();
-    desk.write("config/universe.toml", std::fs::read(desk.path("kept/universe.toml")).unwrap());
+    std::fs::remove_file(desk.path("config/nightdesk.toml")).unwrap();
     let daemon = Daemon::start(&desk);
     edit(&desk, "\n[ib]\nport = 4001\n");
     let text = wait("the alert", || needs(&desk));
     assert!(text.contains("ib.port") && text.contains("store.disk_floor_mib") && text.contains("waits for a restart"), "{text}");
     assert!(audit(&desk).iter().all(|[_, key, ..]| key.starts_with("ingest.")), "{:?}", audit(&desk));
     let told = desk.ok(&["--demo", "config", "reload"]);
-    assert!(told.contains("waiting for it: ib.port"), "{told}");
+    assert!(told.contains("waiting for a restart: ib.port"), "{told}");
     drop(daemon);
 }
 
@@ -95,4 +98,22 @@ fn a_hangup_and_a_command_are_told_apart_on_record() {
     assert_eq!(told.trim(), "in force now: quality.jump");
     assert_eq!(audit(&desk)[1], ["cli", "quality.jump", "0.6", "0.4"].map(str::to_owned));
     assert!(holder(&desk).ended_at.is_none());
+}
+
+#[test]
+fn a_folder_that_comes_later_is_read_when_it_comes() {
+    let desk = small();
+    std::fs::rename(desk.path("config"), desk.path("kept")).unwrap();
+    // The user's own configuration folder, which nobody named.
+    let home = desk.path("home");
+    std::fs::create_dir(&home).unwrap();
+    let mut command = desk.command(&["--demo", "--daemon"]);
+    command.env_remove("NIGHTDESK_CONFIG_DIR").env("XDG_CONFIG_HOME", &home).env("NIGHTDESK__QUALITY__JUMP", "0.5");
+    let mut daemon = Daemon::of(&desk, command);
+    daemon.wait_for("READY=1");
+    std::fs::create_dir(home.join("nightdesk")).unwrap();
+    std::fs::copy(desk.path("kept/universe.toml"), home.join("nightdesk/universe.toml")).unwrap();
+    let text = wait("the alert", || needs(&desk));
+    assert!(text.contains("universe") && text.contains("waits for a restart"), "{text}");
+    drop(daemon);
 }

@@ -17,7 +17,7 @@ use super::rig::{self, LOG_RECORDS, Rig};
 use super::{Context, Exit, Failure, output};
 use crate::control::Client;
 use crate::engine::{Command, Envelope, LogRing};
-use crate::store::master::Role;
+use crate::store::master::{FolderLock, Role};
 use signals::{Asked, Signals};
 
 /// How long running work may take to let go after a polite signal. What is not done by then is recovered at the next
@@ -26,12 +26,15 @@ const GRACE: Duration = Duration::from_millis(4_500);
 
 /// Runs the engine until a signal ends it.
 pub(super) fn run(context: &Context) -> Result<Exit, Failure> {
+    // Before the log is opened, which is the other process's.
+    FolderLock::check(&context.database())?;
     let clock = Arc::clone(&context.clock);
     let ring = Arc::new(LogRing::new(LOG_RECORDS));
     let logging = Arc::new(logging::start(&context.log_dir(), &context.settings.log, clock, Screen::Plain, ring)?);
     let runtime = rig::runtime()?;
     let ended = runtime.block_on(serve(context, &logging));
     if let Err(failure) = &ended {
+        logging.leave_screen();
         tracing::error!(target: "cli", error = %failure, "The daemon ended");
     }
     // What has not let go within the grace is not waited for a second time.

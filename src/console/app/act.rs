@@ -3,7 +3,7 @@
 use tui_input::Input;
 
 use super::overlay::Deed;
-use super::{App, Confirm, Effect, Gate, LogPane, Overlay, Page, Palette, Pane, PlanForm, Prompt, PromptFor, ToastLevel};
+use super::{App, Effect, Gate, LogPane, Overlay, Page, Palette, Pane, PlanForm, Prompt, PromptFor, ToastLevel};
 use crate::console::action::Action;
 use crate::engine::Command;
 use crate::store::master::Resolution;
@@ -138,11 +138,8 @@ impl App {
             Resolution::Accepted => ("Accept", "accept", "The data are right: readers see them, and this is not reported again."),
             _ => ("Dismiss", "dismiss", "The data are wrong: they stay hidden, and this asks for no more attention."),
         };
-        self.overlays.push(Overlay::Confirm(Confirm {
-            title: format!("{title} finding {id} on {series}"),
-            body: vec![finding, effect.into()],
-            gate: Gate::Reason { verb, input: Input::default(), deed: Deed::Resolve { id, resolution } },
-        }));
+        let gate = Gate::Reason { verb, input: Input::default(), deed: Deed::Resolve { id, resolution } };
+        self.ask(format!("{title} finding {id} on {series}"), vec![finding, effect.into()], gate);
     }
 
     /// Does what a question was about, after it was answered with yes.

@@ -34,7 +34,7 @@ impl App {
     fn confirm_key(&mut self, key: KeyEvent, fx: &mut Vec<Effect>) -> bool {
         let Some(Overlay::Confirm(confirm)) = self.overlays.last_mut() else { return false };
         match confirm.key(key) {
-            Answer::Stay => {}
+            Answer::Stay | Answer::Wrong => {}
             Answer::No => drop(self.overlays.pop()),
             Answer::Yes(deed, reason) => {
                 self.overlays.pop();

@@ -2,7 +2,7 @@
 //! it is handed over or stopped, and the operator says which.
 
 use super::overlay::Deed;
-use super::{App, Confirm, Effect, Gate, Overlay, ToastLevel};
+use super::{App, Effect, Gate, ToastLevel};
 use crate::console::Exit;
 use crate::control::LinkView;
 use crate::engine::Command;
@@ -38,13 +38,13 @@ impl App {
             [first, ..] => {
                 let more = if self.active_runs().len() > 1 { ", and not the only one" } else { "" };
                 body.push(format!("Run {first} is active{more}. What is written stays, whatever you choose."));
-                body.push("h: the run ends, and a daemon takes over in the background.".into());
+                body.push("h: the run is cancelled; a daemon takes over in the background.".into());
                 body.push("s: what is in flight finishes, then all stops.".into());
                 body.push("q: all stops now.".into());
                 vec![hand_over, ('s', "finish and stop", Deed::StopAndQuit), ('q', "stop now", stop)]
             }
         };
-        self.overlays.push(Overlay::Confirm(Confirm { title: "Leave the console".into(), body, gate: Gate::Keys(keys) }));
+        self.ask("Leave the console".into(), body, Gate::Keys(keys));
     }
 
     /// Cancels what runs; the console leaves when nothing does any more.
@@ -85,13 +85,10 @@ impl App {
             return;
         }
         let jobs = if running == 1 { "job" } else { "jobs" };
-        self.overlays.push(Overlay::Confirm(Confirm {
-            title: "Suspend".into(),
-            body: vec![
-                format!("This stops {running} running {jobs} until fg."),
-                "Their connections may time out; the work is then tried again.".into(),
-            ],
-            gate: Gate::Keys(vec![('y', "suspend", Deed::Suspend)]),
-        }));
+        let body = vec![
+            format!("This stops {running} running {jobs} until fg."),
+            "Their connections may time out; the work is then tried again.".into(),
+        ];
+        self.ask("Suspend".into(), body, Gate::Keys(vec![('y', "suspend", Deed::Suspend)]));
     }
 }

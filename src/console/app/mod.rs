@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 pub use asked::Asked;
 pub use form::{Field, PlanForm};
-pub use heat::{Heat, STATES, word};
+pub use heat::{Heat, STATES, wants_a_look, word};
 pub use history::{cause, job_state};
 pub use logs::LogPane;
 pub use msg::{Effect, Export, Msg, Slot};

@@ -238,6 +238,8 @@ impl App {
             self.focus_on(Pane::Ingest);
             self.go_to_series(series);
         } else if !self.go_to_alert(&alert.key, fx) {
+            // It names no place: the log tells how it came.
+            self.focus_on(Pane::Logs);
             self.say(ToastLevel::Warn, alert.text.clone());
         }
     }
@@ -252,7 +254,7 @@ impl App {
         } else if let ("run", Ok(id)) = (kind, name.parse::<i64>()) {
             self.pages.clear();
             self.push_page(Page::Run(id), fx);
-        } else if let Ok(job) = Job::parse(name) {
+        } else if let Ok(job) = if kind == "backup" { Ok(Job::Maintenance) } else { Job::parse(name) } {
             self.focus_on(Pane::Schedule);
             self.job = job;
             self.push_page(Page::Job(job), fx);

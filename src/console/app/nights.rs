@@ -92,7 +92,7 @@ impl App {
     }
 
     pub(super) fn ask(&mut self, title: String, body: Vec<String>, gate: Gate) {
-        self.overlays.push(Overlay::Confirm(Confirm { title, body, gate }));
+        self.overlays.push(Overlay::Confirm(Confirm::new(title, body, gate)));
     }
 
     pub(super) fn ask_run_job(&mut self) {
@@ -138,11 +138,14 @@ impl App {
 
     pub(super) fn ask_rerun(&mut self) {
         let Some(run_id) = self.rerunnable() else { return };
-        let what = self.job_run(run_id).map_or_else(
-            || "It runs again with what it was asked for.".to_owned(),
-            |run| format!("{} runs again with what run {run_id} was asked for.", run.job),
-        );
-        let body = vec![what, "Work that is done and still good is not done twice.".to_owned()];
+        let job = self.job_run(run_id).map_or(Job::Ingest, |run| run.job);
+        let what = format!("{job} runs again with what run {run_id} was asked for.");
+        let twice = match job {
+            Job::Ingest => "What is stored and fresh is not fetched again.",
+            Job::Maintenance => "Every step is done again; a new backup comes beside those there are.",
+            _ => "It begins from its start.",
+        };
+        let body = vec![what, twice.to_owned()];
         self.ask(format!("Run {run_id} again"), body, Gate::Keys(vec![('y', "run it again", Deed::Rerun { run_id })]));
     }
 

@@ -114,6 +114,8 @@ pub struct Confirm {
     pub body: Vec<String>,
     /// How to say yes.
     pub gate: Gate,
+    /// The last key was no answer: which ones are is told.
+    pub puzzled: bool,
 }
 
 /// What a key did to a question.
@@ -121,6 +123,8 @@ pub struct Confirm {
 pub enum Answer {
     /// Not answered yet.
     Stay,
+    /// The key is no answer here.
+    Wrong,
     /// No.
     No,
     /// Yes; the reason, where one was asked for.
@@ -128,36 +132,63 @@ pub enum Answer {
 }
 
 impl Confirm {
-    /// Takes a key in.
+    /// A question that has just been asked.
+    pub const fn new(title: String, body: Vec<String>, gate: Gate) -> Self {
+        Self { title, body, gate, puzzled: false }
+    }
+
+    /// Takes a key in. Esc says no, and n where no text is typed; y says yes, and so does Enter where there is one way.
     pub fn key(&mut self, key: KeyEvent) -> Answer {
+        let answer = self.answer(key);
+        self.puzzled = answer == Answer::Wrong;
+        answer
+    }
+
+    fn answer(&mut self, key: KeyEvent) -> Answer {
         if key.code == KeyCode::Esc {
             return Answer::No;
         }
         match &mut self.gate {
-            Gate::Keys(keys) => match key.code {
-                KeyCode::Char(c) if key.modifiers.is_empty() => keys
-                    .iter()
-                    .find(|(k, ..)| *k == c)
-                    .map_or(if c == 'n' { Answer::No } else { Answer::Stay }, |(.., deed)| Answer::Yes(*deed, String::new())),
-                _ => Answer::Stay,
+            Gate::Keys(keys) => match (key.code, &keys[..]) {
+                (KeyCode::Char('n'), _) if key.modifiers.is_empty() => Answer::No,
+                (KeyCode::Enter, [(.., deed)]) => Answer::Yes(*deed, String::new()),
+                (KeyCode::Char(c), keys) if key.modifiers.is_empty() => {
+                    keys.iter().find(|(k, ..)| *k == c).map_or(Answer::Wrong, |(.., deed)| Answer::Yes(*deed, String::new()))
+                }
+                _ => Answer::Wrong,
             },
-            Gate::Typed { expected, input, deed } => {
-                if key.code == KeyCode::Enter {
-                    return if input.value() == expected { Answer::Yes(*deed, String::new()) } else { Answer::Stay };
-                }
-                edit(input, key);
-                Answer::Stay
-            }
-            Gate::Reason { input, deed, .. } => {
-                let reason = input.value().trim();
-                if key.code == KeyCode::Enter && !reason.is_empty() {
-                    return Answer::Yes(*deed, reason.to_owned());
-                }
-                edit(input, key);
-                Answer::Stay
-            }
+            Gate::Typed { expected, input, deed } => match key.code {
+                KeyCode::Enter if input.value() == expected => Answer::Yes(*deed, String::new()),
+                KeyCode::Enter => Answer::Wrong,
+                _ => edited(input, key),
+            },
+            Gate::Reason { input, deed, .. } => match (key.code, input.value().trim()) {
+                (KeyCode::Enter, "") => Answer::Wrong,
+                (KeyCode::Enter, reason) => Answer::Yes(*deed, reason.to_owned()),
+                _ => edited(input, key),
+            },
         }
     }
+
+    /// What the question takes for an answer, in words.
+    pub fn answers(&self) -> String {
+        match &self.gate {
+            Gate::Keys(keys) => match &keys[..] {
+                [(key, ..)] => format!("Answer with {key} or enter for yes, n or esc for no."),
+                keys => {
+                    let all: Vec<String> = keys.iter().map(|(key, ..)| key.to_string()).collect();
+                    format!("Answer with {}, or n or esc to stay.", all.join(", "))
+                }
+            },
+            Gate::Typed { expected, .. } => format!("It must read {expected}; esc cancels."),
+            Gate::Reason { .. } => "Say why in a word or two; esc cancels.".to_owned(),
+        }
+    }
+}
+
+fn edited(input: &mut Input, key: KeyEvent) -> Answer {
+    edit(input, key);
+    Answer::Stay
 }
 
 /// Lets a key edit a line.
@@ -260,11 +291,10 @@ mod tests {
     #[test]
     fn a_typed_gate_opens_only_for_the_right_text() {
         let deed = Deed::Cancel { run_id: 12, now: true };
-        let mut confirm =
-            Confirm { title: String::new(), body: Vec::new(), gate: Gate::Typed { expected: "12".into(), input: Input::default(), deed } };
-        assert_eq!(confirm.key(KeyCode::Enter.into()), Answer::Stay);
+        let mut confirm = Confirm::new(String::new(), Vec::new(), Gate::Typed { expected: "12".into(), input: Input::default(), deed });
+        assert_eq!(confirm.key(KeyCode::Enter.into()), Answer::Wrong);
         assert_eq!(confirm.key(KeyCode::Char('1').into()), Answer::Stay);
-        assert_eq!(confirm.key(KeyCode::Enter.into()), Answer::Stay);
+        assert_eq!(confirm.key(KeyCode::Enter.into()), Answer::Wrong);
         confirm.key(KeyCode::Char('2').into());
         assert_eq!(confirm.key(KeyCode::Enter.into()), Answer::Yes(deed, String::new()));
         assert_eq!(confirm.key(KeyCode::Esc.into()), Answer::No);
@@ -274,10 +304,27 @@ mod tests {
     fn a_reason_is_asked_for_until_there_is_one() {
         let deed = Deed::Pause { job: Job::Ingest };
         let gate = Gate::Reason { verb: "pause", input: Input::default(), deed };
-        let mut confirm = Confirm { title: String::new(), body: Vec::new(), gate };
+        let mut confirm = Confirm::new(String::new(), Vec::new(), gate);
         for key in [KeyCode::Enter, KeyCode::Char(' '), KeyCode::Enter, KeyCode::Char('n')] {
-            assert_eq!(confirm.key(key.into()), Answer::Stay);
+            let expected = if key == KeyCode::Enter { Answer::Wrong } else { Answer::Stay };
+            assert_eq!(confirm.key(key.into()), expected);
         }
         assert_eq!(confirm.key(KeyCode::Enter.into()), Answer::Yes(deed, "n".into()));
+    }
+
+    #[test]
+    fn one_convention_answers_all_questions_and_a_wrong_key_is_told() {
+        let (run, stop) = (Deed::Run { job: Job::Ingest }, Deed::StopAndQuit);
+        let one = || Confirm::new(String::new(), Vec::new(), Gate::Keys(vec![('y', "run it", run)]));
+        for key in [KeyCode::Char('y'), KeyCode::Enter] {
+            assert_eq!(one().key(key.into()), Answer::Yes(run, String::new()));
+        }
+        for key in [KeyCode::Char('n'), KeyCode::Esc] {
+            assert_eq!(one().key(key.into()), Answer::No);
+        }
+        let mut two = Confirm::new(String::new(), Vec::new(), Gate::Keys(vec![('h', "hand over", run), ('s', "stop", stop)]));
+        assert_eq!((two.key(KeyCode::Enter.into()), two.puzzled), (Answer::Wrong, true), "there is no one yes");
+        assert_eq!(two.answers(), "Answer with h, s, or n or esc to stay.");
+        assert_eq!((two.key(KeyCode::Char('s').into()), two.puzzled), (Answer::Yes(stop, String::new()), false));
     }
 }

@@ -100,9 +100,8 @@ pub fn header(c: &mut Canvas<'_>, app: &App, area: Rect) {
 /// The second line: what needs the operator, worst first.
 pub fn needs(c: &mut Canvas<'_>, app: &App, area: Rect) {
     let alerts = &app.snap().alerts;
-    if let Some((seconds, attempt, cause)) = app.lost() {
-        let text = format!(" LOST for {}, try {attempt}: {cause}. What is shown is the last that came. ", fmt::age(seconds));
-        c.line(area, &[(&text, c.theme.selected(Role::Bad))]);
+    if let Some((_, attempt, cause)) = app.lost() {
+        c.line(area, &[(&lost(app, attempt, cause, area.width), c.theme.selected(Role::Bad))]);
         return;
     }
     if app.loading() {
@@ -134,28 +133,76 @@ pub fn needs(c: &mut Canvas<'_>, app: &App, area: Rect) {
     c.right(x, area.right(), area.y, &hint, c.s(Role::Dim));
 }
 
-/// The last line: what works now, from the action table.
+/// What a lost daemon means and asks for: the longest text that fits, since for how long stands above it.
+fn lost(app: &App, attempt: u32, cause: &str, width: u16) -> String {
+    let start = if app.live().demo { "`nightdesk --demo --daemon`" } else { "`nightdesk --daemon`" };
+    let texts = [
+        format!(" The daemon does not answer, try {attempt}: {cause}. {start} starts one; below is the last that came. "),
+        format!(" The daemon does not answer, try {attempt}: {cause}. {start} starts one. "),
+        format!(" The daemon does not answer, try {attempt}. {start} starts one. "),
+    ];
+    let fits = texts.into_iter().find(|t| t.width() <= usize::from(width));
+    fits.unwrap_or_else(|| format!(" No answer: {start} starts a daemon "))
+}
+
+/// The last line: what works now, from the action table. Where not all fits, whole hints go; those of what has the
+/// focus and those that lead away stay longest.
 pub fn footer(c: &mut Canvas<'_>, app: &App, area: Rect) {
-    let contexts = app.contexts();
-    let esc = !app.pages.is_empty() || app.zoom;
-    // The keys of what has the focus come before those that work everywhere.
-    let specs = contexts.iter().flat_map(|context| ACTIONS.iter().filter(move |s| s.context == *context));
+    let mut hints = hints(app);
+    let mut by_rank: Vec<usize> = (0..hints.len()).collect();
+    by_rank.sort_by_key(|i| hints[*i].rank);
+    let mut room = area.width.saturating_sub(1);
+    for i in by_rank {
+        let width = hints[i].width();
+        hints[i].kept = width <= room;
+        room -= if hints[i].kept { width } else { 0 };
+    }
     let mut x = area.x + 1;
+    for hint in hints.iter().filter(|h| h.kept) {
+        x = c.put(x, area.y, hint.width(), &hint.key, c.theme.strong(Role::Text));
+        x = c.put(x + 1, area.y, hint.width(), hint.label, c.s(Role::Dim)) + 2;
+    }
+}
+
+/// A key of the footer with what it does.
+struct Hint {
+    key: String,
+    label: &'static str,
+    /// The lowest are kept longest.
+    rank: u8,
+    kept: bool,
+}
+
+impl Hint {
+    /// With the space that parts it from the next one.
+    fn width(&self) -> u16 {
+        (self.key.width() + self.label.width() + 3) as u16
+    }
+}
+
+/// All hints: the keys of what has the focus come before those that work everywhere.
+fn hints(app: &App) -> Vec<Hint> {
+    let esc = !app.pages.is_empty() || app.zoom;
+    let specs = app.contexts().iter().flat_map(|context| ACTIONS.iter().filter(move |s| s.context == *context));
+    let mut out = Vec::new();
     for spec in specs.filter(|s| !s.label.is_empty()) {
-        let hidden = (spec.action == Action::Back && !esc) || app.refusal(spec.action).is_some();
-        let key = app.keymap.shown(spec.action);
-        let label = if spec.action == Action::Quit && app.attached() { "detach" } else { spec.label };
-        let width = (key.width() + label.width() + 3) as u16;
-        if hidden || x + width > area.right() {
+        if (spec.action == Action::Back && !esc) || app.refusal(spec.action).is_some() {
             continue;
         }
-        x = c.put(x, area.y, width, &key, c.theme.strong(Role::Text));
-        x = c.put(x + 1, area.y, width, label, c.s(Role::Dim)) + 2;
-        if spec.context == Context::Global && spec.action == Action::Filter && !esc && x + 10 < area.right() {
-            x = c.put(x, area.y, 3, "1-6", c.theme.strong(Role::Text));
-            x = c.put(x + 1, area.y, 4, "pane", c.s(Role::Dim)) + 2;
+        let rank = match spec.action {
+            Action::Help | Action::Back => 0,
+            Action::Quit if !esc => 0,
+            Action::Freeze | Action::Zoom => 3,
+            _ if spec.context == Context::Global => 2,
+            _ => 1,
+        };
+        let label = if spec.action == Action::Quit && app.attached() { "detach" } else { spec.label };
+        out.push(Hint { key: app.keymap.shown(spec.action), label, rank, kept: false });
+        if spec.action == Action::Filter && !esc {
+            out.push(Hint { key: "1-6".into(), label: "pane", rank: 2, kept: false });
         }
     }
+    out
 }
 
 /// The messages, top right.

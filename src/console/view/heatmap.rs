@@ -133,22 +133,20 @@ pub enum Legend {
     Counted,
     /// Words.
     Words,
-    /// The beginnings of the words.
-    Short,
 }
 
 /// The legend of the states present: what to write after each glyph.
 pub fn legend(present: &[(CellState, u32)], how: Legend) -> Vec<(&'static str, Role, String)> {
     let text = |state: CellState, n: u32| match how {
-        Legend::Counted if state != CellState::Fresh => format!(" {} {n}  ", word(state)),
-        Legend::Counted | Legend::Words => format!(" {}  ", word(state)),
-        Legend::Short => format!(" {:.4} ", word(state)),
+        Legend::Counted if state != CellState::Fresh => format!(" {} {n}", word(state)),
+        Legend::Counted | Legend::Words => format!(" {}", word(state)),
     };
-    let entry = |(state, n): &(CellState, u32)| {
+    let entry = |(i, (state, n)): (usize, &(CellState, u32))| {
         let (symbol, role) = glyph(*state);
-        (symbol, role, text(*state, *n))
+        let apart = if i + 1 < present.len() { "  " } else { "" };
+        (symbol, role, text(*state, *n) + apart)
     };
-    present.iter().map(entry).collect()
+    present.iter().enumerate().map(entry).collect()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use super::canvas::{Canvas, Panel};
 use super::heatmap::{self, HEIGHT, Legend};
 use super::{spinner, widget};
-use crate::console::app::{App, Pane, run_state, word};
+use crate::console::app::{App, Pane, run_state, wants_a_look, word};
 use crate::console::fmt;
 use crate::console::theme::Role;
 use crate::engine::{CellState, RunView};
@@ -66,14 +66,17 @@ fn summary(app: &App, width: u16, total: usize, fresh: usize, share: f64) -> Str
 fn border(app: &App, width: u16) -> (Vec<(&'static str, Role, String)>, String) {
     let present = heatmap::present(&app.snap().market);
     let room = usize::from(width.saturating_sub(9));
-    for (how, last) in [(Legend::Counted, true), (Legend::Words, true), (Legend::Short, true), (Legend::Short, false)] {
-        let (legend, cursor) = (heatmap::legend(&present, how), cursor(app, last));
+    // Where not all fits, the quiet states go first, and then the explanation of glyphs altogether: the cell under the
+    // cursor matters more.
+    let quiet = present.iter().filter(|(state, _)| !wants_a_look(*state)).count();
+    let talkative = [(0, Legend::Counted, true), (0, Legend::Words, true)];
+    for (quiet, how, last) in talkative.into_iter().chain((0..=quiet).map(|quiet| (quiet, Legend::Words, false))) {
+        let (legend, cursor) = (heatmap::legend(&present[quiet..], how), cursor(app, last));
         let used: usize = legend.iter().map(|(_, _, text)| 1 + text.chars().count()).sum();
         if used + cursor.chars().count() <= room {
             return (legend, cursor);
         }
     }
-    // Too narrow for both: the cell under the cursor matters more than the explanation of glyphs.
     (Vec::new(), cursor(app, true))
 }
 

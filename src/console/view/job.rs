@@ -36,7 +36,7 @@ pub fn draw(c: &mut Canvas<'_>, app: &App, job: Job, area: Rect) {
     }
     history(c, app, detail, table);
     if why > 0 {
-        reason(c, app, bottom);
+        reason(c, app, detail, bottom);
     }
 }
 
@@ -148,12 +148,16 @@ fn history(c: &mut Canvas<'_>, app: &App, detail: Option<&JobDetail>, area: Rect
 }
 
 /// The selected run's reason in full: tables cut it.
-fn reason(c: &mut Canvas<'_>, app: &App, area: Rect) {
+fn reason(c: &mut Canvas<'_>, app: &App, detail: Option<&JobDetail>, area: Rect) {
     let run = app.history_table.selected.and_then(|id| app.job_run(id));
     let title = run.map_or_else(|| "Run".to_owned(), |r| format!("Run {}", r.id));
     let inner = c.panel(area, &Panel { title: &title, context: "enter opens its story", ..Panel::default() });
     let Some(run) = run else {
-        detail::empty(c, inner, "This job has not run yet.");
+        match detail {
+            None => pending(c, app, app.job_detail.error.as_deref(), inner),
+            Some(d) if d.runs.is_empty() => detail::empty(c, inner, "This job has not run yet."),
+            Some(_) => detail::empty(c, inner, "No run passes the filter."),
+        }
         return;
     };
     let (glyph, word, role) = job_state(run);

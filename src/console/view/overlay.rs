@@ -65,14 +65,18 @@ fn question(c: &mut Canvas<'_>, confirm: &Confirm, area: Rect) {
     for (line, y) in lines.iter().zip(inner.y..last) {
         c.put(x, y, inner_width, line, c.s(Role::Text));
     }
+    if confirm.puzzled {
+        c.put(x, last.saturating_sub(1), inner_width, &confirm.answers(), c.theme.strong(Role::Bad));
+    }
     match &confirm.gate {
         Gate::Keys(keys) => {
             let mut at = x;
             for (key, words, _) in keys {
-                at = c.put(at, last, 2, &key.to_string(), c.theme.strong(Role::Warn));
+                let key = if keys.len() == 1 { format!("{key}/enter") } else { key.to_string() };
+                at = c.put(at, last, inner_width, &key, c.theme.strong(Role::Warn));
                 at = c.put(at + 1, last, inner.right().saturating_sub(at), words, c.s(Role::Text)) + 3;
             }
-            c.right(at, inner.right() - 1, last, "esc stay", c.s(Role::Dim));
+            c.right(at, inner.right() - 1, last, "n/esc stay", c.s(Role::Dim));
         }
         Gate::Typed { expected, input, .. } => {
             let ask = format!("type {expected} and enter: ");

@@ -90,16 +90,23 @@ impl FolderLock {
         let file = private_file(&path)?;
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let owner = read(&file).map_or_else(|| "another process".to_owned(), |h| h.to_string());
-                return Err(StoreError::Locked { owner, path });
-            }
+            Err(TryLockError::WouldBlock) => return Err(held(&file, path)),
             Err(TryLockError::Error(e)) => return Err(StoreError::io("cannot lock", &path)(e)),
         }
         let before = read(&file);
         let lock = Self { file, path, holder: Holder::this_process(now), before };
         lock.write()?;
         Ok(lock)
+    }
+
+    /// Refuses like [`Self::take`] where another process holds the folder, and leaves everything as it is.
+    pub fn check(db: &Path) -> Result<(), StoreError> {
+        let path = lock_file(db);
+        let Ok(file) = File::open(&path) else { return Ok(()) };
+        match file.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => Err(held(&file, path)),
+            _ => Ok(()),
+        }
     }
 
     /// Whether the last holder was killed, or could not close everything.
@@ -145,6 +152,11 @@ pub struct Seat {
     pub port: Option<u16>,
 }
 
+fn held(file: &File, path: PathBuf) -> StoreError {
+    let owner = read(file).map_or_else(|| "another process".to_owned(), |h| h.to_string());
+    StoreError::Locked { owner, path }
+}
+
 fn lock_file(db: &Path) -> PathBuf {
     db.with_extension("lock")
 }
@@ -173,7 +185,9 @@ mod tests {
         assert_eq!((seen.pid, seen.started_at, seen.boot_id.as_str(), seen.socket), (std::process::id(), 100, "b-1", socket));
         let refused = FolderLock::take(&db, 101).unwrap_err().to_string();
         assert!(refused.contains(&format!("is held by process {}, a daemon of version", std::process::id())), "{refused}");
+        assert_eq!(FolderLock::check(&db).unwrap_err().to_string(), refused);
         drop(first);
+        FolderLock::check(&db).unwrap();
         let second = FolderLock::take(&db, 200).unwrap();
         assert!(second.after_unclean_end());
         // Shorter than what the daemon wrote.

@@ -20,6 +20,11 @@ impl ReadPool {
         Self { path: Arc::new(path.to_owned()), idle: Arc::default() }
     }
 
+    /// The folder of the database, where those of the strategies are too.
+    pub fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or_else(|| Path::new("."))
+    }
+
     /// Runs `question` with a reader on a blocking thread.
     pub async fn with<R, F>(&self, question: F) -> Result<R, StoreError>
     where

@@ -204,6 +204,12 @@ impl ModelReader {
         self.meta(DEFINITION)
     }
 
+    /// The symbols that have features, by name, with the number of their bars.
+    pub fn feature_symbols(&self) -> Result<Vec<(Symbol, u64)>, StoreError> {
+        let sql = "SELECT symbol, sum(length(dates)) / 8 FROM feature_store GROUP BY symbol ORDER BY symbol";
+        self.list(sql, [], |r| Ok((rows::symbol(r, 0)?, r.get::<_, i64>(1)? as u64)))
+    }
+
     /// The features of the bars of `symbol` stamped in `[from, to)`, as long as they are of `definition` and are what was
     /// written. A symbol without features gives no columns.
     pub fn features(&self, symbol: Symbol, (from, to): (i64, i64), definition: &str) -> Result<FeatureColumns, StoreError> {

@@ -19,7 +19,9 @@ const SUFFIX: &str = ".db";
 /// time as in the names of single backups.
 pub const BACKUP_FOLDER: &str = "backup-";
 /// The files of a database, by what follows its name.
-const PARTS: [&str; 3] = ["", "-wal", "-shm"];
+const PARTS: [&str; 3] = ["", "-wal", SHARED_INDEX];
+/// The memory that connections share to find their way in the log.
+const SHARED_INDEX: &str = "-shm";
 
 /// A finished backup.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,10 +163,14 @@ pub(in crate::store) fn replace(
     let rows = partial.checked(stop, check).map_err(bad)?;
     let kept = unused(beside(target, &format!(".before-restore-{}", stamp(clock))));
     let had = target.exists();
-    // The log belongs to the file by its name, so the three move together.
+    // The log belongs to the file by its name, so they move together.
     for part in PARTS {
         let (old, new) = (beside(target, part), beside(&kept, part));
-        if old.exists() {
+        let Ok(meta) = fs::metadata(&old) else { continue };
+        // SQLite makes the index of a log anew, and an empty log says nothing.
+        if part == SHARED_INDEX || meta.len() == 0 && !part.is_empty() {
+            fs::remove_file(&old).map_err(StoreError::io("cannot remove", &old))?;
+        } else {
             fs::rename(&old, &new).map_err(StoreError::io("cannot move the old database to", &new))?;
         }
     }

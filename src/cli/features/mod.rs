@@ -1,0 +1,96 @@
+//! `nightdesk features`: what models see.
+
+mod explain;
+mod list;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use strum::IntoEnumIterator;
+
+use super::{Common, Context, Exit, Failure, strategy};
+use crate::config::nearest;
+use crate::features::{Category, Feature, Memory, Needs};
+use crate::market::{Strategy, Symbol};
+
+/// List, explain, build or check the features that models see
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List all features with category, lookback and what they need
+    List {
+        /// Only momentum, trend, volume, volatility, `price_patterns`, statistical, `market_structure`, `multi_timeframe` or derived
+        #[arg(long, value_name = "C", value_parser = category)]
+        category: Option<Category>,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tell how a feature is defined, what it depends on, and its last value of each symbol
+    Explain {
+        /// Name of the feature
+        name: String,
+        /// Only the last value of this symbol
+        #[arg(long, value_name = "S")]
+        symbol: Option<Symbol>,
+        /// Whose values
+        #[arg(long, value_name = "S", value_parser = strategy::parser(), default_value = "turbomode")]
+        strategy: Strategy,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl Arguments {
+    pub(super) const fn json(&self) -> bool {
+        match self.command {
+            Command::List { json, .. } | Command::Explain { json, .. } => json,
+        }
+    }
+}
+
+pub(super) fn run(arguments: &Arguments, common: &Common) -> Result<Exit, Failure> {
+    match &arguments.command {
+        Command::List { category, json } => list::run(*category, *json)?,
+        Command::Explain { name, symbol, strategy, json } => explain::run(name, *symbol, *strategy, *json, &Context::load(common)?)?,
+    }
+    Ok(Exit::Done)
+}
+
+/// Reads a category.
+fn category(text: &str) -> Result<Category, String> {
+    text.parse().map_err(|_| {
+        let names: Vec<String> = Category::iter().map(|c| c.to_string()).collect();
+        let near = nearest(text, names.iter().map(String::as_str)).map(|n| format!("; did you mean {n}?")).unwrap_or_default();
+        format!("not one of {}{near}", names.join(", "))
+    })
+}
+
+/// What a feature depends on besides its bars, in words.
+const fn needs(feature: &Feature) -> &'static str {
+    match feature.needs {
+        Needs::None => "the symbol's own bars",
+        Needs::Benchmark => "the market's return of each day, beside the symbol's own bars",
+        Needs::Universe => "at least five symbols of the strategy on that day",
+    }
+}
+
+const fn memory(feature: &Feature) -> &'static str {
+    match feature.memory {
+        Memory::Fir => "a window: no bar before it has any part in the value",
+        Memory::Iir => "recursive: every bar since the first stored one, older ones ever less",
+    }
+}
+
+fn as_json(feature: &Feature) -> Value {
+    json!({
+        "index": feature.index, "name": feature.name, "category": feature.category.to_string(), "definition": feature.definition,
+        "lookback": feature.lookback, "memory": feature.memory.to_string(), "needs": feature.needs.to_string(),
+        "reads_volume": feature.reads_volume, "reference": feature.reference, "params": feature.params,
+    })
+}
