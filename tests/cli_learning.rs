@@ -169,6 +169,30 @@ fn labels_are_exported_by_the_rules_of_each_strategy() {
 }
 
 #[test]
+fn the_data_set_is_made_and_told_with_the_proof_of_its_purge() {
+    let desk = stocked();
+    desk.write("config/universe.toml", "[Crypto]\nBTC-USD = \"Bitcoin\"\n");
+    // No stock is there, so the features that need the market have no values; and the history is short.
+    desk.write("config/turbomode.toml", "[features]\nmissing_market = \"drop_features\"\n[validation]\nmin_train_sessions = 60\n");
+    let (code, json) = desk.json(&["dataset", "--json"]);
+    let set = &json["dataset"];
+    assert_eq!(
+        (code, &set["bars"], &set["strategy"], &set["features"]),
+        (Some(0), &BARS.into(), &"turbomode".into(), &174.into()),
+        "{json}"
+    );
+    let dropped: u64 = set["dropped"].as_array().unwrap().iter().map(|d| d["rows"].as_u64().unwrap()).sum();
+    assert_eq!(dropped + set["all"]["rows"].as_u64().unwrap(), BARS, "every bar is accounted for: {set}");
+    assert!(set["no_blocks"].as_str().is_some_and(|why| why.contains("too few")), "{set}");
+    assert!(set["thin"].as_array().is_some_and(|t| t.iter().any(|t| t["name"] == "Crypto")), "{set}");
+    let text = desk.ok(&["dataset", "--strategy", "turbomode"]);
+    assert!(text.starts_with("Data set of turbomode, rules version 1\n") && text.contains("Thin: Crypto has "), "{text}");
+    assert!(desk.ok(&["config", "audit"]).contains("turbomode  version 1: "), "the rules went on record");
+    let none = Desk::new().run(&["dataset"]);
+    assert!(none.code == Some(1) && none.err.contains("there is no database"), "{none:?}");
+}
+
+#[test]
 fn a_stock_is_labelled_on_the_sessions_of_its_exchange() {
     let desk = Desk::new();
     let weekdays = |line: &&str| {
