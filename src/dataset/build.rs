@@ -87,7 +87,14 @@ pub fn build(db: &mut ModelDb, order: &Order<'_>) -> Result<DataSet, DatasetErro
     }
     let instruments = &order.universe.instruments;
     let told = |done, all| (order.progress)(Phase::Features, done, all);
-    let desk = Desk { master: order.master, instruments, benchmark: rules.features.benchmark, progress: &told, stop: order.stop };
+    let desk = Desk {
+        master: order.master,
+        instruments,
+        benchmark: rules.features.benchmark,
+        progress: &told,
+        rows: nightly::ROWS,
+        stop: order.stop,
+    };
     let features = nightly::bring_up_to_date(db, &desk, false)?;
     let mut parts = parts(db, order, &used)?;
     if nightly::snapshot_id(&desk)? != features.snapshot {
