@@ -1,5 +1,7 @@
 //! `nightdesk features`: what models see.
 
+mod build;
+mod check;
 mod explain;
 mod list;
 
@@ -44,12 +46,43 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Bring the stored features up to date with the stored daily bars
+    ///
+    /// Computes the new rows only, unless something older has changed; the outcome is the same to the last bit.
+    Build {
+        #[command(flatten)]
+        of: OfStrategy,
+        /// Rely on nothing that is stored: compute everything
+        #[arg(long)]
+        whole: bool,
+    },
+    /// Compute everything anew, compare it with the stored features bit for bit, and see whether any feature looks ahead
+    ///
+    /// Exit code: 0 all is well, 1 a value differs or looks ahead, 3 the stored features are behind the daily bars.
+    Check {
+        #[command(flatten)]
+        of: OfStrategy,
+        /// Only these symbols
+        #[arg(long, value_name = "S,..", value_delimiter = ',')]
+        symbols: Vec<Symbol>,
+    },
+}
+
+#[derive(Debug, Args)]
+struct OfStrategy {
+    /// Whose features
+    #[arg(long, value_name = "S", value_parser = strategy::parser(), default_value = "turbomode")]
+    strategy: Strategy,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
 }
 
 impl Arguments {
     pub(super) const fn json(&self) -> bool {
         match self.command {
             Command::List { json, .. } | Command::Explain { json, .. } => json,
+            Command::Build { ref of, .. } | Command::Check { ref of, .. } => of.json,
         }
     }
 }
@@ -58,6 +91,8 @@ pub(super) fn run(arguments: &Arguments, common: &Common) -> Result<Exit, Failur
     match &arguments.command {
         Command::List { category, json } => list::run(*category, *json)?,
         Command::Explain { name, symbol, strategy, json } => explain::run(name, *symbol, *strategy, *json, &Context::load(common)?)?,
+        Command::Build { of, whole } => build::run(of, *whole, &Context::load(common)?)?,
+        Command::Check { of, symbols } => return check::run(of, symbols, &Context::load(common)?),
     }
     Ok(Exit::Done)
 }

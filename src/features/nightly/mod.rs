@@ -39,6 +39,8 @@ pub struct Desk<'a> {
     pub instruments: &'a [Instrument],
     /// Whose return is the market's; `None` for the mean of the strategy's stocks.
     pub benchmark: Option<Symbol>,
+    /// Whether dividends are multiplied in: with them, prices are total-return prices.
+    pub dividends: bool,
     /// Hears of steps done and of all steps: each symbol is read once and computed once.
     pub progress: &'a (dyn Fn(usize, usize) + Sync),
     /// Rows of a transaction at least; [`ROWS`] is a good number.
