@@ -91,6 +91,7 @@ pub fn build(db: &mut ModelDb, order: &Order<'_>) -> Result<DataSet, DatasetErro
         master: order.master,
         instruments,
         benchmark: rules.features.benchmark,
+        dividends: rules.features.uses_dividends(),
         progress: &told,
         rows: nightly::ROWS,
         stop: order.stop,
@@ -145,7 +146,8 @@ fn part(order: &Order<'_>, instrument: &Instrument, features: &FeatureColumns, u
     if let Some(why) = state.unusable {
         return Ok(Part { without: Some(format!("its daily bars are blocked: {why}")), ..Part::default() });
     }
-    let bars = forward_adjusted(&candles, &state.dividends, 1.0).bars;
+    let dividends = if order.rules.features.uses_dividends() { &state.dividends[..] } else { &[] };
+    let bars = forward_adjusted(&candles, dividends, 1.0).bars;
     if bars.is_empty() {
         return Ok(Part { without: Some("no daily bar is stored".to_owned()), ..Part::default() });
     }
