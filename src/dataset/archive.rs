@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
+use super::kept::{Kept, strongest};
 use crate::config::strategy::{ArchiveUpdates, Eviction, RareEventArchive};
 use crate::labels::regime::Measures;
 use crate::market::{Regime, Symbol};
@@ -40,7 +41,13 @@ pub fn rarity(regime: Regime, day: &Measures, rule: &RareEventArchive) -> Option
 
 /// What becomes of the archive when `found` are the rare events of today's data. `sessions` are the ascending dates in
 /// which ages and distances are counted.
-pub fn update(archived: &[RareEvent], found: Vec<RareEvent>, sessions: &[NaiveDate], rule: &RareEventArchive, updates: &ArchiveUpdates) -> Change {
+pub fn update(
+    archived: &[RareEvent],
+    found: &[RareEvent],
+    sessions: &[NaiveDate],
+    rule: &RareEventArchive,
+    updates: &ArchiveUpdates,
+) -> Change {
     if !rule.enabled || !updates.enabled {
         return Change::default();
     }
@@ -66,21 +73,19 @@ pub fn update(archived: &[RareEvent], found: Vec<RareEvent>, sessions: &[NaiveDa
     });
     pool.truncate(rule.max_rows as usize);
     let kept: BTreeMap<Key, &RareEvent> = pool.into_iter().map(|e| (key(e), e)).collect();
-    let differs = |e: &RareEvent| stored.get(&key(e)).is_none_or(|s| s.sample != e.sample || s.kind != e.kind || s.magnitude != e.magnitude);
+    let differs =
+        |e: &RareEvent| stored.get(&key(e)).is_none_or(|s| s.sample != e.sample || s.kind != e.kind || s.magnitude != e.magnitude);
     Change {
         gone: stored.keys().filter(|k| !kept.contains_key(*k)).copied().collect(),
         taken: kept.values().filter(|e| differs(e)).map(|e| (*e).clone()).collect(),
     }
 }
 
-/// Positions of the archived rows that a training fold of `rows` rows gets: known before `bound`, made by the present
-/// `definition`, the most extreme first, up to the rule's share.
-pub fn mixed_in(archived: &[RareEvent], bound: NaiveDate, definition: &str, rows: usize, rule: &RareEventArchive) -> Vec<usize> {
-    let usable = |i: &usize| archived[*i].sample.label_end < bound && archived[*i].sample.definition == definition;
-    let mut positions: Vec<usize> = (0..archived.len()).filter(usable).collect();
-    positions.sort_by(|&a, &b| stronger(&archived[a], &archived[b]));
-    positions.truncate(if rule.enabled { (rule.mix_ratio * rows as f64) as usize } else { 0 });
-    positions
+/// Positions of the archived rows that a training fold of `rows` rows gets: known before `bound`, the most extreme first, up
+/// to the rule's share.
+pub(super) fn mixed_in(archived: &[Kept], bound: NaiveDate, rows: usize, rule: &RareEventArchive) -> Vec<usize> {
+    let most = if rule.enabled { (rule.mix_ratio * rows as f64) as usize } else { 0 };
+    strongest(archived, bound, most)
 }
 
 type Key = (Symbol, NaiveDate);

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
+use super::kept::{Kept, strongest};
 use crate::config::strategy::{ErrorReplay, PredictionError};
 use crate::labels::{Class, weights};
 use crate::market::Symbol;
@@ -22,8 +23,7 @@ pub struct Change {
     pub taken: Vec<ReplayError>,
 }
 
-/// How a decision for `predicted` was wrong when `came` came. `None` for a right one, and for BUY that came as HOLD is
-/// [`PredictionError::FalseBuy`] like one that came as SELL.
+/// How a decision for `predicted` was wrong when `came` came; `None` for a right one.
 pub fn error_of(predicted: Class, came: Class) -> Option<PredictionError> {
     match (predicted, came) {
         (p, c) if p == c => None,
@@ -43,7 +43,7 @@ pub fn is_replayed(decision: Class, probabilities: &[f64; Class::COUNT], came: C
 }
 
 /// What becomes of the buffer when `found` are new errors. `sessions` are the ascending dates in which ages are counted.
-pub fn update(buffered: &[ReplayError], found: Vec<ReplayError>, sessions: &[NaiveDate], rule: &ErrorReplay) -> Change {
+pub fn update(buffered: &[ReplayError], found: &[ReplayError], sessions: &[NaiveDate], rule: &ErrorReplay) -> Change {
     if !rule.enabled {
         return Change::default();
     }
@@ -51,7 +51,8 @@ pub fn update(buffered: &[ReplayError], found: Vec<ReplayError>, sessions: &[Nai
     let mut pool: BTreeMap<(Symbol, NaiveDate), &ReplayError> = stored.clone();
     // The newest model's error is the one that is still made.
     pool.extend(found.iter().map(|e| (key(e), e)));
-    let mut pool: Vec<&ReplayError> = pool.into_values().filter(|e| age(e.sample.date, sessions) <= rule.max_age_sessions as usize).collect();
+    let mut pool: Vec<&ReplayError> =
+        pool.into_values().filter(|e| age(e.sample.date, sessions) <= rule.max_age_sessions as usize).collect();
     pool.sort_by(|a, b| b.confidence.total_cmp(&a.confidence).then_with(|| key(a).cmp(&key(b))));
     pool.truncate(rule.max_rows as usize);
     let kept: BTreeMap<(Symbol, NaiveDate), &ReplayError> = pool.into_iter().map(|e| (key(e), e)).collect();
@@ -62,26 +63,13 @@ pub fn update(buffered: &[ReplayError], found: Vec<ReplayError>, sessions: &[Nai
 }
 
 /// Positions of the buffered rows that a training fold of `rows` rows gets, with the loss weight of each beside that of
-/// its regime: known before `bound`, made by the present `definition`, the most confident first, up to the rule's share.
-pub fn mixed_in(
-    buffered: &[ReplayError],
-    bound: NaiveDate,
-    definition: &str,
-    rows: usize,
-    sessions: &[NaiveDate],
-    rule: &ErrorReplay,
-) -> Vec<(usize, f64)> {
-    if !rule.enabled {
-        return Vec::new();
-    }
-    let usable = |i: &usize| buffered[*i].sample.label_end < bound && buffered[*i].sample.definition == definition;
-    let mut positions: Vec<usize> = (0..buffered.len()).filter(usable).collect();
-    positions.sort_by(|&a, &b| buffered[b].confidence.total_cmp(&buffered[a].confidence).then(a.cmp(&b)));
-    positions.truncate((rule.max_share * rows as f64) as usize);
+/// its regime: known before `bound`, the most confident first, up to the rule's share.
+pub(super) fn mixed_in(buffered: &[Kept], bound: NaiveDate, rows: usize, sessions: &[NaiveDate], rule: &ErrorReplay) -> Vec<(usize, f64)> {
+    let most = if rule.enabled { (rule.max_share * rows as f64) as usize } else { 0 };
     // Ages count from the fold's own present, or a later fold's rows would fade an earlier one's.
     let known = &sessions[..sessions.partition_point(|&s| s < bound)];
-    let weight = |i: usize| rule.weight * weights::halved(age(buffered[i].sample.date, known), rule.half_life_sessions);
-    positions.into_iter().map(|i| (i, weight(i))).collect()
+    let weight = |i: usize| rule.weight * weights::halved(age(buffered[i].row.date, known), rule.half_life_sessions);
+    strongest(buffered, bound, most).into_iter().map(|i| (i, weight(i))).collect()
 }
 
 fn key(e: &ReplayError) -> (Symbol, NaiveDate) {

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::frame::{ColumnFn, Frame, copy, fill, leading, over, ratio};
+use super::ranges::order;
 use super::recursive::Track;
 use super::window;
 
@@ -90,7 +91,8 @@ fn money_flow(f: &Frame<'_>, rows: Range<usize>, out: &mut [f64]) {
         let part = leading(&rows, 13, |i| f.typical[i] * f.volume[i] * f64::from(on(f.typical[i], f.typical[i - 1])));
         over(window::sum, &part, 14, &(13..part.len()))
     };
-    let (rising, falling) = (flow(|now, before| now > before), flow(|now, before| now < before));
+    // Two typical prices that are equal differ by the rounding of their thirds.
+    let (rising, falling) = (flow(|now, before| order(now, before) > 0.0), flow(|now, before| order(now, before) < 0.0));
     fill(0..out.len(), out, |i| 100.0 * ratio(rising[i], rising[i] + falling[i], 0.5));
 }
 

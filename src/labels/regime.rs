@@ -26,7 +26,12 @@ pub struct Measures {
 /// The regime of each day; `None` before there is history enough (272 bars with the shipped rule). `close` are one
 /// symbol's adjusted closes from the first stored bar on.
 pub fn regimes(close: &[f64], rule: &RegimeLabeling) -> Vec<Option<Regime>> {
-    confirmed(&daily(close, &measures(close, rule), rule), rule)
+    regimes_of(close, &measures(close, rule), rule)
+}
+
+/// The same from the [`measures`] of `close`, for who needs both.
+pub fn regimes_of(close: &[f64], measures: &[Option<Measures>], rule: &RegimeLabeling) -> Vec<Option<Regime>> {
+    confirmed(&daily(close, measures, rule), rule)
 }
 
 /// What each day shows; `None` before there is history enough.

@@ -16,6 +16,13 @@ fn days(length: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Day>> {
     prop::collection::vec((-0.03..0.03_f64, -0.04..0.04_f64, 0.0..0.02_f64, 0.0..0.02_f64, volume), length)
 }
 
+/// Days of which many do not move, have no range or trade nothing.
+fn rough_days(length: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Day>> {
+    let or_zero = |size: std::ops::Range<f64>| prop_oneof![Just(0.0), size];
+    let volume = prop_oneof![Just(Some(0)), (0_u32..50).prop_map(Some), (0_u32..u32::MAX).prop_map(Some)];
+    prop::collection::vec((or_zero(-0.5..1.0), or_zero(-0.5..1.0), or_zero(0.0..0.5), or_zero(0.0..0.5), volume), length)
+}
+
 /// The symbol of these days, with a market that shares its nights and a rank that follows its days.
 fn symbol(days: &[Day]) -> Symbol {
     let mut bars = DailyBars::default();
@@ -45,6 +52,16 @@ proptest! {
         let all = symbol(&days);
         let keep = (share * days.len() as f64) as usize;
         same(&all.block(), 0, &all.cut(0..keep).block(), 0, keep);
+    }
+
+    #[test]
+    fn standstill_and_leaps_are_finite(mut days in rough_days(280..320), still in 0..280_usize, rest in 0..120_usize) {
+        days.iter_mut().skip(still).take(rest).for_each(|day| *day = (0.0, 0.0, 0.0, 0.0, Some(0)));
+        let block = symbol(&days).block();
+        for feature in registry() {
+            let gap = block.column(feature.index)[feature.lookback..].iter().position(|value| !value.is_finite());
+            prop_assert_eq!(gap, None, "{} is missing", feature.name);
+        }
     }
 
     #[test]
