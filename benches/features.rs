@@ -3,14 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a bench whose engine refuses its input has nothing to measure")]
 
 use std::hint::black_box;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use chrono::{Days, NaiveDate};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group};
 use nightdesk::features::COUNT;
 use nightdesk::features::bars::Adjusted;
-use nightdesk::features::engine::{Checkpoint, Input, Task, run, run_all};
+use nightdesk::features::engine::{Checkpoint, Input, Task, run};
 use nightdesk::features::market::{CrossSection, MarketReturns};
 use nightdesk::market::DailyBars;
 use rayon::prelude::*;
@@ -83,13 +82,9 @@ fn beside(universe: &[DailyBars]) -> Vec<Symbol> {
     universe.par_iter().map(symbol).collect()
 }
 
-/// All rows of all tasks, each block dropped when it is ready.
+/// All rows of all tasks on all cores, each block dropped when it is ready.
 fn compute(tasks: &[Task<'_>]) -> usize {
-    let rows = AtomicUsize::new(0);
-    run_all(tasks, |_, output| {
-        rows.fetch_add(black_box(output.unwrap().block).rows, Ordering::Relaxed);
-    });
-    rows.into_inner()
+    tasks.par_iter().map(|task| black_box(run(task).unwrap().block).rows).sum()
 }
 
 fn engine(c: &mut Criterion) {

@@ -51,7 +51,7 @@ pub fn open_to_work(
     match put_on_record(&mut db, strategy, rules, at)? {
         Recorded::Nothing => {}
         Recorded::First { rules } => {
-            tracing::info!(target: "store", %strategy, version, rules, "Training rules recorded for the first time")
+            tracing::info!(target: "store", %strategy, version, rules, "Training rules recorded for the first time");
         }
         Recorded::Changed { keys, versioned: true } => {
             tracing::info!(target: "store", %strategy, version, keys = keys.join(", "), "Training rules changed");

@@ -97,6 +97,8 @@ fn rules(strategy: Strategy, context: &Context) -> Result<Vec<RuleChanges>, Fail
             None => out.push(RuleChanges { strategy, at: change.at, version: change.version.clone(), changes: vec![change] }),
         }
     }
-    out.iter_mut().for_each(|r| r.changes.reverse());
+    for record in &mut out {
+        record.changes.reverse();
+    }
     Ok(out)
 }

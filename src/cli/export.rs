@@ -76,18 +76,15 @@ enum Format {
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     arguments.check()?;
-    let (sheet, is_demo) = match arguments.kind {
-        Kind::Features => export_learning::features(&arguments.wanted(), context)?,
-        _ => {
-            let reader = Reader::open(&context.database())?;
-            (sheet(arguments, &reader, context)?, reader.is_demo()?)
-        }
+    let (sheet, is_demo) = if arguments.kind == Kind::Features {
+        export_learning::features(&arguments.wanted(), context)?
+    } else {
+        let reader = Reader::open(&context.database())?;
+        (sheet(arguments, &reader, context)?, reader.is_demo()?)
     };
     if sheet.rows() == 0 {
-        let advice = match arguments.kind {
-            Kind::Features => "widen --from and --to, or make them: `nightdesk features build`",
-            _ => "widen --from and --to, or ingest or import it first",
-        };
+        let made = if arguments.kind == Kind::Features { "make them with `nightdesk features build`" } else { "ingest or import it first" };
+        let advice = format!("widen --from and --to, or {made}");
         return Err(Failure::new(format!("nothing is stored that matches: {}", arguments.subject())).next(advice));
     }
     if is_demo {

@@ -13,6 +13,7 @@ mod config_watch;
 mod console;
 mod context;
 mod daemon;
+mod dataset;
 mod doctor;
 mod export;
 mod export_learning;
@@ -71,6 +72,7 @@ enum Command {
     Import(import::Arguments),
     Export(export::Arguments),
     Features(features::Arguments),
+    Dataset(dataset::Arguments),
     Issues(issues::Arguments),
     Runs(runs::Arguments),
     Schedule(schedule::Arguments),
@@ -94,6 +96,7 @@ impl Command {
             Self::Import(a) => import::run(&a, &Context::load(common)?),
             Self::Export(a) => export::run(&a, &Context::load(common)?),
             Self::Features(a) => features::run(&a, common),
+            Self::Dataset(a) => dataset::run(&a, &Context::load(common)?),
             Self::Issues(a) => issues::run(&a, &Context::load_despite(common)?),
             Self::Runs(a) => runs::run(&a, &Context::load_despite(common)?),
             Self::Schedule(a) => schedule::run(&a, &Context::load_despite(common)?),
@@ -117,6 +120,7 @@ impl Command {
             Self::Doctor(a) => a.json,
             Self::Import(a) => a.json,
             Self::Features(a) => a.json(),
+            Self::Dataset(a) => a.json,
             Self::Issues(a) => a.json(),
             Self::Runs(a) => a.json(),
             Self::Schedule(a) => a.json,

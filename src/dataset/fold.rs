@@ -98,6 +98,3 @@ impl DataSet {
         self.sessions.partition_point(|&s| s < date)
     }
 }
-
-#[cfg(test)]
-mod tests;
