@@ -48,7 +48,15 @@ fn build(desk: &Desk) {
     let instruments =
         [Instrument { symbol: "BTC-USD".parse().unwrap(), name: "Bitcoin".into(), sector: "Crypto".into(), asset: AssetClass::Crypto }];
     let stop = CancellationToken::new();
-    let night = nightly::Desk { master: &master, instruments: &instruments, benchmark: None, progress: &|_, _| {}, stop: &stop };
+    let night = nightly::Desk {
+        master: &master,
+        instruments: &instruments,
+        benchmark: None,
+        dividends: true,
+        progress: &|_, _| {},
+        rows: nightly::ROWS,
+        stop: &stop,
+    };
     assert_eq!(bring_up_to_date(&mut db, &night, false).unwrap().rows, BARS);
     db.close().unwrap();
 }
