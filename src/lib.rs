@@ -1,13 +1,16 @@
 //! Nightdesk: the overnight desk for market data and models.
 //!
 //! Houses, lowest first: `market` <- `store` <- `schedule`, `sources` <- `ingest` <- `engine` <- `control` <- `console`, `cli`.
-//! `job` says what the body of a job is, `maintenance` is one, `webhook` lies below the engine, `outbox` beside `control`. `sim` is used
-//! by `cli`, the demo and the tests, never by production paths. docs/ARCHITECTURE.md draws the picture.
+//! `features`, `labels` and `dataset` compute on what `store` holds; `audit` stands above `store`. `job` says what the body
+//! of a job is, `maintenance` is one, `webhook` lies below the engine, `outbox` beside `control`. `sim` is used by `cli`, the
+//! demo and the tests, never by production paths. docs/ARCHITECTURE.md draws the picture.
 
+pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod console;
 pub mod control;
+pub mod dataset;
 pub mod engine;
 pub mod export;
 pub mod features;

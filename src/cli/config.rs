@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{Common, Context, Exit, Failure, attach, output, strategy};
+use super::{Common, Context, Exit, Failure, attach, config_audit, output, strategy};
 use crate::config::{Loaded, Origin, Rules, schema, strategy_schema};
 use crate::control::openapi;
-use crate::engine::{Command as EngineCommand, SCHEDULER_DATABASE};
+use crate::engine::Command as EngineCommand;
 use crate::market::Strategy;
-use crate::store::scheduler::SchedulerReader;
 
 /// Show or check the configuration, or have a running engine read it again
 #[derive(Debug, Args)]
@@ -47,7 +46,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// List the keys that changed while an engine ran, newest first
+    /// List changed keys, newest first: settings that changed while an engine ran, and training rules
     Audit {
         /// At most this many
         #[arg(long, value_name = "N", default_value_t = 50)]
@@ -73,7 +72,7 @@ pub(super) fn run(arguments: &Arguments, common: &Common) -> Result<Exit, Failur
         Command::Check => check(&common.load_config()?)?,
         Command::Show { strategy, origin, json } => show(&common.load_config()?, strategy, origin, json)?,
         Command::Reload { json } => reload(json, &Context::load_despite(common)?)?,
-        Command::Audit { limit, json } => audit(limit, json, &Context::load_despite(common)?)?,
+        Command::Audit { limit, json } => config_audit::run(limit, json, &Context::load_despite(common)?)?,
     }
     Ok(Exit::Done)
 }
@@ -84,27 +83,6 @@ fn reload(json: bool, context: &Context) -> Result<(), Failure> {
         attach::send(&client, context, EngineCommand::Reload).await
     })??;
     if json { output::json(&json!({ "ok": true, "message": ack.message })) } else { output::line(ack.message) }
-}
-
-fn audit(limit: usize, json: bool, context: &Context) -> Result<(), Failure> {
-    context.warn();
-    let path = context.data_dir.join(SCHEDULER_DATABASE);
-    let changes = if path.exists() {
-        let read = SchedulerReader::open(&path).and_then(|r| r.config_changes(limit));
-        read.map_err(|e| Failure::new(e.to_string()))?
-    } else {
-        Vec::new()
-    };
-    if json {
-        return output::json(&json!({ "ok": true, "changes": changes }));
-    }
-    if changes.is_empty() {
-        return output::line("No key changed while an engine ran.");
-    }
-    for c in changes {
-        output::line(format_args!("{} UTC  {:<8} {}  {} -> {}  ({})", output::second(c.at), c.actor, c.key, c.old, c.new, c.origin))?;
-    }
-    Ok(())
 }
 
 fn check(loaded: &Loaded) -> Result<(), Failure> {

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
 
+use super::export_learning::{self, Wanted};
 use super::output::{self, count};
-use super::{Context, Exit, Failure};
+use super::{Context, Exit, Failure, strategy};
 use crate::export::{self as house, AtomicFile, Sheet};
-use crate::market::{DAY, Series, Symbol, Timeframe, date_to_ts};
+use crate::market::{DAY, Series, Strategy, Symbol, Timeframe, date_to_ts};
 use crate::store::master::{Adjustment, CandleQuery, Reader, Span};
 
-/// Export candles, splits or dividends
+/// Export candles, splits, dividends, or the features and labels of a strategy
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// What to export
@@ -27,6 +28,9 @@ pub struct Arguments {
     /// Price basis: split-adjusted, as traded, or adjusted for splits and dividends
     #[arg(long, value_enum, default_value_t)]
     adjust: Adjust,
+    /// Whose features or labels [default: turbomode]
+    #[arg(long, value_name = "S", value_parser = strategy::parser())]
+    strategy: Option<Strategy>,
     /// First date
     #[arg(long, value_name = "DATE")]
     from: Option<NaiveDate>,
@@ -49,6 +53,10 @@ enum Kind {
     Candles,
     Splits,
     Dividends,
+    /// The cached features, a column each; empty where missing
+    Features,
+    /// Outcome and regime of each day by the strategy's rules, or why there is none
+    Labels,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -68,13 +76,18 @@ enum Format {
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     arguments.check()?;
-    let reader = Reader::open(&context.database())?;
-    let sheet = sheet(arguments, &reader)?;
+    let (sheet, is_demo) = if arguments.kind == Kind::Features {
+        export_learning::features(&arguments.wanted(), context)?
+    } else {
+        let reader = Reader::open(&context.database())?;
+        (sheet(arguments, &reader, context)?, reader.is_demo()?)
+    };
     if sheet.rows() == 0 {
-        return Err(Failure::new(format!("nothing is stored that matches: {}", arguments.subject()))
-            .next("widen --from and --to, or ingest or import it first"));
+        let made = if arguments.kind == Kind::Features { "make them with `nightdesk features build`" } else { "ingest or import it first" };
+        let advice = format!("widen --from and --to, or {made}");
+        return Err(Failure::new(format!("nothing is stored that matches: {}", arguments.subject())).next(advice));
     }
-    if reader.is_demo()? {
+    if is_demo {
         output::remark("DEMO: simulators made these figures, no market did");
     }
     let format = match arguments.format {
@@ -102,7 +115,7 @@ fn write_file(sheet: &Sheet, format: house::Format, path: &Path) -> Result<(), F
     Ok(file.commit()?)
 }
 
-fn sheet(arguments: &Arguments, reader: &Reader) -> Result<Sheet, Failure> {
+fn sheet(arguments: &Arguments, reader: &Reader, context: &Context) -> Result<Sheet, Failure> {
     let symbol = arguments.symbol;
     let inside = |date: NaiveDate| arguments.from.is_none_or(|f| date >= f) && arguments.to.is_none_or(|t| date <= t);
     Ok(match (arguments.kind, arguments.timeframe) {
@@ -119,8 +132,9 @@ fn sheet(arguments: &Arguments, reader: &Reader) -> Result<Sheet, Failure> {
             let query = CandleQuery { adjustment, include_quarantined: arguments.include_quarantined, ..query };
             Sheet::candles(series, name, &reader.candles(&query)?.iter().collect())
         }
-        // Refused before; an empty sheet is reported as nothing to export.
-        (Kind::Candles, None) => Sheet::default(),
+        // Refused or dealt with before; an empty sheet is reported as nothing to export.
+        (Kind::Candles, None) | (Kind::Features, _) => Sheet::default(),
+        (Kind::Labels, _) => export_learning::labels(&arguments.wanted(), reader, context)?,
         (Kind::Splits, _) => {
             let splits: Vec<_> = reader.splits(symbol)?.into_iter().filter(|s| inside(s.ex_date)).collect();
             Sheet::splits(symbol, &splits)
@@ -143,7 +157,20 @@ impl Arguments {
         if self.kind != Kind::Candles && (self.timeframe.is_some() || self.adjust != Adjust::Split) {
             return Err(Failure::usage("--timeframe and --adjust are for candles only"));
         }
+        let learning = matches!(self.kind, Kind::Features | Kind::Labels);
+        if !learning && self.strategy.is_some() {
+            return Err(Failure::usage("--strategy is for features and labels only"));
+        }
+        if learning && self.include_quarantined {
+            let why = "features and labels are made of sound bars only";
+            return Err(Failure::usage(format!("--include-quarantined is not for them: {why}")));
+        }
         Ok(())
+    }
+
+    fn wanted(&self) -> Wanted {
+        let strategy = self.strategy.unwrap_or(Strategy::Turbomode);
+        Wanted { symbol: self.symbol, strategy, from: self.from, to: self.to }
     }
 
     fn subject(&self) -> String {
@@ -151,6 +178,8 @@ impl Arguments {
             Kind::Candles => "candles",
             Kind::Splits => "splits",
             Kind::Dividends => "dividends",
+            Kind::Features => "features",
+            Kind::Labels => "labels",
         };
         let timeframe = self.timeframe.map(|t| format!(" {t}")).unwrap_or_default();
         format!("{kind} of {}{timeframe}", self.symbol)

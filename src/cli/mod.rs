@@ -8,13 +8,17 @@ mod alerts;
 mod attach;
 mod care;
 mod config;
+mod config_audit;
 mod config_watch;
 mod console;
 mod context;
 mod daemon;
+mod dataset;
 mod doctor;
 mod export;
+mod export_learning;
 mod failure;
+mod features;
 mod follow;
 mod import;
 mod ingest;
@@ -67,6 +71,8 @@ enum Command {
     Config(config::Arguments),
     Import(import::Arguments),
     Export(export::Arguments),
+    Features(features::Arguments),
+    Dataset(dataset::Arguments),
     Issues(issues::Arguments),
     Runs(runs::Arguments),
     Schedule(schedule::Arguments),
@@ -89,6 +95,8 @@ impl Command {
             Self::Config(a) => config::run(&a, common),
             Self::Import(a) => import::run(&a, &Context::load(common)?),
             Self::Export(a) => export::run(&a, &Context::load(common)?),
+            Self::Features(a) => features::run(&a, common),
+            Self::Dataset(a) => dataset::run(&a, &Context::load(common)?),
             Self::Issues(a) => issues::run(&a, &Context::load_despite(common)?),
             Self::Runs(a) => runs::run(&a, &Context::load_despite(common)?),
             Self::Schedule(a) => schedule::run(&a, &Context::load_despite(common)?),
@@ -111,6 +119,8 @@ impl Command {
             Self::Status(a) => a.json,
             Self::Doctor(a) => a.json,
             Self::Import(a) => a.json,
+            Self::Features(a) => a.json(),
+            Self::Dataset(a) => a.json,
             Self::Issues(a) => a.json(),
             Self::Runs(a) => a.json(),
             Self::Schedule(a) => a.json,

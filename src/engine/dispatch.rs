@@ -7,7 +7,7 @@ use super::owner::Owner;
 use super::{Ack, Command, CommandError, Envelope, Query, QueryError, Reply, Request, RunDetail, details, feature_pages};
 use crate::ingest::IngestSpec;
 use crate::market::Series;
-use crate::store::master::{Resolution, StoreError};
+use crate::store::master::StoreError;
 use crate::store::scheduler::{Job, RunFilter, SchedulerDb, SchedulerDbError, Trigger};
 use crate::webhook::WebhookFault;
 
@@ -21,7 +21,12 @@ impl Owner {
     pub(super) async fn take(&mut self, request: Request) -> bool {
         match request {
             Request::Command(envelope, back) => {
-                let answer = if let Some(answer) = self.acks.get(&envelope) {
+                let known = self.acks.get(&envelope);
+                if known.is_none() && matches!(envelope.command, Command::ResolveIssue { .. }) {
+                    self.settle_finding(envelope, back).await;
+                    return true;
+                }
+                let answer = if let Some(answer) = known {
                     answer
                 } else {
                     let command = envelope.command.clone();
@@ -90,7 +95,8 @@ impl Owner {
                 tokio::spawn(async move { hybrid.probe_now(source).await });
                 (None, format!("{source} is being probed"))
             }
-            Command::ResolveIssue { id, resolution, note } => (None, self.resolve(id, resolution, note).await?),
+            // Does not come here: `take` has it answered when its bars are derived.
+            Command::ResolveIssue { .. } => return Err(CommandError::Gone),
             Command::Refresh => {
                 self.load_states().await.map_err(|e| refused(&e))?;
                 self.count_issues().await;
@@ -153,32 +159,6 @@ impl Owner {
         format!("run {run_id} {}", if self.jobs.board.is_running(run_id) { "started" } else { "is queued" })
     }
 
-    async fn resolve(&mut self, id: i64, resolution: Resolution, note: String) -> Result<String, CommandError> {
-        self.pages.writable()?;
-        let stored = self.pipeline.writer.resolve(id, resolution, note).await.map_err(|e| refused(&e))?;
-        let series = stored.issue.series;
-        let hides = stored.issue.severity.hides();
-        if hides && self.active.is_some() {
-            // The run may be deriving the same bars just now, and who has read earlier must not write later.
-            self.rederive_due.insert(series.symbol);
-        } else if let (Some(instrument), true) = (self.universe.get(series.symbol).cloned(), hides) {
-            self.pipeline.rederive(instrument).await.map_err(|e| refused(&e))?;
-            self.load_states().await.map_err(|e| refused(&e))?;
-        }
-        self.count_issues().await;
-        Ok(format!("finding {id} of {series} settled"))
-    }
-
-    /// Derives anew what findings that were settled during the run have shown or hidden.
-    pub(super) async fn rederive_settled(&mut self) {
-        for symbol in std::mem::take(&mut self.rederive_due) {
-            let Some(instrument) = self.universe.get(symbol).cloned() else { continue };
-            if let Err(e) = self.pipeline.rederive(instrument).await {
-                tracing::error!(target: "engine", %symbol, error = %e, "Could not derive the symbol anew after a finding was settled");
-            }
-        }
-    }
-
     fn answer(&self, query: Query) -> impl Future<Output = Result<Reply, QueryError>> + Send + use<> {
         let pipeline = Arc::clone(&self.pipeline);
         let universe = Arc::clone(&self.universe);
@@ -238,7 +218,7 @@ async fn run_detail(db: &SchedulerDb, run_id: i64) -> Result<Option<RunDetail>, 
     Ok(Some(RunDetail { run, events, attempts }))
 }
 
-fn refused(e: &StoreError) -> CommandError {
+pub(super) fn refused(e: &StoreError) -> CommandError {
     CommandError::Refused(e.to_string())
 }
 

@@ -11,7 +11,7 @@ use tokio::task::{AbortHandle, JoinError};
 use super::jobs::{Board, BodyEnd, Now};
 use super::{JobBody, JobLine, JobReport, JobStop};
 use crate::market::Clock;
-use crate::store::scheduler::{Job, JobRun, RunEvent, SchedulerDb, SchedulerDbError};
+use crate::store::scheduler::{Job, JobRun, JobState, RunEvent, SchedulerDb, SchedulerDbError};
 
 /// Lines of stories kept in memory while the record cannot take them.
 const LINES_KEPT: usize = 10_000;
@@ -78,9 +78,10 @@ impl Dispatcher {
         Now { wall: self.clock.now(), mono: self.clock.mono() }
     }
 
-    /// Records a new run and puts it on the board.
+    /// Records a new run and puts it on the board. A tick that was skipped and is judged otherwise now, because the clock
+    /// had been ahead, gets its run as another attempt.
     pub async fn bear(&mut self, run: JobRun) -> Born {
-        match self.db.insert_run(run).await {
+        match self.insert(run).await {
             Ok(Some(run)) => {
                 let id = run.id;
                 self.board.admit(run, self.now());
@@ -90,6 +91,17 @@ impl Dispatcher {
             Ok(None) => Born::Known,
             Err(e) => Born::Not(e),
         }
+    }
+
+    async fn insert(&self, mut run: JobRun) -> Result<Option<JobRun>, SchedulerDbError> {
+        let born = self.db.insert_run(run.clone()).await?;
+        let Some(tick) = run.scheduled_for.filter(|_| born.is_none() && !run.state.ended()) else { return Ok(born) };
+        let before = self.db.attempts(run.job, tick).await?;
+        if before.iter().any(|r| r.state != JobState::Skipped) {
+            return Ok(None);
+        }
+        run.attempt = before.iter().map(|r| r.attempt).max().unwrap_or(0) + 1;
+        self.db.insert_run(run).await
     }
 
     /// Keeps a run of the schedule that could not be recorded, so that a night is not lost to a full disk.

@@ -27,6 +27,7 @@ mod parts;
 mod pulse;
 mod query;
 mod reload;
+mod settling;
 mod snapshot;
 mod start;
 mod timetable;

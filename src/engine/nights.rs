@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::active::Active;
 use super::dispatcher::Born;
 use super::ingest_body::spec_of;
-use super::jobs::{BodyEnd, Effect, Order};
+use super::jobs::{BodyEnd, Effect, Order, is_whole};
 use super::owner::Owner;
 use super::{JobEnd, RunProgress, RunView};
 use crate::ingest::RunSummary;
@@ -77,8 +77,8 @@ impl Owner {
         if job == Job::Ingest {
             self.enough_disk()?;
         }
-        // A run that does the job's normal work counts for the session it comes after.
-        let normal = params.is_none() && trigger == Trigger::Manual && self.settings.schedule.job(job).trading_days;
+        // A run that does at least the job's normal work counts for the session it comes after.
+        let normal = is_whole(job, params.as_deref()) && trigger == Trigger::Manual && self.settings.schedule.job(job).trading_days;
         let session = normal.then(|| Calendar::Xnys.last_closed(self.clock.now())).flatten().map(|s| s.date);
         self.place(Order { job, trigger, actor: actor.to_owned(), session, params }).await
     }
@@ -171,7 +171,7 @@ impl Owner {
                 Ok(()) | Err(StoreError::NoRun(_)) => {}
                 Err(e) => tracing::error!(target: "engine", run = run.id, error = %e, "Could not record the end of the run"),
             }
-            self.rederive_settled().await;
+            self.rederive();
             if let Err(e) = self.load_states().await {
                 tracing::error!(target: "engine", error = %e, "Could not read the series states");
             }

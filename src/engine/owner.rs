@@ -1,6 +1,6 @@
 //! The one owner of the engine's state: takes commands and events in, publishes snapshots. Nobody else mutates it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,13 +17,14 @@ use super::host::Host;
 use super::jobs::BodyEnd;
 use super::pages::Pages;
 use super::reload::Config;
+use super::settling::{Rederived, Settling};
 use super::start::Checked;
 use super::timetable::Timetable;
 use super::{Alert, HostStats, JobLine, JobView, LogRing, Market, ProcessView, Request, RunView, SchedulerView, Snapshot};
 use crate::config::Settings;
 use crate::ingest::Event;
 use crate::ingest::pipeline::Pipeline;
-use crate::market::{Clock, Series, Symbol, Timeframe, Universe};
+use crate::market::{Clock, Series, Timeframe, Universe};
 use crate::schedule;
 use crate::sources::SourceStatus;
 use crate::store::master::{SeriesState, StoreError};
@@ -77,8 +78,7 @@ pub(super) struct Owner {
     pub(super) alerts: Arc<Vec<Alert>>,
     pub(super) stats: HostStats,
     pub(super) issues: (u64, u64),
-    /// Symbols with findings settled during the active run, to be derived anew when it ends.
-    pub(super) rederive_due: BTreeSet<Symbol>,
+    pub(super) settling: Settling,
     pub(super) pages: Pages,
     /// Whether the writer hangs.
     pub(super) silent: watch::Receiver<bool>,
@@ -98,6 +98,8 @@ pub(super) struct Inbox {
     pub lines: mpsc::Receiver<JobLine>,
     /// The bell.
     pub ticks: mpsc::Receiver<schedule::Tick>,
+    /// Bars derived anew after findings were settled.
+    pub rederived: mpsc::Receiver<Rederived>,
     /// The end of the check after an unclean end.
     pub checked: Option<Checked>,
 }
@@ -124,6 +126,7 @@ impl Owner {
                 Some(_) = inbox.ticks.recv() => { self.look_at_ticks().await; dirty = true; }
                 Some(event) = inbox.events.recv() => { self.apply(&event); dirty = true; }
                 Some(line) = inbox.lines.recv() => self.jobs.tell(line),
+                Some(ends) = inbox.rederived.recv() => { self.rederived(ends).await; dirty = true; }
                 end = once(&mut inbox.checked) => { self.checked(end).await; dirty = true; }
                 Ok(()) = recovered.changed() => { self.start_recovery().await; dirty = true; }
                 Ok(()) = silent.changed() => dirty = true,

@@ -7,6 +7,7 @@ use super::owner::{Owner, RUNS_KEPT};
 use super::{CommandError, RunProgress, RunView};
 use crate::ingest::{IngestSpec, RunSummary};
 use crate::store::master::{RunRecord, StoreError};
+use crate::store::scheduler::Job;
 
 /// Why a command that writes has to come again.
 const CHECKING: &str = "the database is being checked after an unclean end: try again when that is done";
@@ -49,7 +50,7 @@ impl Owner {
     /// Holds runs back until [`Self::checked`].
     pub(super) fn wait_for_check(&mut self) {
         self.pages = Pages::Checking;
-        self.jobs.board.hold(Some(WAITS));
+        self.hold_all(Some(WAITS));
     }
 
     /// The pages were looked through, and earlier runs recovered. What waited begins; on a damaged file it fails.
@@ -65,8 +66,14 @@ impl Owner {
         if let Err(e) = self.load_runs().await {
             tracing::error!(target: "engine", error = %e, "Could not read the earlier runs");
         }
-        self.jobs.board.hold(None);
+        self.hold_all(None);
         self.settle().await;
+    }
+
+    fn hold_all(&mut self, why: Option<&'static str>) {
+        for job in Job::ALL {
+            self.jobs.board.hold(job, why);
+        }
     }
 
     /// Reads the ended ingests of before.

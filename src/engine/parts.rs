@@ -1,6 +1,6 @@
 //! What an engine is put together from, and the owner and the bodies made of it; [`super::start`] does it once a start.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -17,6 +17,7 @@ use super::owner::Owner;
 use super::pages::Pages;
 use super::pulse::watch_writer;
 use super::reload::{Config, ConfigSource};
+use super::settling::{Rederived, Settling};
 use super::start::{BodyMaker, DATABASE, EngineOptions, Materials, Tuning};
 use super::timetable::Timetable;
 use super::{JobBody, LogRing, Market, ProcessView, Snapshot};
@@ -92,11 +93,12 @@ impl Parts {
     }
 
     /// The owner with all that the database tells, and the first snapshot published. `checking`: the database's pages are
-    /// being looked through.
+    /// being looked through. `rederived` is the way into its inbox.
     pub async fn owner(
         self,
         jobs: Dispatcher,
         timetable: Option<Timetable>,
+        rederived: mpsc::Sender<Rederived>,
         checking: bool,
     ) -> Result<(Owner, watch::Receiver<Arc<Snapshot>>), StoreError> {
         let (pid, version) = (std::process::id(), env!("CARGO_PKG_VERSION").to_owned());
@@ -139,7 +141,7 @@ impl Parts {
             expectation: Expectation::default(),
             alerts: Arc::default(),
             issues: (0, 0),
-            rederive_due: BTreeSet::new(),
+            settling: Settling::new(rederived),
             pages: Pages::default(),
             silent,
             stale_market: true,

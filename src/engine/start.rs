@@ -156,11 +156,12 @@ impl Engine {
         let Parts { settings, data_dir, clock, epoch, .. } = &parts;
         let night = Night { settings: &settings.schedule, data_dir, clock, epoch, schedule, bodies, moved };
         let opened = open_night(night, db.clone()).await?;
-        let (owner, state) = parts.owner(opened.jobs, opened.timetable, checked.is_some()).await?;
+        let (tell, rederived) = mpsc::channel(1);
+        let (owner, state) = parts.owner(opened.jobs, opened.timetable, tell, checked.is_some()).await?;
         let (requests, requests_rx) = mpsc::channel(64);
         let shutdown = CancellationToken::new();
         let OpenedNight { ended, lines, ticks, .. } = opened;
-        let inbox = Inbox { requests: requests_rx, events: events_rx, ended, lines, ticks, checked };
+        let inbox = Inbox { requests: requests_rx, events: events_rx, ended, lines, ticks, rederived, checked };
         let owner = tokio::spawn(owner.run(inbox, shutdown.clone()));
         Ok(Self { state, requests, logs, settings: in_force, webhook, owner, shutdown, pipeline, db })
     }

@@ -4,12 +4,14 @@
 //! numbers are written with the digits that give the same number back, so that export and import are inverse.
 
 mod file;
+mod learning;
 mod parquet;
 mod text;
 
 use std::io::Write;
 
 pub use file::{AtomicFile, ExportError};
+pub use learning::LabelRow;
 
 use crate::market::{Bars, Dividend, Series, Split, Symbol, Timeframe, date_to_ts};
 
@@ -31,6 +33,10 @@ pub enum Values {
     Date(Vec<i64>),
     /// Instants, UTC seconds.
     Instant(Vec<i64>),
+    /// Dates that may be missing: then an empty field, null or a Parquet null.
+    MaybeDate(Vec<Option<i64>>),
+    /// Words that may be missing.
+    Text(Vec<Option<String>>),
     /// Numbers; NaN stands for "not known" and becomes an empty field, null or a Parquet null.
     Number(Vec<f64>),
 }
@@ -39,6 +45,8 @@ impl Values {
     fn len(&self) -> usize {
         match self {
             Self::Date(v) | Self::Instant(v) => v.len(),
+            Self::MaybeDate(v) => v.len(),
+            Self::Text(v) => v.len(),
             Self::Number(v) => v.len(),
         }
     }

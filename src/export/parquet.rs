@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use ::parquet::basic::{Compression, LogicalType, Repetition, TimeUnit, Type as Physical};
-use ::parquet::data_type::{DoubleType, Int32Type, Int64Type};
+use ::parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int32Type, Int64Type};
 use ::parquet::errors::ParquetError;
 use ::parquet::file::metadata::{KeyValue, SortingColumn};
 use ::parquet::file::properties::WriterProperties;
@@ -42,6 +42,14 @@ pub(super) fn write(sheet: &Sheet, out: impl Write + Send) -> Result<(), ExportE
                     let millis: Vec<i64> = v[start..end].iter().map(|t| t * 1000).collect();
                     column.typed::<Int64Type>().write_batch(&millis, None, None)?;
                 }
+                Values::MaybeDate(v) => {
+                    let days: Vec<i32> = v[start..end].iter().flatten().map(|t| t.div_euclid(DAY) as i32).collect();
+                    column.typed::<Int32Type>().write_batch(&days, Some(&present(&v[start..end])), None)?;
+                }
+                Values::Text(v) => {
+                    let words: Vec<ByteArray> = v[start..end].iter().flatten().map(|w| w.as_str().into()).collect();
+                    column.typed::<ByteArrayType>().write_batch(&words, Some(&present(&v[start..end])), None)?;
+                }
                 Values::Number(v) => {
                     let known: Vec<f64> = v[start..end].iter().copied().filter(|x| !x.is_nan()).collect();
                     let levels: Vec<i16> = v[start..end].iter().map(|x| i16::from(!x.is_nan())).collect();
@@ -57,10 +65,17 @@ pub(super) fn write(sheet: &Sheet, out: impl Write + Send) -> Result<(), ExportE
     Ok(())
 }
 
+/// Definition levels: 1 where there is a value.
+fn present<T>(values: &[Option<T>]) -> Vec<i16> {
+    values.iter().map(|v| i16::from(v.is_some())).collect()
+}
+
 fn schema(sheet: &Sheet) -> Result<Type, ParquetError> {
     let field = |(name, values): &(&'static str, Values)| -> Result<TypePtr, ParquetError> {
         let (physical, logical, repetition) = match values {
             Values::Date(_) => (Physical::INT32, Some(LogicalType::Date), Repetition::REQUIRED),
+            Values::MaybeDate(_) => (Physical::INT32, Some(LogicalType::Date), Repetition::OPTIONAL),
+            Values::Text(_) => (Physical::BYTE_ARRAY, Some(LogicalType::String), Repetition::OPTIONAL),
             Values::Instant(_) => (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MILLIS)), Repetition::REQUIRED),
             Values::Number(_) => (Physical::DOUBLE, None, Repetition::OPTIONAL),
         };

@@ -1,5 +1,6 @@
 //! CSV and JSON.
 
+use std::borrow::Cow;
 use std::io::{BufWriter, Write};
 
 use chrono::{DateTime, SecondsFormat};
@@ -22,6 +23,8 @@ pub(super) fn csv(sheet: &Sheet, out: impl Write) -> Result<(), ExportError> {
                 // Rust prints the shortest digits that parse back to the same number.
                 Values::Number(v) => write!(out, "{}", v[row])?,
                 Values::Date(v) | Values::Instant(v) => out.write_all(stamp(values, v[row]).as_bytes())?,
+                Values::MaybeDate(v) => out.write_all(v[row].map(|t| ts_to_date(t).to_string()).unwrap_or_default().as_bytes())?,
+                Values::Text(v) => out.write_all(field(v[row].as_deref().unwrap_or_default()).as_bytes())?,
             }
         }
         out.write_all(b"\n")?;
@@ -44,6 +47,8 @@ pub(super) fn json(sheet: &Sheet, out: impl Write) -> Result<(), ExportError> {
             let value = match values {
                 Values::Number(v) => serde_json::Value::from(v[row]),
                 Values::Date(v) | Values::Instant(v) => stamp(values, v[row]).into(),
+                Values::MaybeDate(v) => v[row].map(|t| ts_to_date(t).to_string()).into(),
+                Values::Text(v) => v[row].clone().into(),
             };
             write!(out, "{comma}\"{name}\":{value}")?;
         }
@@ -51,6 +56,11 @@ pub(super) fn json(sheet: &Sheet, out: impl Write) -> Result<(), ExportError> {
     }
     out.write_all(b"\n]}\n")?;
     Ok(out.flush()?)
+}
+
+/// A word as a CSV field (RFC 4180).
+fn field(text: &str) -> Cow<'_, str> {
+    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")).into() } else { text.into() }
 }
 
 fn stamp(values: &Values, ts: i64) -> String {

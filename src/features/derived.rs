@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::frame::{ColumnFn, Frame, fill, floored, leading, ratio};
+use super::frame::{ColumnFn, Frame, fill, floored, leading, over, ratio};
 use super::ranges::{order, sign, sign_beyond};
 use super::recursive::Track;
 use super::window::{self, Pairs};
@@ -143,8 +143,8 @@ fn adx_direction(f: &Frame<'_>, rows: Range<usize>, out: &mut [f64]) {
 
 /// Where the last 20 bars' move came from, overnight or by day, in deviations of the whole; 0 if flat.
 fn overnight_intraday_tilt_20(f: &Frame<'_>, rows: Range<usize>, out: &mut [f64]) {
-    let (mut intraday, mut sd) = (vec![0.0; rows.len()], vec![0.0; rows.len()]);
-    window::sum(&f.intraday, 20, rows.clone(), &mut intraday);
+    let intraday = over(window::sum, &f.intraday, 20, &rows);
+    let mut sd = vec![0.0; rows.len()];
     window::spread(&f.log_return, 20, rows.clone(), &mut sd, |s| s.sd(1));
     window::sum(&f.overnight, 20, rows, out);
     for ((cell, intraday), sd) in out.iter_mut().zip(intraday).zip(sd) {

@@ -19,7 +19,6 @@
 use std::sync::LazyLock;
 
 use chrono::NaiveDate;
-use rayon::prelude::*;
 
 use super::frame::{ColumnFn, Frame, WARM};
 use super::recursive::{Recursions, Tracks};
@@ -56,13 +55,13 @@ pub enum EngineError {
 /// Where a symbol's features can go on without its older history.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
-    /// Absolute index (0 is the symbol's first stored bar) of the first row that a tail gives.
+    /// Absolute index (0 is the symbol's first stored bar) of the first row that a tail gives; not below [`LEAST`](Self::LEAST).
     pub emit: usize,
     /// Date of the first bar that a tail must be given, the one with index [`window`](Self::window).
     pub date: NaiveDate,
     /// Forward factor of that bar: the one to call `forward_adjusted` with.
     pub factor: f64,
-    /// State of the recursions after the bar before [`resume`](Self::resume): little-endian f64s.
+    /// State of the recursions after the bar with index `emit - 65`: little-endian f64s.
     pub state: Vec<u8>,
 }
 
@@ -73,11 +72,6 @@ impl Checkpoint {
     /// Absolute index of the first bar that a tail must be given.
     pub fn window(&self) -> usize {
         self.emit - Self::LEAST
-    }
-
-    /// Absolute index of the first bar that the saved recursions have not seen.
-    pub fn resume(&self) -> usize {
-        self.emit - WARM
     }
 }
 
@@ -96,11 +90,6 @@ impl Block {
     /// The values of the feature with this index.
     pub fn column(&self, index: usize) -> &[f64] {
         &self.values[index * self.rows..(index + 1) * self.rows]
-    }
-
-    /// The values of one row in registry order.
-    pub fn row(&self, row: usize) -> impl Iterator<Item = f64> + '_ {
-        self.values.iter().skip(row).step_by(self.rows.max(1)).copied()
     }
 }
 
@@ -141,13 +130,7 @@ static COLUMNS: LazyLock<Vec<(usize, ColumnFn)>> = LazyLock::new(|| {
     tables.iter().flat_map(|table| table.iter()).filter_map(|&(name, column)| Some((feature(name)?.index, column))).collect()
 });
 
-/// Computes tasks in parallel and hands each result over as it is ready, with its index, on the thread that made it; so
-/// no more results are in memory than threads and `done` keep there.
-pub fn run_all(tasks: &[Task<'_>], done: impl Fn(usize, Result<Output, EngineError>) + Sync + Send) {
-    tasks.par_iter().enumerate().for_each(|(index, task)| done(index, run(task)));
-}
-
-/// Computes one symbol.
+/// Computes one symbol. Symbols share nothing, so callers run them in parallel.
 pub fn run(task: &Task<'_>) -> Result<Output, EngineError> {
     let bars = check(&task.input)?;
     let (base, resume, emit, mut recursions) = match task.from {

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::frame::{ColumnFn, Frame, fill, leading};
+use super::frame::{ColumnFn, Frame, copy, fill, leading};
 use super::ranges::{highs, lows, order, over_range};
 use super::recursive::Track;
 use super::window::{self, Line};
@@ -74,7 +74,7 @@ fn relative_strength_20(f: &Frame<'_>, rows: Range<usize>, out: &mut [f64]) {
 
 fn cs_rank_return_20(f: &Frame<'_>, rows: Range<usize>, out: &mut [f64]) {
     match f.rank {
-        Some(rank) => out.copy_from_slice(&rank[rows]),
+        Some(rank) => copy(rank, rows, out),
         None => out.fill(f64::NAN),
     }
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::frame::{ColumnFn, Frame, copy, fill, leading, over, ratio};
+use super::ranges::order;
 use super::recursive::Track;
 use super::window;
 
@@ -28,13 +29,7 @@ pub(super) const COLUMNS: &[(&str, ColumnFn)] = &[
     ("ultimate_oscillator", ultimate),
     ("momentum_10_atr", |f, rows, out| momentum_in_atr(f, 10, rows, out)),
     ("momentum_20_atr", |f, rows, out| momentum_in_atr(f, 20, rows, out)),
-    ("stoch_rsi_k", |f, rows, out| {
-        let rsi = f.track(Track::Rsi14);
-        let (top, bottom) = (over(window::max, rsi, 14, &rows), over(window::min, rsi, 14, &rows));
-        for (((cell, row), top), bottom) in out.iter_mut().zip(rows).zip(top).zip(bottom) {
-            *cell = 100.0 * ratio(rsi[row] - bottom, top - bottom, 0.5);
-        }
-    }),
+    ("stoch_rsi_k", stochastic_rsi),
     ("balance_of_power_14", |f, rows, out| {
         let power = leading(&rows, 13, |i| ratio(f.close[i] - f.open[i], f.high[i] - f.low[i], 0.0));
         window::mean(&power, 14, 13..power.len(), out);
@@ -70,6 +65,17 @@ fn stochastic_d(f: &Frame<'_>, rows: Range<usize>, out: &mut [f64]) {
     window::mean(&slow, 3, 2..slow.len(), out);
 }
 
+fn stochastic_rsi(f: &Frame<'_>, rows: Range<usize>, out: &mut [f64]) {
+    // On a flat price the RSI stands still but for rounding.
+    const FLAT: f64 = 1e-12;
+    let rsi = f.track(Track::Rsi14);
+    let (top, bottom) = (over(window::max, rsi, 14, &rows), over(window::min, rsi, 14, &rows));
+    fill(0..out.len(), out, |i| {
+        let range = top[i] - bottom[i];
+        if range <= FLAT * top[i] { 50.0 } else { 100.0 * (rsi[rows.start + i] - bottom[i]) / range }
+    });
+}
+
 fn rate_of_change(f: &Frame<'_>, n: usize, rows: Range<usize>, out: &mut [f64]) {
     fill(rows, out, |i| 100.0 * (f.close[i] / f.close[i - n] - 1.0));
 }
@@ -85,7 +91,8 @@ fn money_flow(f: &Frame<'_>, rows: Range<usize>, out: &mut [f64]) {
         let part = leading(&rows, 13, |i| f.typical[i] * f.volume[i] * f64::from(on(f.typical[i], f.typical[i - 1])));
         over(window::sum, &part, 14, &(13..part.len()))
     };
-    let (rising, falling) = (flow(|now, before| now > before), flow(|now, before| now < before));
+    // Two typical prices that are equal differ by the rounding of their thirds.
+    let (rising, falling) = (flow(|now, before| order(now, before) > 0.0), flow(|now, before| order(now, before) < 0.0));
     fill(0..out.len(), out, |i| 100.0 * ratio(rising[i], rising[i] + falling[i], 0.5));
 }
 

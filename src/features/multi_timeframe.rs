@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::frame::{ColumnFn, Frame, fill, leading, ratio};
+use super::frame::{ColumnFn, Frame, copy, fill, leading, over, ratio};
 use super::ranges::{highs, lows, over_range, position, sign};
 use super::recursive::Track;
 use super::window::{self, Line, Pairs};
@@ -13,12 +13,12 @@ pub(super) const COLUMNS: &[(&str, ColumnFn)] = &[
     ("weekly_range_pct", |f, r, o| range_pct(f, 5, r, o)),
     ("weekly_return_prev", |f, r, o| previous_return(f, 5, r, o)),
     ("weekly_position", |f, r, o| position(f, 5, r, o)),
-    ("weekly_rsi_14", |f, r, o| o.copy_from_slice(&f.track(Track::WeeklyRsi14)[r])),
+    ("weekly_rsi_14", |f, r, o| copy(f.track(Track::WeeklyRsi14), r, o)),
     ("weekly_macd_hist_pct", |f, r, o| percent_of_close(f, Track::WeeklyMacdHistogram, r, o)),
     ("monthly_range_pct", |f, r, o| range_pct(f, 21, r, o)),
     ("monthly_return_prev", |f, r, o| previous_return(f, 21, r, o)),
     ("monthly_candle_body", monthly_candle_body),
-    ("monthly_rsi_6", |f, r, o| o.copy_from_slice(&f.track(Track::MonthlyRsi6)[r])),
+    ("monthly_rsi_6", |f, r, o| copy(f.track(Track::MonthlyRsi6), r, o)),
     ("monthly_macd_hist_pct", |f, r, o| percent_of_close(f, Track::MonthlyMacdHistogram, r, o)),
     ("quarterly_range_pct", |f, r, o| range_pct(f, 63, r, o)),
     ("quarterly_return_prev", |f, r, o| previous_return(f, 63, r, o)),
@@ -75,10 +75,9 @@ fn amihud_ratio_21_126(f: &Frame<'_>, rows: Range<usize>, out: &mut [f64]) {
     let back = 125;
     let traded = leading(&rows, back, |t| sign(f.volume[t]));
     let illiquid = leading(&rows, back, |t| ratio(f.log_return[t].abs(), f.close[t] * f.volume[t], 0.0));
+    let own = back..traded.len();
     let mean = |n: usize| {
-        let (mut sums, mut days) = (vec![0.0; rows.len()], vec![0.0; rows.len()]);
-        window::sum(&illiquid, n, back..illiquid.len(), &mut sums);
-        window::sum(&traded, n, back..traded.len(), &mut days);
+        let (sums, days) = (over(window::sum, &illiquid, n, &own), over(window::sum, &traded, n, &own));
         sums.into_iter().zip(days).map(|(sum, days)| ratio(sum, days, 0.0)).collect::<Vec<f64>>()
     };
     for ((cell, month), half_year) in out.iter_mut().zip(mean(21)).zip(mean(126)) {

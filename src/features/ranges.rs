@@ -3,11 +3,11 @@
 
 use std::ops::Range;
 
-use super::frame::{Frame, fill, ratio};
+use super::frame::{Frame, fill, over, ratio};
 use super::window;
 
 /// Numbers nearer than this part of their size are equal but for rounding.
-const ROUNDING: f64 = 1e-12;
+pub(super) const ROUNDING: f64 = 1e-12;
 
 /// 1 where `a` is above `b`, -1 below, 0 where they are equal but for rounding; NaN if either is. For numbers of which
 /// at least one is an average: prices compare exactly as they are.
@@ -33,16 +33,12 @@ pub(super) fn sign(x: f64) -> f64 {
 
 /// Highest highs of the last n bars.
 pub(super) fn highs(frame: &Frame<'_>, n: usize, rows: &Range<usize>) -> Vec<f64> {
-    let mut highs = vec![0.0; rows.len()];
-    window::max(frame.high, n, rows.clone(), &mut highs);
-    highs
+    over(window::max, frame.high, n, rows)
 }
 
 /// Lowest lows of the last n bars.
 pub(super) fn lows(frame: &Frame<'_>, n: usize, rows: &Range<usize>) -> Vec<f64> {
-    let mut lows = vec![0.0; rows.len()];
-    window::min(frame.low, n, rows.clone(), &mut lows);
-    lows
+    over(window::min, frame.low, n, rows)
 }
 
 /// What `of` makes of each row, its highest high and its lowest low of the last n bars.

@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use super::frame::{ColumnFn, Frame, fill, leading, ratio};
+use super::frame::{ColumnFn, Frame, copy, fill, leading, over, ratio};
 use super::window::{self, Line, Pairs, Shape, Spread};
 
 /// Name and column of each feature of the category.
 pub(super) const COLUMNS: &[(&str, ColumnFn)] = &[
-    ("return_1d", |f, r, o| o.copy_from_slice(&f.log_return[r])),
+    ("return_1d", |f, r, o| copy(&f.log_return, r, o)),
     ("return_3d", |f, r, o| log_change(f, 3, r, o)),
     ("return_60d", |f, r, o| log_change(f, 60, r, o)),
     ("return_120d", |f, r, o| log_change(f, 120, r, o)),
@@ -62,11 +62,10 @@ fn variance_ratio_5_60(f: &Frame<'_>, rows: Range<usize>, out: &mut [f64]) {
     const WIDTH: usize = 56;
     let back = WIDTH - 1;
     let changes = leading(&rows, back, |t| (f.close[t] / f.close[t - 5]).ln());
-    let (mut mean, mut variance) = (vec![0.0; rows.len()], vec![0.0; rows.len()]);
-    window::mean(&f.log_return, 60, rows.clone(), &mut mean);
-    window::spread(&f.log_return, 60, rows.clone(), &mut variance, |s| s.variance(1));
-    let mut around = vec![0.0; rows.len()];
-    window::mean(&changes, WIDTH, back..changes.len(), &mut around);
+    let mean = over(window::mean, &f.log_return, 60, &rows);
+    let mut variance = vec![0.0; rows.len()];
+    window::spread(&f.log_return, 60, rows, &mut variance, |s| s.variance(1));
+    let around = over(window::mean, &changes, WIDTH, &(back..changes.len()));
     window::spread(&changes, WIDTH, back..changes.len(), out, |s| s.squares);
     let m = Q * WIDTH as f64 * (1.0 - Q / N);
     for (i, cell) in out.iter_mut().enumerate() {
@@ -87,8 +86,7 @@ pub(super) fn efficiency_ratio_20(f: &Frame<'_>, rows: Range<usize>, out: &mut [
 fn downside_vol_ratio_60(f: &Frame<'_>, rows: Range<usize>, out: &mut [f64]) {
     let squares = leading(&rows, 59, |t| f.log_return[t] * f.log_return[t]);
     let below = leading(&rows, 59, |t| if f.log_return[t] < 0.0 { f.log_return[t] * f.log_return[t] } else { 0.0 });
-    let mut all = vec![0.0; rows.len()];
-    window::sum(&squares, 60, 59..squares.len(), &mut all);
+    let all = over(window::sum, &squares, 60, &(59..squares.len()));
     window::sum(&below, 60, 59..below.len(), out);
     for (cell, all) in out.iter_mut().zip(all) {
         *cell = ratio(*cell, all, 0.5).sqrt();

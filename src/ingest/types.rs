@@ -25,6 +25,12 @@ pub struct IngestSpec {
 }
 
 impl IngestSpec {
+    /// Whether it asks for at least as much as a night's ingest: all symbols, all timeframes and the configured history,
+    /// of whichever source. Symbols that are named are a part, however many.
+    pub const fn is_whole(&self) -> bool {
+        self.symbols.is_empty() && self.timeframes.is_empty() && self.lookback.is_none()
+    }
+
     /// The words of what a run's record says it was asked for, an ingest or an import, as JSON; other text is returned
     /// as it stands.
     pub fn words(json: &str) -> String {

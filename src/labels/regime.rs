@@ -3,6 +3,8 @@
 //! `dataset` writes it beside each row; samplers, loss weights, metrics by regime and drift by regime go by it. Signals
 //! are scored in the regime of their day, which is why nothing here may look ahead.
 
+use std::collections::VecDeque;
+
 use crate::config::strategy::RegimeLabeling;
 use crate::market::Regime;
 
@@ -24,7 +26,12 @@ pub struct Measures {
 /// The regime of each day; `None` before there is history enough (272 bars with the shipped rule). `close` are one
 /// symbol's adjusted closes from the first stored bar on.
 pub fn regimes(close: &[f64], rule: &RegimeLabeling) -> Vec<Option<Regime>> {
-    confirmed(&daily(close, &measures(close, rule), rule), rule)
+    regimes_of(close, &measures(close, rule), rule)
+}
+
+/// The same from the [`measures`] of `close`, for who needs both.
+pub fn regimes_of(close: &[f64], measures: &[Option<Measures>], rule: &RegimeLabeling) -> Vec<Option<Regime>> {
+    confirmed(&daily(close, measures, rule), rule)
 }
 
 /// What each day shows; `None` before there is history enough.
@@ -53,17 +60,20 @@ pub fn measures(close: &[f64], rule: &RegimeLabeling) -> Vec<Option<Measures>> {
 
 /// The regime each day shows by itself, before a change of state needs confirmation.
 fn daily(close: &[f64], measures: &[Option<Measures>], rule: &RegimeLabeling) -> Vec<Option<Regime>> {
-    let mut last_crash: Option<usize> = None;
+    // Crash days near enough for a recovery from them; its low is looked for from the first of them on.
+    let mut crashes: VecDeque<usize> = VecDeque::new();
     let day = |(t, m): (usize, &Option<Measures>)| {
         let m = (*m)?;
         let crash = m.z <= rule.crash_z || (m.drawdown <= rule.crash_drawdown && m.z <= rule.crash_drawdown_z);
         if crash {
-            last_crash = Some(t);
+            crashes.push_back(t);
         }
-        let recovery = last_crash.is_some_and(|crash| {
-            let low = close[crash..=t].iter().copied().fold(f64::MAX, f64::min);
-            let risen = close[t] >= low * (1.0 + rule.recovery_rise_sigma * m.expected);
-            t - crash <= rule.recovery_sessions as usize && risen && m.drawdown <= rule.recovery_drawdown
+        while crashes.front().is_some_and(|first| t - first > rule.recovery_sessions as usize) {
+            crashes.pop_front();
+        }
+        let recovery = crashes.front().is_some_and(|&first| {
+            let low = close[first..=t].iter().copied().fold(f64::MAX, f64::min);
+            close[t] >= low * (1.0 + rule.recovery_rise_sigma * m.expected) && m.drawdown <= rule.recovery_drawdown
         });
         let shows = |regime: Regime| match regime {
             Regime::Crash => crash,
@@ -110,12 +120,13 @@ fn standardised(value: f64, deviation: f64) -> f64 {
     if value == 0.0 { 0.0 } else { value / deviation }
 }
 
-/// Where the last value stands among all, 0 to 1; equal values share their ranks.
+/// Share of the values that the last one is not below, as TA-Lib's PERCENTRANK counts; a month without any move is the
+/// calmest there is.
 fn rank_of_last(values: &[f64]) -> f64 {
-    let Some(&last) = values.last() else { return f64::NAN };
-    let below = values.iter().filter(|v| **v < last).count() as f64;
-    let equal = values.iter().filter(|v| **v == last).count() as f64;
-    (below + 0.5 * equal) / values.len() as f64
+    match values.last() {
+        Some(&last) if last > 0.0 => values.iter().filter(|v| **v <= last).count() as f64 / values.len() as f64,
+        _ => 0.0,
+    }
 }
 
 #[cfg(test)]

@@ -14,18 +14,23 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::files::{self, PARTIAL, Unfinished};
 use super::rotation::surplus;
 use super::{Did, Fault};
-use crate::market::Clock;
-use crate::store::master::{self, BACKUP_FOLDER, Reader, StoreError};
+use crate::market::{Clock, Strategy};
+use crate::store::master::{self, BACKUP_FOLDER, Reader, StoreError, VerifyReport};
+use crate::store::model;
 
-const MASTER: &str = "market_data.db";
+pub(super) const MASTER: &str = "market_data.db";
 const SCHEDULER: &str = "scheduler.db";
 const STATE: &str = "scheduler_state.json";
 const MANIFEST: &str = "backup.json";
+/// All that a backup may hold.
+const OURS: [&str; 6] = [MASTER, SCHEDULER, Strategy::Turbomode.database_file(), Strategy::Slipstream.database_file(), STATE, MANIFEST];
 /// The ending of a backup that was set aside.
 const BAD: &str = "bad";
 const STAMP: &str = "%Y%m%dT%H%M%SZ";
 /// Room for what is small: the scheduler's state, the manifest, folders.
 const SMALL: u64 = 1 << 20;
+/// Room for the copy of a strategy's database, which leaves out the cache of features.
+const STRATEGY: u64 = 64 << 20;
 
 /// What a backup says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,8 +115,10 @@ impl Backups {
     pub fn make(&self, clock: &dyn Clock, floor: u64, stop: &CancellationToken) -> Result<Did, Fault> {
         files::private_dir(&self.dir)?;
         let source = |name: &str| self.data_dir.join(name);
-        let need =
-            [MASTER, "market_data.db-wal", SCHEDULER, "scheduler.db-wal"].iter().map(|n| files::size(&source(n))).sum::<u64>() + SMALL;
+        let strategies = Strategy::ALL.map(|s| files::size(&source(s.database_file())).min(STRATEGY));
+        let need = strategies.iter().sum::<u64>()
+            + [MASTER, "market_data.db-wal", SCHEDULER, "scheduler.db-wal"].iter().map(|n| files::size(&source(n))).sum::<u64>()
+            + SMALL;
         files::room(&self.dir, need, floor)?;
         let name = self.unused_name(clock.utc());
         let folder = Unfinished::make(self.partial(&name))?;
@@ -122,12 +129,17 @@ impl Backups {
             master::copy_database(&source(SCHEDULER), &inside(SCHEDULER), stop)?;
             sound_pages(&inside(SCHEDULER), stop)?;
         }
+        for strategy in Strategy::ALL.into_iter().filter(|s| source(s.database_file()).exists()) {
+            let copy = inside(strategy.database_file());
+            model::copy(&source(strategy.database_file()), &copy, strategy, stop)?;
+            sound_strategy(&copy, strategy, stop)?;
+        }
         match fs::read(source(STATE)) {
             Ok(bytes) => files::write(&inside(STATE), &bytes)?,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
             Err(e) => return Err(Fault::io("read", &source(STATE))(e)),
         }
-        let bytes = [MASTER, SCHEDULER, STATE].iter().map(|n| files::size(&inside(n))).sum();
+        let bytes = OURS.iter().map(|n| files::size(&inside(n))).sum();
         let manifest = Manifest { data_dir: self.name.clone(), version: env!("CARGO_PKG_VERSION").to_owned(), rows, series, bytes };
         files::write(&inside(MANIFEST), serde_json::to_string_pretty(&manifest).unwrap_or_default().as_bytes())?;
         files::flush_dir(folder.path())?;
@@ -182,8 +194,7 @@ impl Backups {
         let gone = surplus(&all.iter().map(|b| b.made).collect::<Vec<_>>(), daily, weekly);
         let (mut removed, mut freed, mut left_alone) = (0, 0, 0);
         for backup in all.iter().filter(|b| gone.contains(&b.made)) {
-            let ours = [MASTER, SCHEDULER, STATE, MANIFEST];
-            if files::names(&backup.path)?.iter().any(|n| !ours.contains(&n.as_str())) {
+            if files::names(&backup.path)?.iter().any(|n| !OURS.contains(&n.as_str())) {
                 left_alone += 1;
                 continue;
             }
@@ -206,6 +217,12 @@ fn restore(backup: &Backup, to: &Path, clock: &dyn Clock, stop: &CancellationTok
     if scheduler.exists() {
         sound_pages(&scheduler, stop)?;
     }
+    for strategy in Strategy::ALL {
+        let copy = backup.path.join(strategy.database_file());
+        if copy.exists() {
+            sound_strategy(&copy, strategy, stop)?;
+        }
+    }
     let states = Reader::open(to)?.series_states()?;
     let holding = states.iter().filter(|s| s.rows > 0);
     Ok(holding.fold((0, 0), |(rows, series), s| (rows + s.rows, series + 1)))
@@ -223,7 +240,15 @@ fn sound(path: &Path, stop: &CancellationToken) -> Result<(u64, u64), Fault> {
 }
 
 fn sound_pages(path: &Path, stop: &CancellationToken) -> Result<(), Fault> {
-    match master::check_pages(path, stop)?.problems.into_iter().next() {
+    no_problem(path, master::check_pages(path, stop)?)
+}
+
+fn sound_strategy(path: &Path, strategy: Strategy, stop: &CancellationToken) -> Result<(), Fault> {
+    no_problem(path, model::verify(path, strategy, stop)?)
+}
+
+fn no_problem(path: &Path, report: VerifyReport) -> Result<(), Fault> {
+    match report.problems.into_iter().next() {
         Some(problem) => Err(Fault::BadCopy { path: path.to_owned(), problem }),
         None => Ok(()),
     }

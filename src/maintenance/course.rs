@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     fn damaged() -> Fault {
-        Fault::Damaged { found: 2, first: "a value differs".into(), backups: "/b".into() }
+        Fault::Damaged { file: "market_data.db", found: 2, first: "a value differs".into(), backups: "/b".into() }
     }
 
     #[test]

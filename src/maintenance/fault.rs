@@ -8,12 +8,14 @@ use crate::store::master::StoreError;
 /// A failed step.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
-    /// The master does not hold what was written.
+    /// A database does not hold what was written.
     #[error(
-        "market_data.db is damaged: {found} problem(s), first: {first}; backups are kept as they are, put the newest back: stop \
+        "{file} is damaged: {found} problem(s), first: {first}; backups are kept as they are, put the newest back: stop \
          nightdesk, then `nightdesk restore {}`", backups.display()
     )]
     Damaged {
+        /// Which.
+        file: &'static str,
         /// All problems.
         found: u64,
         /// One of them.

@@ -4,8 +4,11 @@ use serde::{Deserialize, Serialize};
 use strum::{Display, EnumIter};
 use tokio_util::sync::CancellationToken;
 
+use super::backups::MASTER;
 use super::{Did, Fault, Place, files, logs};
+use crate::market::Strategy;
 use crate::store::master::{self, VerifyReport};
+use crate::store::model;
 
 /// One step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumIter, Serialize, Deserialize)]
@@ -14,7 +17,7 @@ use crate::store::master::{self, VerifyReport};
 pub enum Step {
     /// Removes what a killed run left behind.
     Tidy,
-    /// SQLite's own check of every page.
+    /// SQLite's own check of every page, of the strategies' databases too.
     Pages,
     /// Every bar against its digest.
     Digests,
@@ -79,12 +82,20 @@ impl Step {
             }
             Self::Pages => {
                 let path = place.master();
-                sound(place, &master::check_pages(&path, stop)?)?;
-                Ok(Did::new("every page is sound".to_owned()).bytes(files::size(&path)))
+                sound(place, MASTER, &master::check_pages(&path, stop)?)?;
+                let mut bytes = files::size(&path);
+                for strategy in Strategy::ALL {
+                    let path = place.data_dir.join(strategy.database_file());
+                    if path.exists() {
+                        sound(place, strategy.database_file(), &model::verify(&path, strategy, stop)?)?;
+                        bytes += files::size(&path);
+                    }
+                }
+                Ok(Did::new("every page is sound".to_owned()).bytes(bytes))
             }
             Self::Digests => {
                 let report = master::check_digests(&place.master(), &mut |_, _| {}, stop)?;
-                sound(place, &report)?;
+                sound(place, MASTER, &report)?;
                 Ok(Did::new(format!("{} digests of {} series agree", report.digests, report.series)).rows(report.rows))
             }
             Self::Backup => backups.make(clock.as_ref(), *floor, stop),
@@ -98,12 +109,12 @@ impl Step {
     }
 }
 
-fn sound(place: &Place, report: &VerifyReport) -> Result<(), Fault> {
+fn sound(place: &Place, file: &'static str, report: &VerifyReport) -> Result<(), Fault> {
     if report.is_sound() {
         return Ok(());
     }
     let first = report.problems.first().cloned().unwrap_or_default();
-    Err(Fault::Damaged { found: report.found, first, backups: place.backups.dir().to_owned() })
+    Err(Fault::Damaged { file, found: report.found, first, backups: place.backups.dir().to_owned() })
 }
 
 fn disk(place: &Place) -> Result<Did, Fault> {

@@ -1,17 +1,24 @@
 //! What the dispatcher asks: what is due, what comes next, and whether the clock can be trusted. No I/O.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::clock_watch::ClockWatch;
-use super::{Alarm, DueTick, Jump, PlannedTick, Rule, SchedulerState};
+use super::{Alarm, DueTick, Jump, PlannedTick, Rule, SchedulerState, Verdict};
 use crate::market::{Clock, DAY};
 use crate::store::scheduler::{Job, JobRow};
 
 /// Shorter jumps never hold anything back, however short the windows of the jobs are: a machine slept.
 const MIN_WINDOW_S: i64 = DAY;
 
-/// The schedules of all jobs, and the last tick of each that was dealt with. A tick at or before that one is never due
-/// again, whatever the clock does.
+/// Jumps forward that may yet be undone; a laptop that sleeps makes one a night.
+const LEAPS: usize = 8;
+/// How far a jump back may differ from the jump forward that it undoes, milliseconds: two settings by hand, and drift.
+const SAME_MS: i64 = 300_000;
+/// Ticks known to have led to runs: nearly three days of a job that runs every minute.
+const RAN: usize = 4096;
+
+/// The schedules of all jobs, and the last tick of each that was dealt with. A tick at or before that one is not due
+/// again, unless the clock turns out to have been ahead; one that led to a run never is.
 #[derive(Debug)]
 pub struct Planner {
     lanes: BTreeMap<Job, Lane>,
@@ -26,11 +33,50 @@ struct Lane {
     last: i64,
     /// The first tick after `last`, kept because it is asked for every second.
     first: Option<i64>,
+    /// Jumps forward, oldest first.
+    leaps: VecDeque<Leap>,
+    /// Ticks that led to runs.
+    ran: BTreeSet<i64>,
+}
+
+/// A jump forward, and the last tick dealt with before it.
+#[derive(Debug)]
+struct Leap {
+    ms: i64,
+    last: i64,
 }
 
 impl Lane {
     fn new(last: i64, rule: Rule) -> Self {
-        Self { first: rule.next_tick(last), rule, last }
+        Self { first: rule.next_tick(last), rule, last, leaps: VecDeque::new(), ran: BTreeSet::new() }
+    }
+
+    /// Keeps the state before a jump forward. A jump back that undoes the newest of them says that the clock was ahead:
+    /// what it made of the ticks since is judged again. One that undoes none frees the ticks that are to come again.
+    fn jumped(&mut self, ms: i64, now: i64) {
+        if ms > 0 {
+            self.leaps.push_back(Leap { ms, last: self.last });
+            if self.leaps.len() > LEAPS {
+                self.leaps.pop_front();
+            }
+            return;
+        }
+        let mut left = ms;
+        let undone = (0..self.leaps.len()).rev().find(|&i| {
+            left += self.leaps[i].ms;
+            left.abs() <= SAME_MS
+        });
+        let back_to = undone.and_then(|i| self.leaps.drain(i..).next()).map_or(now, |leap| leap.last);
+        self.set_last(self.last.min(back_to));
+    }
+
+    /// Drops the runs that were there before.
+    fn once(&mut self, mut due: Vec<DueTick>) -> Vec<DueTick> {
+        due.retain(|tick| !matches!(tick.verdict, Verdict::Run(_)) || self.ran.insert(tick.at));
+        while self.ran.len() > RAN {
+            self.ran.pop_first();
+        }
+        due
     }
 
     fn set_last(&mut self, last: i64) {
@@ -61,9 +107,12 @@ impl Planner {
 
     /// Takes over changed schedules. One that is another than before begins now; the others go on.
     pub fn reload(&mut self, rules: Vec<Rule>, now: i64) {
-        let old = std::mem::take(&mut self.lanes);
-        let last = |rule: &Rule| old.get(&rule.job()).filter(|lane| lane.rule.hash() == rule.hash()).map_or(now, |lane| lane.last);
-        self.lanes = rules.into_iter().map(|rule| (rule.job(), Lane::new(last(&rule), rule))).collect();
+        let mut old = std::mem::take(&mut self.lanes);
+        let mut lane = |rule: Rule| match old.remove(&rule.job()).filter(|lane| lane.rule.hash() == rule.hash()) {
+            Some(lane) => Lane { leaps: lane.leaps, ran: lane.ran, ..Lane::new(lane.last, rule) },
+            None => Lane::new(now, rule),
+        };
+        self.lanes = rules.into_iter().map(|rule| (rule.job(), lane(rule))).collect();
     }
 
     /// Looks whether the clock jumped since the last look. After a jump the bell must be armed again. One that is
@@ -73,6 +122,9 @@ impl Planner {
         let jump = self.watch.look(clock)?;
         tracing::warn!(target: "schedule", seconds = jump.ms / 1000, "The clock jumped");
         self.hold(self.held_ms.unwrap_or(0) + jump.ms);
+        if self.held_ms.is_none() {
+            self.lanes.values_mut().for_each(|lane| lane.jumped(jump.ms, clock.now()));
+        }
         Some(jump)
     }
 
@@ -97,8 +149,12 @@ impl Planner {
     pub fn confirm(&mut self, now: i64) -> bool {
         let held = self.held_ms.take().is_some();
         if held {
-            // Ticks dealt with while the clock was ahead come again; the database knows those that led to runs.
-            self.lanes.values_mut().for_each(|lane| lane.set_last(lane.last.min(now)));
+            // Ticks dealt with while the clock was ahead come again; the database knows those of another process that led
+            // to runs.
+            for lane in self.lanes.values_mut() {
+                lane.leaps.clear();
+                lane.set_last(lane.last.min(now));
+            }
         }
         held
     }
@@ -117,7 +173,7 @@ impl Planner {
         let Some(newest) = lane.rule.last_tick(now).filter(|_| come) else { return Vec::new() };
         let due = lane.rule.due(lane.last, now, blocked);
         lane.set_last(newest);
-        due
+        lane.once(due)
     }
 
     /// The next tick of a job that leads to a run.

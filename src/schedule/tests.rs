@@ -215,6 +215,50 @@ fn a_clock_that_goes_back_fires_nothing_twice() {
 }
 
 #[test]
+fn a_clock_that_was_ahead_for_a_while_loses_no_tick_and_runs_none_twice() {
+    let rule = ingest(|_| {});
+    let tick = |p: &mut Planner, clock: &ManualClock, at: &str| {
+        clock.advance(Duration::from_secs((ny(at) - clock.now()).unsigned_abs()));
+        assert_eq!(p.look(clock), None);
+        brief(&p.due(Job::Ingest, clock.now(), None), &rule)
+    };
+    // It jumped ahead under our eyes, or was ahead when we came: slept nights before do not matter.
+    for seen in [true, false] {
+        let clock = ManualClock::at(ny("2026-11-17 20:00") + if seen { 0 } else { 48 * HOUR });
+        let mut p = planner(rule.clone(), ny("2026-11-16 22:45"), &clock);
+        if seen {
+            clock.jump_to(clock.now() + 8 * HOUR);
+            assert!(p.look(&*clock).is_some());
+            clock.jump_to(clock.now() - 8 * HOUR + 2 * HOUR / 60);
+            assert!(p.look(&*clock).is_some());
+            clock.jump_to(clock.now() + 48 * HOUR);
+            assert!(p.look(&*clock).is_some());
+        }
+        let wrong = [
+            "2026-11-17 22:45 skip: missed; the run of 2026-11-18 22:45 makes up for it".to_owned(),
+            "2026-11-18 22:45 run catch-up for 2026-11-18".to_owned(),
+        ];
+        assert_eq!(brief(&p.due(Job::Ingest, clock.now(), None), &rule), wrong);
+        clock.advance(Duration::from_mins(5));
+        clock.jump_to(clock.now() - 48 * HOUR + 60);
+        assert!(p.look(&*clock).is_some() && p.held().is_none());
+        assert_eq!(tick(&mut p, &clock, "2026-11-17 22:45"), ["2026-11-17 22:45 run schedule for 2026-11-17"], "seen: {seen}");
+        assert_eq!(tick(&mut p, &clock, "2026-11-18 22:45"), Vec::<String>::new(), "that one ran already");
+        assert_eq!(tick(&mut p, &clock, "2026-11-19 22:45"), ["2026-11-19 22:45 run schedule for 2026-11-19"]);
+    }
+    // Put right only after a tick has really come: it is made up for.
+    let clock = ManualClock::at(ny("2026-11-17 20:00"));
+    let mut p = planner(rule.clone(), ny("2026-11-16 22:45"), &clock);
+    clock.jump_to(clock.now() + 48 * HOUR);
+    p.look(&*clock);
+    p.due(Job::Ingest, clock.now(), None);
+    clock.advance(Duration::from_hours(5));
+    clock.jump_to(clock.now() - 48 * HOUR);
+    p.look(&*clock);
+    assert_eq!(brief(&p.due(Job::Ingest, clock.now(), None), &rule), ["2026-11-17 22:45 run catch-up for 2026-11-17"]);
+}
+
+#[test]
 fn a_leap_forward_waits_for_an_operator() {
     let clock = ManualClock::at(ny("2026-11-17 20:00"));
     let rule = ingest(|_| {});

@@ -5,3 +5,4 @@
 mod golden;
 mod market;
 mod properties;
+mod real;

@@ -1,10 +1,10 @@
 //! Bad bars on their way through a run: found, hidden, left out of what is derived, and shown again by an operator.
 
 use nightdesk::config::{Lookback, SourcePolicy};
-use nightdesk::engine::{Command, DATABASE, IngestSpec, Query, Reply};
+use nightdesk::engine::{Command, DATABASE, Envelope, IngestSpec, Query, Reply};
 use nightdesk::market::{Candle, DAY, ManualClock, SourceId, Timeframe};
 use nightdesk::store::master::{
-    CandleBatch, CandleQuery, Issue, Resolution, RunState, Scope, Severity, Span, StoreError, Writer, WriterOptions,
+    CandleBatch, CandleQuery, Issue, Resolution, RunState, Scope, Severity, Span, StoreError, StoredIssue, Writer, WriterOptions,
 };
 
 use crate::support::{Build, Desk, SUNDAY, daily, quick_settings, series};
@@ -170,4 +170,61 @@ async fn a_contradiction_settles_when_the_bars_that_were_compared_are_replaced()
     assert_eq!(open.iter().map(|i| (i.issue.check, i.issue.scope)).collect::<Vec<_>>(), [(20, on(20, last[0].ts).scope)], "{open:?}");
     let shown = desk.reader().stamps(days, (last[0].ts, i64::MAX)).unwrap().len() - 1;
     assert_eq!(desk.reader().bars(days, (last[0].ts, i64::MAX), false).unwrap().len(), shown, "only Wednesday stays hidden");
+}
+
+/// A desk with a finding that hides a bar from its week, and the number of that finding.
+async fn hidden_bar() -> (Desk, i64) {
+    let mut desk = Desk::start(&["AAPL"], quick_settings()).await;
+    desk.yahoo_fault("x100:AAPL");
+    desk.ingest(yahoo_days()).await;
+    let hiding = |i: &StoredIssue| i.issue.severity.hides() && i.issue.series == series("AAPL", Timeframe::D1);
+    let mut found: Vec<i64> = desk.reader().open_issues(99).unwrap().into_iter().filter(hiding).map(|i| i.id).collect();
+    let last = found.pop().unwrap();
+    for id in found {
+        desk.send(Command::ResolveIssue { id, resolution: Resolution::Accepted, note: String::new() }).await.unwrap();
+    }
+    (desk, last)
+}
+
+/// Has each derived bar that is written do `what` first.
+fn on_derived(desk: &Desk, what: &str) {
+    let db = rusqlite::Connection::open(desk.dir.path().join(DATABASE)).unwrap();
+    let week = Timeframe::W1.id();
+    let trigger =
+        |event: &str| format!("CREATE TRIGGER slow_{event} BEFORE {event} ON candle WHEN NEW.timeframe_id = {week} BEGIN {what}; END;");
+    db.execute_batch(&(trigger("INSERT") + &trigger("UPDATE"))).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn others_are_answered_while_bars_are_derived_anew_and_an_ingest_waits() {
+    let (mut desk, id) = hidden_bar().await;
+    on_derived(
+        &desk,
+        "SELECT count(*) FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 600000) SELECT i FROM n)",
+    );
+    let command = Command::ResolveIssue { id, resolution: Resolution::Accepted, note: String::new() };
+    let envelope = Envelope { id: "settle".into(), actor: "test".into(), command };
+    let (client, again, twice) = (desk.client(), desk.client(), envelope.clone());
+    let settled = tokio::spawn(async move { client.send(envelope).await });
+    let repeated = tokio::spawn(async move { again.send(twice).await });
+    while desk.reader().open_issues(99).unwrap().iter().any(|i| i.id == id) {
+        tokio::task::yield_now().await;
+    }
+    let run = desk.begin(daily()).await;
+    assert!(!settled.is_finished(), "the week is being derived");
+    desk.wait_for(|s| s.job_runs.iter().find(|r| r.id == run && r.started_at.is_none()).cloned()).await;
+    let ack = settled.await.unwrap().unwrap();
+    assert!(ack.message.contains(&format!("finding {id} of AAPL 1d settled")), "{ack:?}");
+    assert_eq!(repeated.await.unwrap().unwrap(), ack, "sent twice, done once");
+    // Its end would take as long as the slow trigger wants.
+    desk.wait_for(|s| s.job_runs.iter().find(|r| r.id == run && r.started_at.is_some()).cloned()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_settles_a_finding_hears_that_its_bars_could_not_be_derived() {
+    let (mut desk, id) = hidden_bar().await;
+    on_derived(&desk, "SELECT RAISE(FAIL, 'no week today')");
+    let refused = desk.send(Command::ResolveIssue { id, resolution: Resolution::Accepted, note: String::new() }).await.unwrap_err();
+    assert!(refused.to_string().contains("no week today"), "{refused}");
+    desk.wait_for(|s| (s.quarantined == 0).then_some(())).await;
 }

@@ -174,3 +174,19 @@ async fn the_first_maintenance_never_looks_as_if_it_had_left_no_backup() {
     assert!(first.alerts.iter().all(|a| a.key != "backup"), "{:?}", first.alerts);
     desk.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_night_that_a_wrong_clock_passed_over_has_its_run_when_the_clock_is_right_again() {
+    const AHEAD: i64 = 3 * 86_400 + 900;
+    let desk = desk(settings(), Vec::new()).await;
+    desk.wait_for(|s| s.jobs.first()?.next.filter(|at| *at == TICK)).await;
+    // Monday night, says the clock: Friday's tick was missed.
+    desk.clock.jump_to(TICK - 30 + AHEAD);
+    let wrong = desk.wait_for(|s| s.job_runs.iter().find(|r| r.trigger == Trigger::CatchUp && r.state.ended()).cloned()).await;
+    desk.clock.jump_to(TICK - 10);
+    desk.wait_for(|s| s.jobs.first()?.next.filter(|at| *at == TICK)).await;
+    pass(&desk.clock, 11);
+    let night = desk.wait_for(|s| s.job_runs.iter().find(|r| r.scheduled_for == Some(TICK) && r.state != JobState::Skipped).cloned()).await;
+    assert_eq!((night.trigger, night.attempt, wrong.scheduled_for), (Trigger::Schedule, 2, Some(TICK + 3 * 86_400)));
+    reaches(&desk, night.id, JobState::Succeeded).await;
+}

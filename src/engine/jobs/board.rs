@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use chrono::NaiveDate;
 
-use super::history::History;
+use super::history::{History, whole};
 use crate::config::{JobSettings, ScheduleSettings};
 use crate::job::{JobEnd, JobLine};
 use crate::store::scheduler::{Job, JobRun, JobState, Pause, Trigger};
@@ -140,9 +140,9 @@ pub(super) struct Deadline {
 
 impl Deadline {
     /// Whether a run did the tick's work: a run of this tick or a later one, or the job's normal work for the same
-    /// session. An order for a part of it is none.
+    /// session. An order for a part of it is none ([`whole`]).
     pub fn met_by(&self, run: &JobRun) -> bool {
-        let same = || run.params.is_none() && run.session == self.session && run.ended_at >= Some(self.tick);
+        let same = || whole(run) && run.session == self.session && run.ended_at >= Some(self.tick);
         run.state == JobState::Succeeded && (run.scheduled_for >= Some(self.tick) || same())
     }
 }
@@ -161,8 +161,8 @@ pub(in crate::engine) struct Board {
     pub(super) deadlines: [Option<Deadline>; Job::ALL.len()],
     pub(super) failures: [u32; Job::ALL.len()],
     pub(super) stopping: bool,
-    /// Why no run may begin now.
-    pub(super) held: Option<&'static str>,
+    /// Why no run of a job may begin now.
+    pub(super) held: [Option<&'static str>; Job::ALL.len()],
     pub(super) out: Vec<Effect>,
 }
 
@@ -180,7 +180,7 @@ impl Board {
             deadlines: Default::default(),
             failures: Default::default(),
             stopping: false,
-            held: None,
+            held: Default::default(),
             out: Vec::new(),
         };
         able.into_iter().for_each(|job| board.able[job.index()] = true);
@@ -201,9 +201,9 @@ impl Board {
         self.rules = rules;
     }
 
-    /// Lets no run begin as long as there is a reason.
-    pub const fn hold(&mut self, why: Option<&'static str>) {
-        self.held = why;
+    /// Lets no run of a job begin as long as there is a reason.
+    pub fn hold(&mut self, job: Job, why: Option<&'static str>) {
+        self.held[job.index()] = why;
     }
 
     pub(super) fn rule(&self, job: Job) -> &JobSettings {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::board::{Board, BodyEnd, Effect, Entry, Now, Order, Phase, Push, Stopping, Why};
-use super::history::STOPPED;
+use super::history::{STOPPED, whole};
 use crate::job::JobEnd;
 use crate::store::scheduler::{Job, JobRun, JobState, Pause, Trigger};
 
@@ -151,7 +151,7 @@ impl Board {
         let because = run.error.as_ref().map(|e| format!(": {e}")).unwrap_or_default();
         self.tell(run_id, "ended", format!("{state}{because}"));
         let job = run.job;
-        let met = self.deadlines[job.index()].map_or(run.scheduled_for.is_some() || run.params.is_none(), |d| d.met_by(&run));
+        let met = self.deadlines[job.index()].map_or(whole(&run), |d| d.met_by(&run));
         if state == JobState::Succeeded && met {
             self.deadlines[job.index()] = None;
             if std::mem::take(&mut self.failures[job.index()]) > 0 {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
+use crate::ingest::IngestSpec;
 use crate::store::scheduler::{Job, JobRun, JobState};
 
 /// Ended runs kept of each job; the schedule page shows as many.
@@ -16,6 +17,18 @@ pub(super) const STOPPED: &str = "the engine was stopped";
 /// Whether the engine's own end cut a run short.
 pub(super) fn stopped(run: &JobRun) -> bool {
     run.state == JobState::Cancelled && run.error.as_deref() == Some(STOPPED)
+}
+
+/// Whether what was asked for is at least the job's normal work. Other jobs than ingest have no parameters yet; unknown ones
+/// are taken for a part.
+pub(in crate::engine) fn is_whole(job: Job, params: Option<&str>) -> bool {
+    let whole = |text: &str| serde_json::from_str(text).is_ok_and(|spec: IngestSpec| spec.is_whole());
+    params.is_none_or(|text| job == Job::Ingest && whole(text))
+}
+
+/// Whether a run stands for its job towards others: it did a tick's work, or at least as much.
+pub(super) fn whole(run: &JobRun) -> bool {
+    run.scheduled_for.is_some() || is_whole(run.job, run.params.as_deref())
 }
 
 /// Ended runs of all jobs, newest first.
@@ -53,14 +66,24 @@ impl History {
         self.of(job).filter(counts).map(|_| 1).sum()
     }
 
-    /// Whether a run of `job` has succeeded for `session`.
-    pub fn succeeded_for(&self, job: Job, session: NaiveDate) -> bool {
-        self.of(job).any(|r| r.session == Some(session) && r.state == JobState::Succeeded)
+    /// Runs of a job that stand for it towards others, newest first.
+    fn whole_of(&self, job: Job) -> impl Iterator<Item = &Arc<JobRun>> {
+        self.of(job).filter(|r| whole(r))
     }
 
-    /// The last run of `job` for `session`, skipped ticks included: they say why there was none.
+    /// The last run of a job that did something and did all of it.
+    pub fn last_whole(&self, job: Job) -> Option<&Arc<JobRun>> {
+        self.whole_of(job).find(|r| r.state != JobState::Skipped)
+    }
+
+    /// Whether a run of `job` has succeeded for `session` with all the work of a tick.
+    pub fn succeeded_for(&self, job: Job, session: NaiveDate) -> bool {
+        self.whole_of(job).any(|r| r.session == Some(session) && r.state == JobState::Succeeded)
+    }
+
+    /// The last such run of `job` for `session`, skipped ticks included: they say why there was none.
     pub fn last_for(&self, job: Job, session: NaiveDate) -> Option<&Arc<JobRun>> {
-        self.of(job).find(|r| r.session == Some(session))
+        self.whole_of(job).find(|r| r.session == Some(session))
     }
 
     /// Seconds that the last runs of a job worked, oldest first, at most ten.

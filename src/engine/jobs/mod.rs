@@ -8,7 +8,7 @@ mod intake;
 mod queue;
 
 pub(super) use board::{Board, BodyEnd, Effect, Now, Order, Stopping, Tick};
-pub(super) use history::KEPT;
+pub(super) use history::{KEPT, is_whole};
 
 #[cfg(test)]
 mod endings_tests;

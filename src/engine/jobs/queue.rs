@@ -51,11 +51,11 @@ impl Board {
     fn begin_ready(&mut self, now: Now) {
         let queued: Vec<i64> = self.active.iter().filter(|(_, e)| matches!(e.phase, Phase::Queued)).map(|(id, _)| *id).collect();
         for id in queued {
-            if let Some(why) = self.held {
+            let Some(entry) = self.active.get(&id) else { continue };
+            if let Some(why) = self.held[entry.run.job.index()] {
                 self.wait(id, why.to_owned());
                 continue;
             }
-            let Some(entry) = self.active.get(&id) else { continue };
             let late = now.mono.saturating_sub(entry.queued) >= self.timeout(entry.run.job);
             match self.needs(&entry.run) {
                 Need::Never(why) => self.end(id, JobState::Skipped, Some(why), now),
@@ -134,7 +134,7 @@ impl Board {
         let last = match session {
             Some(s) if self.due[needed.index()] == Some(s) => return Need::Wait(format!("waits for {needed}, which is still due")),
             Some(s) => self.history.last_for(needed, s),
-            None => self.history.last(needed),
+            None => self.history.last_whole(needed),
         };
         match (last, session) {
             (Some(last), None) if last.state == JobState::Succeeded => Need::Met,

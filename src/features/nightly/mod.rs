@@ -28,6 +28,9 @@ use crate::store::model::{FeatureColumns, Made, ModelDb, ModelReader};
 use plan::Plan;
 use survey::Survey;
 
+/// Rows of a transaction: 28 MiB.
+pub const ROWS: usize = 20_000;
+
 /// What features are made of, and who is told.
 pub struct Desk<'a> {
     /// The market data.
@@ -36,8 +39,12 @@ pub struct Desk<'a> {
     pub instruments: &'a [Instrument],
     /// Whose return is the market's; `None` for the mean of the strategy's stocks.
     pub benchmark: Option<Symbol>,
+    /// Whether dividends are multiplied in: with them, prices are total-return prices.
+    pub dividends: bool,
     /// Hears of steps done and of all steps: each symbol is read once and computed once.
     pub progress: &'a (dyn Fn(usize, usize) + Sync),
+    /// Rows of a transaction at least; [`ROWS`] is a good number.
+    pub rows: usize,
     /// Ends the work within a second; what is stored stays, and the next run makes good for what is not.
     pub stop: &'a CancellationToken,
 }

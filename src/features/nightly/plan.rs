@@ -87,7 +87,7 @@ fn reason(survey: &Survey<'_>, stored: &HashMap<Symbol, &Checkpoint>, key: &Key)
         let month = stored.values().next().map_or(0, |c| c.month);
         return format!("the history of {} before {} has changed", instrument.symbol, ts_to_date(month).format("%Y-%m"));
     }
-    "the definitions, the benchmark or the order of the symbols have changed".to_owned()
+    "the definitions, the benchmark, the sources or the order of the symbols have changed".to_owned()
 }
 
 /// A checkpoint of the engine as bytes: three numbers and the state.

@@ -16,6 +16,7 @@ pub(super) struct Survey<'a> {
     /// By position in the universe.
     pub states: Vec<DailyState>,
     pub benchmark: Option<(Symbol, DailyState)>,
+    dividends: bool,
 }
 
 /// A hash of what the rows before a month depend on.
@@ -31,7 +32,7 @@ impl<'a> Survey<'a> {
         let state = |symbol: Symbol| desk.master.ask(|reader| reader.daily_state(symbol));
         let states = desk.instruments.par_iter().map(|i| state(i.symbol)).collect::<Result<_, _>>()?;
         let benchmark = desk.benchmark.map(|symbol| state(symbol).map(|s| (symbol, s))).transpose()?;
-        Ok(Self { instruments: desk.instruments, states, benchmark })
+        Ok(Self { instruments: desk.instruments, states, benchmark, dividends: desk.dividends })
     }
 
     /// Positions of the symbols that features are made of.
@@ -72,6 +73,7 @@ impl<'a> Survey<'a> {
 
     fn hash(&self, own: &[u64]) -> Xxh3 {
         let mut hash = Xxh3::new();
+        hash.update(&[u8::from(self.dividends)]);
         for (instrument, own) in self.instruments.iter().zip(own) {
             hash.update(instrument.symbol.as_str().as_bytes());
             // No symbol contains this byte, so that neighbours cannot run into each other.
@@ -95,5 +97,6 @@ impl<'a> Survey<'a> {
 fn read(desk: &Desk<'_>, symbol: Symbol, seen: &DailyState, from: Option<(NaiveDate, f64)>) -> Result<Adjusted, NightError> {
     let (date, factor) = from.map_or((i64::MIN, 1.0), |(date, factor)| (date_to_ts(date), factor));
     let (state, candles) = desk.master.ask(|reader| reader.daily(symbol, date))?;
-    if state == *seen { Ok(forward_adjusted(&candles, &state.dividends, factor)) } else { Err(NightError::Changed(symbol)) }
+    let dividends = if desk.dividends { &state.dividends[..] } else { &[] };
+    if state == *seen { Ok(forward_adjusted(&candles, dividends, factor)) } else { Err(NightError::Changed(symbol)) }
 }

@@ -12,9 +12,6 @@ use crate::features::bars::Adjusted;
 use crate::market::{Symbol, date_to_ts};
 use crate::store::model::{Checkpoint, FeatureBlock, FeatureMonth, Made, ModelDb};
 
-/// Rows of a transaction: 28 MiB.
-const ROWS: usize = 20_000;
-
 /// What was computed and written.
 #[derive(Default)]
 pub(super) struct Sum {
@@ -52,7 +49,7 @@ pub(super) fn write(
         sum.rows += next.rows as u64;
         sum.missing.add(&next.missing);
         waiting.push(next.block);
-        if rows >= ROWS {
+        if rows >= desk.rows {
             sum.written += db.put_features(&waiting, made)?;
             waiting.clear();
             rows = 0;

@@ -3,6 +3,7 @@
 use super::Bar;
 use super::mean::Mean;
 use super::state::state;
+use crate::features::ranges::{ROUNDING, sign_beyond};
 
 /// Directional movement and its strength (Wilder 1978): DI from bar 14, ADX from bar 27.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,8 +29,10 @@ impl Directional {
             return (f64::NAN, f64::NAN, f64::NAN);
         }
         let (up, down) = (bar.high - previous.high, previous.low - bar.low);
-        let plus = if up > down && up > 0.0 { up } else { 0.0 };
-        let minus = if down > up && down > 0.0 { down } else { 0.0 };
+        // Two equal moves of rounded prices differ by rounding; neither counts.
+        let more = sign_beyond(up - down, ROUNDING * bar.high);
+        let plus = if more > 0.0 && up > 0.0 { up } else { 0.0 };
+        let minus = if more < 0.0 && down > 0.0 { down } else { 0.0 };
         let full = self.changes + 1.0 >= Self::N;
         for (sum, x) in [(&mut self.plus, plus), (&mut self.minus, minus), (&mut self.range, true_range)] {
             *sum += if full { x - *sum / Self::N } else { x };
@@ -73,7 +76,7 @@ impl Sar {
         let mut before = *previous;
         if self.side == 0.0 {
             let (up, down) = (bar.high - previous.high, previous.low - bar.low);
-            self.side = if down > up && down > 0.0 { -1.0 } else { 1.0 };
+            self.side = if sign_beyond(down - up, ROUNDING * bar.high) > 0.0 && down > 0.0 { -1.0 } else { 1.0 };
             (self.stop, self.extreme) = if self.side > 0.0 { (previous.low, bar.high) } else { (previous.high, bar.low) };
             before = *bar;
         }

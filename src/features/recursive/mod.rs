@@ -25,6 +25,10 @@ pub(super) const WEEK: usize = 5;
 /// See [`WEEK`].
 pub(super) const MONTH: usize = 21;
 
+/// A mean true range up to this share of the close is what a flat price leaves of older moves: it counts as 0, so that
+/// nothing is measured in units of rounding.
+const FLAT: f64 = 1e-12;
+
 /// What the recursions read of one bar.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Bar {
@@ -176,7 +180,10 @@ impl Recursions {
         for (track, rsi) in [Track::Rsi7, Track::Rsi14, Track::Rsi21, Track::Rsi28].into_iter().zip(&mut self.rsi) {
             put(track, rsi.next(bar.close));
         }
-        let atr: [f64; 5] = std::array::from_fn(|i| self.atr[i].next(range));
+        let atr: [f64; 5] = std::array::from_fn(|i| {
+            let mean = self.atr[i].next(range);
+            if mean <= FLAT * bar.close { 0.0 } else { mean }
+        });
         for (track, value) in [Track::Atr7, Track::Atr10, Track::Atr14, Track::Atr20, Track::Atr21].into_iter().zip(atr) {
             put(track, value);
         }

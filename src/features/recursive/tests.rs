@@ -114,3 +114,13 @@ fn a_state_of_another_length_is_refused() {
     let saved = Recursions::new().save();
     assert_eq!(Recursions::load(&saved[8..]), Err(StateError { found: saved.len() - 8, expected: saved.len() }));
 }
+
+#[test]
+fn a_long_flat_price_leaves_no_range_to_measure_in() {
+    let mut moves = vec![(0.0, 0.0, true); 400];
+    moves[..20].fill((0.02, 0.01, true));
+    let tracks = whole(&bars(&moves));
+    let atr = tracks.get(Track::Atr10);
+    assert!(atr[19] > 1.0 && atr[100] > 0.0);
+    assert_eq!(atr[399], 0.0);
+}

@@ -77,8 +77,8 @@ fn volatility_ranks_within_its_year() {
 }
 
 #[test]
-fn a_price_that_never_moves_is_normal() {
-    assert!(regimes(&[5.0; 400], &rule())[272..].iter().all(|r| *r == Some(Regime::Normal)));
+fn a_price_that_never_moves_is_calm() {
+    assert!(regimes(&[5.0; 400], &rule())[272..].iter().all(|r| *r == Some(Regime::LowVolatility)));
 }
 
 #[test]

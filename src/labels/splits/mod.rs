@@ -125,7 +125,9 @@ impl Splits {
 /// The rows of a training block, divided once more: what is fitted, and what tells when to stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EarlyStop {
-    /// Rows that are fitted; their labels end before the first date of `stop`, less the embargo.
+    /// Labels of fitted rows end before this date; `None` without rows to stop on.
+    pub bound: Option<NaiveDate>,
+    /// Rows that are fitted: before the first date of `stop`, less the embargo.
     pub fit: Vec<usize>,
     /// Rows of the last dates.
     pub stop: Vec<usize>,
@@ -166,10 +168,11 @@ pub fn early_stop(rows: &[Lifetime], sessions: &[NaiveDate], train: &[usize], sh
     dates.sort_unstable();
     dates.dedup();
     let aside = ((share * dates.len() as f64).round() as usize).min(dates.len());
-    let Some(&first) = dates.get(dates.len() - aside) else { return EarlyStop { fit: train.to_vec(), stop: Vec::new() } };
+    let Some(&first) = dates.get(dates.len() - aside) else { return EarlyStop { bound: None, fit: train.to_vec(), stop: Vec::new() } };
     let at = sessions.partition_point(|&d| d < first);
     let bound = sessions[at.saturating_sub(embargo)];
     EarlyStop {
+        bound: Some(bound),
         fit: train.iter().copied().filter(|&r| rows[r].label_end < bound).collect(),
         stop: train.iter().copied().filter(|&r| rows[r].date >= first).collect(),
     }

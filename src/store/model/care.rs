@@ -1,6 +1,6 @@
 //! Whether the database of a strategy holds what was written, copies of it for backups, and putting one back.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tokio_util::sync::CancellationToken;
 
@@ -63,6 +63,13 @@ pub fn copy(from: &Path, to: &Path, strategy: Strategy, stop: &CancellationToken
     tx.execute_batch("DELETE FROM main.sqlite_sequence; INSERT INTO main.sqlite_sequence SELECT * FROM live.sqlite_sequence")?;
     tx.commit()?;
     Ok(())
+}
+
+/// Where the copy of a strategy's database lies that belongs to the copy `master` of the master: beside it, under the same
+/// name but for the first word.
+pub fn beside(master: &Path, strategy: Strategy) -> Option<PathBuf> {
+    let rest = master.file_name()?.to_str()?.strip_prefix("market_data")?;
+    Some(master.with_file_name(format!("{strategy}{rest}")))
 }
 
 /// Puts the copy `from` in place of the database `target`. It is verified first; refused while a process has the

@@ -1,5 +1,7 @@
 //! The audit of the training configuration, and what each sector had to offer.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 use rusqlite::params;
 
@@ -91,6 +93,15 @@ impl ModelReader {
         self.list(sql, [limit as i64], |r| {
             Ok(ConfigChange { at: r.get(0)?, file: r.get(1)?, key: r.get(2)?, old: r.get(3)?, new: r.get(4)?, version: r.get(5)? })
         })
+    }
+
+    /// The last recorded value of each key of the configuration file called `file`, as JSON; keys that are gone are not
+    /// there.
+    pub fn config_in_force(&self, file: &str) -> Result<BTreeMap<String, String>, StoreError> {
+        // Beside max() SQLite gives the other columns of the row that has the maximum.
+        let sql = "SELECT key, new, max(seq) FROM config_audit_log WHERE file = ?1 GROUP BY key";
+        let rows: Vec<(String, Option<String>)> = self.list(sql, [file], |r| Ok((r.get(0)?, r.get(1)?)))?;
+        Ok(rows.into_iter().filter_map(|(key, value)| Some((key, value?))).collect())
     }
 
     /// What each sector had to offer on the newest date that is stored, by name.

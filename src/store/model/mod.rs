@@ -17,7 +17,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior};
 
 pub use cache::{Checkpoint, FeatureBlock, FeatureColumns, FeatureMonth, Made};
-pub use care::{copy, restore, verify};
+pub use care::{beside, copy, restore, verify};
 pub use ledger::{ConfigChange, SectorStats};
 pub use open::{APPLICATION_ID, VERSION};
 pub use samples::{RareEvent, ReplayError, Sample};

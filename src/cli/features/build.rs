@@ -1,0 +1,103 @@
+//! `nightdesk features build`, and what it shares with `check`.
+
+use std::io::{IsTerminal, Write};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::OfStrategy;
+use crate::cli::{Context, Failure, output};
+use crate::config::strategy::DataSource;
+use crate::features::nightly::{Desk, MissingCounts, NightError, NoFeatures, ROWS, bring_up_to_date};
+use crate::market::{Strategy, Symbol};
+use crate::store::master::ReadPool;
+use crate::store::model::ModelDb;
+
+/// How often progress is shown.
+const REFRESH: Duration = Duration::from_millis(200);
+
+pub(super) fn run(of: &OfStrategy, whole: bool, context: &Context) -> Result<(), Failure> {
+    let _logging = context.start_logging()?;
+    let strategy = of.strategy;
+    let began = context.clock.mono();
+    let report = at_desk(strategy, context, |desk| {
+        let path = context.data_dir.join(strategy.database_file());
+        let mut db = ModelDb::open(&path, strategy, context.demo, context.clock.clone())?;
+        let report = bring_up_to_date(&mut db, desk, whole)?;
+        db.close()?;
+        Ok(report)
+    })?;
+    let seconds = context.clock.mono().saturating_sub(began).as_secs_f64();
+    if of.json {
+        return output::json(&json!({
+            "ok": true, "strategy": strategy, "symbols": report.symbols, "rows": report.rows, "rows_written": report.rows_written,
+            "recomputed_whole": report.whole, "snapshot": report.snapshot, "missing": missing_json(&report.missing),
+            "without": without_json(&report.without), "seconds": seconds,
+        }));
+    }
+    let (symbols, rows) = (output::count(report.symbols, "symbol", "symbols"), output::thousands(report.rows));
+    let written = output::thousands(report.rows_written);
+    output::line(format_args!("{strategy}: features of {symbols}, {rows} rows computed in {seconds:.2} s, {written} in changed months."))?;
+    match &report.whole {
+        Some(why) => output::line(format_args!("  everything was computed: {why}"))?,
+        None => output::line("  the rows of earlier months stand")?,
+    }
+    output::line(format_args!("  made of market data {}", report.snapshot))?;
+    tell_missing(&report.missing)?;
+    tell_without(&report.without)
+}
+
+/// Does `work` with the market data and the rules of `strategy`; progress is shown on a terminal.
+pub(super) fn at_desk<T>(
+    strategy: Strategy,
+    context: &Context,
+    work: impl FnOnce(&Desk<'_>) -> Result<T, NightError>,
+) -> Result<T, Failure> {
+    let rules = &context.strategies.get(strategy).settings.features;
+    let pool = ReadPool::new(&context.database());
+    let live = std::io::stderr().is_terminal();
+    let shown = Mutex::new(Duration::ZERO);
+    let progress = |done: usize, all: usize| {
+        let now = context.clock.mono();
+        // Who finds the lock taken leaves the line to who has it.
+        let Some(mut shown) = shown.try_lock().ok().filter(|shown| live && now.saturating_sub(**shown) >= REFRESH) else { return };
+        *shown = now;
+        drop(write!(std::io::stderr(), "\rfeatures: step {done} of {all}"));
+    };
+    let stop = CancellationToken::new();
+    let desk = Desk {
+        master: &pool,
+        instruments: &context.universe.instruments,
+        benchmark: rules.benchmark,
+        dividends: rules.sources.contains(&DataSource::Dividends),
+        progress: &progress,
+        rows: ROWS,
+        stop: &stop,
+    };
+    let done = work(&desk);
+    if live {
+        drop(write!(std::io::stderr(), "\r\x1b[K"));
+    }
+    done.map_err(|e| match e {
+        NightError::Store(e) => e.into(),
+        other => Failure::new(other.to_string()),
+    })
+}
+
+pub(super) fn tell_missing(missing: &MissingCounts) -> Result<(), Failure> {
+    missing.iter().try_for_each(|(why, n)| output::line(format_args!("  {} values missing: {why}", output::thousands(n))))
+}
+
+pub(super) fn tell_without(without: &[(Symbol, NoFeatures)]) -> Result<(), Failure> {
+    without.iter().try_for_each(|(symbol, why)| output::line(format_args!("  {symbol} has no features: {why}")))
+}
+
+pub(super) fn missing_json(missing: &MissingCounts) -> Value {
+    missing.iter().map(|(why, n)| (why.to_string(), Value::from(n))).collect::<Map<_, _>>().into()
+}
+
+pub(super) fn without_json(without: &[(Symbol, NoFeatures)]) -> Value {
+    without.iter().map(|(symbol, why)| json!({ "symbol": symbol, "reason": why.to_string() })).collect()
+}
