@@ -76,7 +76,9 @@ fn adjusted(bars: DailyBars) -> Adjusted {
 fn beside(universe: &[DailyBars]) -> Vec<Symbol> {
     let market = MarketReturns::of_stocks(universe);
     let mut section = CrossSection::default();
-    universe.iter().for_each(|bars| section.add(bars));
+    for bars in universe {
+        section.add(bars);
+    }
     let ranks = section.rank();
     let symbol = |bars: &DailyBars| Symbol { market: market.on(&bars.date), rank: ranks.of(bars), adjusted: adjusted(bars.clone()) };
     universe.par_iter().map(symbol).collect()
