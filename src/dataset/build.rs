@@ -12,7 +12,7 @@ use super::summary::{self, Archived, BlockSize, Dropped, Group, Summary, Without
 use super::symbol::{self, Made, Source};
 use super::tracking::{self, Sector};
 use super::{DataSet, archive};
-use crate::config::strategy::{MissingMarket, StrategySettings, ThinAlert, UpdateTime};
+use crate::config::strategy::{DataSource, MissingMarket, StrategySettings, ThinAlert, UpdateTime};
 use crate::features::bars::forward_adjusted;
 use crate::features::nightly::{self, Desk, NightError};
 use crate::features::{Feature, Needs, definition_hash, registry};
@@ -91,6 +91,7 @@ pub fn build(db: &mut ModelDb, order: &Order<'_>) -> Result<DataSet, DatasetErro
         master: order.master,
         instruments,
         benchmark: rules.features.benchmark,
+        dividends: rules.features.sources.contains(&DataSource::Dividends),
         progress: &told,
         rows: nightly::ROWS,
         stop: order.stop,
