@@ -84,7 +84,7 @@ fn wrong_usage_exits_2_and_says_what_to_do() {
         &["import", "splits", "x.csv", "--symbol", "AAPL", "--timeframe", "1d"],
         &["import", "candles", "x.csv", "--symbol", "AAPL", "--time-zone", "Mars/Base"],
         &["export", "candles", "--symbol", "AAPL", "--format", "csv"],
-        &["export", "features", "--symbol", "AAPL", "--format", "csv"],
+        &["export", "weights", "--symbol", "AAPL", "--format", "csv"],
         &["export", "splits", "--symbol", "AAPL", "--format", "csv", "--adjust", "raw"],
         &["sim", "ib-gateway", "--fault", "no-such-fault"],
         &["sim", "ib-gateway", "--fault", "bad-tls"],
@@ -224,6 +224,12 @@ fn maintenance_in_the_foreground_leaves_a_backup_that_restores() {
     let rows = &done["summary"]["rows"];
     let restored = desk.json(&["restore", desk.path("data/backups").to_str().unwrap(), "--json"]).1;
     assert_eq!(&restored["rows"], rows, "{restored}");
+    let (_, shown) = desk.json(&["runs", "show", &done["run"].to_string(), "--json"]);
+    assert_eq!(
+        (&shown["job"], &shown["state"], &shown["trigger"]),
+        (&"maintenance".into(), &"succeeded".into(), &"manual".into()),
+        "{shown}"
+    );
     let words = desk.run(&["maintenance"]);
     assert!(words.out.contains("Maintenance succeeded") && words.err.contains("Writing a backup"), "{words:?}");
     let none = Desk::new().run(&["maintenance"]);

@@ -1,7 +1,7 @@
 //! Following a run of any job in the foreground to its end.
 
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::rig::{self, Rig};
 use super::{Context, Exit, Failure, attach, output};
@@ -33,16 +33,32 @@ pub(super) fn done(context: &Context, command: Command, as_json: bool) -> Result
     })
 }
 
-/// Ctrl-C, or SIGTERM as a service manager sends it, stops the run gently, a second one at once.
 async fn foreground(client: &Client, context: &Context, command: Command, as_json: bool) -> Result<Exit, Failure> {
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let (run_id, signals) = begin(client, context, command).await?;
+    report(&to_end(client, context, run_id, signals).await?, as_json)
+}
+
+/// Has a command that starts a run accepted, and gives the run's number. Signals are caught from here on: none finds its
+/// default action, which would cut the run off.
+pub(super) async fn begin(client: &Client, context: &Context, command: Command) -> Result<(i64, [Signal; 2]), Failure> {
+    let signals = [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?];
     let ack = attach::send(client, context, command).await?;
     let Some(run_id) = ack.run_id else { return Err(Failure::new(ack.message)) };
     output::remark(&ack.message);
+    Ok((run_id, signals))
+}
+
+/// Waits for the end of a run. Ctrl-C, or SIGTERM as a service manager sends it, stops it gently, a second one at once.
+pub(super) async fn to_end(
+    client: &Client,
+    context: &Context,
+    run_id: i64,
+    [mut interrupt, mut terminate]: [Signal; 2],
+) -> Result<JobRun, Failure> {
     let (mut state, mut stops) = (client.state(), 0);
-    let run = loop {
+    loop {
         if let Some(run) = ended(&state.borrow_and_update(), run_id) {
-            break run;
+            return Ok(run);
         }
         tokio::select! {
             changed = state.changed() => {
@@ -55,8 +71,7 @@ async fn foreground(client: &Client, context: &Context, command: Command, as_jso
         output::remark(if stops == 1 { "Stopping; Ctrl-C again stops now" } else { "Stopping now" });
         // A run that has just ended refuses the cancel, and its end is reported next.
         let _ = attach::send(client, context, Command::Cancel { run_id, now: stops > 1 }).await;
-    };
-    report(&run, as_json)
+    }
 }
 
 fn ended(snapshot: &Snapshot, run_id: i64) -> Option<JobRun> {

@@ -1,24 +1,27 @@
-//! `nightdesk maintenance`: the night's maintenance job in the foreground, while no other process holds the folder.
+//! `nightdesk maintenance`: the night's maintenance job now, followed to its end: by the engine that runs on the data folder,
+//! or by one that lives for the length of the job. Either way it is a run on record.
 
-use std::sync::Arc;
+use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use clap::Args;
 use serde_json::{Value, json};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
 
 use super::output::{self, count, thousands};
-use super::{Context, Exit, Failure};
-use crate::engine::{JobEnd, JobLine, JobReport, JobStop};
-use crate::maintenance::{Maintenance, Outcome, Summary};
-use crate::store::master::StoreError;
-use crate::store::scheduler::SchedulerDb;
+use super::rig::{self, Rig};
+use super::{Context, Exit, Failure, attach, follow};
+use crate::control::Client;
+use crate::engine::{Command, Query, Reply};
+use crate::maintenance::{Outcome, Summary};
+use crate::store::master::{Role, StoreError};
+use crate::store::scheduler::{Job, JobRun, JobState};
+
+/// Time between two looks at what the job tells.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Verify the databases, back them up, try the backup, pack old logs, forget old runs
 ///
-/// The scheduler does the same every Sunday night. Exit code: 0 done, 1 failed or damage found, 3 done but a lesser
-/// step failed, 130 interrupted.
+/// The scheduler does the same every Sunday night. A running engine is asked to do it. Ctrl-C or SIGTERM stops it, a second
+/// one at once. Exit code: 0 done, 1 failed or damage found, 3 done but a lesser step failed, 130 interrupted.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Print one JSON object
@@ -31,62 +34,63 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     if !context.database().exists() {
         return Err(StoreError::Missing(context.database()).into());
     }
-    let _logging = context.start_logging()?;
-    let end = context.block_on(foreground(context))??;
-    show(&end, arguments.json)
+    rig::runtime()?.block_on(async {
+        if let Some(client) = attach::attach(context).await? {
+            return foreground(&client, context, arguments.json).await;
+        }
+        let logging = context.start_logging()?;
+        let rig = Rig::start(context, Role::Command, &logging).await?;
+        let outcome = foreground(&rig.client(), context, arguments.json).await;
+        rig.stop().await;
+        outcome
+    })
 }
 
-async fn foreground(context: &Context) -> Result<JobEnd, Failure> {
-    let mut interrupts = signal(SignalKind::interrupt())?;
-    let writer = context.open_writer()?;
-    let path = context.data_dir.join("scheduler.db");
-    let runs = if path.exists() {
-        let opened = SchedulerDb::open(&path, context.clock.now()).map_err(|e| Failure::new(e.to_string()))?;
-        Some(opened.db)
-    } else {
-        None
-    };
-    let settings = Arc::new(ArcSwap::from_pointee(context.settings.clone()));
-    let (data_dir, clock) = (context.data_dir.clone(), Arc::clone(&context.clock));
-    let job = Maintenance { data_dir, writer: writer.clone(), runs: runs.clone(), settings, clock };
-    let (lines, mut told) = mpsc::channel::<JobLine>(16);
-    let stop = JobStop::default();
-    let report = JobReport::new(0, lines);
-    let work = job.work(&report, &stop);
-    tokio::pin!(work);
-    let end = loop {
-        tokio::select! { biased;
-            Some(line) = told.recv() => remark(&line),
-            Some(()) = interrupts.recv() => stop.at_once(),
-            end = &mut work => break end,
+async fn foreground(client: &Client, context: &Context, as_json: bool) -> Result<Exit, Failure> {
+    let (run_id, signals) = follow::begin(client, context, Command::Run { job: Job::Maintenance }).await?;
+    let mut told = 0;
+    let end = {
+        let mut end = std::pin::pin!(follow::to_end(client, context, run_id, signals));
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        loop {
+            tokio::select! {
+                end = &mut end => break end?,
+                _ = look.tick() => told = story(client, run_id, told).await,
+            }
         }
     };
-    while let Ok(line) = told.try_recv() {
-        remark(&line);
-    }
-    if let Some(runs) = runs {
-        runs.close().await.map_err(|e| Failure::new(e.to_string()))?;
-    }
-    writer.close().await?;
-    Ok(end)
+    story(client, run_id, told).await;
+    show(&end, as_json)
 }
 
-fn remark(line: &JobLine) {
-    let indent = if line.kind == "phase" { "" } else { "  " };
-    output::remark(format_args!("{indent}{}", line.text));
+/// Prints what the run has told since line `after`, and gives the last line.
+async fn story(client: &Client, run_id: i64, after: i64) -> i64 {
+    // An engine that does not answer now is asked again.
+    let Ok(Reply::Run(detail)) = client.query(Query::Run { run_id }).await else { return after };
+    for event in detail.events.iter().filter(|e| e.seq > after) {
+        match event.kind.as_str() {
+            "phase" => output::remark(&event.text),
+            "note" => output::remark(format_args!("  {}", event.text)),
+            _ => {}
+        }
+    }
+    detail.events.last().map_or(after, |e| e.seq.max(after))
 }
 
-fn show(end: &JobEnd, as_json: bool) -> Result<Exit, Failure> {
-    let (exit, state, summary, error) = match end {
-        JobEnd::Succeeded { failures: 0, summary, .. } => (Exit::Done, "succeeded", summary, None),
-        JobEnd::Succeeded { summary, note, .. } => (Exit::Partial, "succeeded", summary, note.as_deref()),
-        JobEnd::Failed { error, summary, .. } => (Exit::Failed, "failed", summary, Some(error.as_str())),
-        JobEnd::Cancelled { summary } => (Exit::Interrupted, "cancelled", summary, None),
+fn show(run: &JobRun, as_json: bool) -> Result<Exit, Failure> {
+    let exit = match run.state {
+        JobState::Succeeded if run.failures > 0 => Exit::Partial,
+        JobState::Succeeded => Exit::Done,
+        JobState::Cancelled => Exit::Interrupted,
+        _ => Exit::Failed,
     };
-    let summary: Summary = summary.as_deref().and_then(|s| serde_json::from_str(s).ok()).unwrap_or_default();
+    let (state, error) = (run.state, run.error.as_deref());
+    let summary: Summary = run.summary.as_deref().and_then(|s| serde_json::from_str(s).ok()).unwrap_or_default();
     if as_json {
         let ok = exit == Exit::Done;
-        output::json(&json!({ "ok": ok, "state": state, "error": error.map_or(Value::Null, Value::from), "summary": summary }))?;
+        output::json(
+            &json!({ "ok": ok, "run": run.id, "state": state, "error": error.map_or(Value::Null, Value::from), "summary": summary }),
+        )?;
         return Ok(exit);
     }
     let done = summary.steps.iter().filter(|s| s.outcome == Outcome::Done).count();

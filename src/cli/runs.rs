@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::output::{self, line, second, thousands};
 use super::{Context, Exit, Failure, attach, follow, rig};
 use crate::engine::{Command as EngineCommand, IngestSpec, RunSummary, SCHEDULER_DATABASE};
-use crate::store::master::{Reader, RunRecord};
+use crate::store::master::{Holder, Reader, RunRecord, RunState};
 use crate::store::scheduler::{Job, JobRun, JobState, RunEvent, RunFilter, SchedulerReader};
 
 /// Lines of a run's story that are shown.
@@ -107,6 +107,9 @@ fn cancel(context: &Context, run_id: i64, now: bool, as_json: bool) -> Result<Ex
     Ok(Exit::Done)
 }
 
+/// What is said of a run that its record shows at work although nobody works at it any more.
+const ENDED: &str = "its engine ended";
+
 /// A run as either database knows it: a job's in `scheduler.db`, and an ingest or an import in the master database.
 /// Where both know it, they use the same number.
 struct Row {
@@ -139,7 +142,24 @@ fn rows(context: &Context, limit: usize, job: Option<Job>) -> Result<Vec<Row>, F
             None => {}
         }
     }
-    Ok(rows.into_values().rev().take(limit).collect())
+    let living = Holder::living(&context.database());
+    Ok(rows.into_values().rev().take(limit).map(|row| row.judged(living.as_ref())).collect())
+}
+
+/// The run as the master database knows it, lost where its engine has ended.
+pub(super) fn judged(context: &Context, found: RunRecord) -> RunRecord {
+    if found.state != RunState::Running {
+        return found;
+    }
+    // Without the record of jobs only the holder of the folder tells.
+    let job = record(context).ok().flatten().and_then(|jobs| jobs.run(found.id).ok().flatten());
+    let row = Row { job, record: Some(found.clone()) }.judged(Holder::living(&context.database()).as_ref());
+    row.record.unwrap_or(found)
+}
+
+/// The state of such a run in words.
+pub(super) fn record_word(run: &RunRecord) -> String {
+    if run.state == RunState::Lost { format!("{} ({ENDED})", run.state) } else { run.state.to_string() }
 }
 
 fn is_import(record: &RunRecord) -> bool {
@@ -186,6 +206,20 @@ pub(super) fn job_json(run: &JobRun) -> Value {
 }
 
 impl Row {
+    /// What only looks as if it worked or waited is lost: the engine it belongs to does not hold the folder any more. The next
+    /// engine writes that down.
+    fn judged(mut self, living: Option<&Holder>) -> Self {
+        let gone = |boot: &str| living.is_none_or(|h| h.boot_id != boot);
+        if let Some(run) = self.job.as_mut().filter(|r| !r.state.ended() && gone(&r.boot_id)) {
+            (run.state, run.error) = (JobState::Lost, Some(ENDED.to_owned()));
+        }
+        let lost = self.job.as_ref().map_or(living.is_none(), |run| run.state == JobState::Lost);
+        if let Some(record) = self.record.as_mut().filter(|r| r.state == RunState::Running && lost) {
+            (record.state, record.error) = (RunState::Lost, Some(ENDED.to_owned()));
+        }
+        self
+    }
+
     fn json(&self) -> Value {
         match (&self.job, &self.record) {
             (Some(run), record) => {
@@ -258,7 +292,7 @@ fn show(context: &Context, id: i64, as_json: bool) -> Result<(), Failure> {
     let master = Reader::open(&context.database())?;
     // A run of another job has no row there, which is no failure.
     let record = if job.is_some() { master.run(id).ok() } else { Some(master.run(id)?) };
-    let row = Row { job, record };
+    let row = Row { job, record }.judged(Holder::living(&context.database()).as_ref());
     if as_json {
         let mut all = row.json();
         if row.job.is_some() {

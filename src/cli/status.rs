@@ -86,7 +86,7 @@ fn read(context: &Context) -> Result<Option<Status>, StoreError> {
         demo: reader.is_demo()?,
         rows: states.values().map(|s| s.rows).sum(),
         per_timeframe,
-        last_run: reader.runs(1)?.into_iter().next(),
+        last_run: reader.runs(1)?.into_iter().next().map(|run| runs::judged(context, run)),
         issues: reader.issue_counts()?,
     }))
 }
@@ -145,7 +145,13 @@ fn data_lines(context: &Context, status: &Status, out: &mut Vec<String>) {
     }
     out.push(match &status.last_run {
         Some(run) => {
-            format!("last run {} {}, started {} UTC: {}", run.id, run.state, second(run.started_at), IngestSpec::words(&run.spec))
+            format!(
+                "last run {} {}, started {} UTC: {}",
+                run.id,
+                runs::record_word(run),
+                second(run.started_at),
+                IngestSpec::words(&run.spec)
+            )
         }
         None => "no run yet".to_owned(),
     });

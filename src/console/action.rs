@@ -18,11 +18,14 @@ pub enum Context {
     Table,
     /// The data-quality page.
     Quality,
+    /// The list of features, and the page of one.
+    Features,
 }
 
 impl Context {
     /// All contexts, in the order of the help page.
-    pub const ALL: [Self; 7] = [Self::Global, Self::Ingest, Self::Sources, Self::Schedule, Self::Logs, Self::Table, Self::Quality];
+    pub const ALL: [Self; 8] =
+        [Self::Global, Self::Ingest, Self::Sources, Self::Schedule, Self::Logs, Self::Table, Self::Quality, Self::Features];
 
     /// Heading on the help page.
     pub const fn title(self) -> &'static str {
@@ -32,8 +35,9 @@ impl Context {
             Self::Sources => "Sources",
             Self::Schedule => "Schedule, a job's page",
             Self::Logs => "Logs",
-            Self::Table => "Run history, a job's page, data quality",
+            Self::Table => "Run history, a job's page, data quality, features",
             Self::Quality => "Data quality",
+            Self::Features => "Features",
         }
     }
 }
@@ -122,6 +126,7 @@ actions! {
     ShowRun: Global, ["v"], "run", "Show the active run, or the last one", None;
     ShowRuns: Global, ["R"], "", "Show the runs of all jobs", None;
     ShowIssues: Global, ["D"], "", "Show the open data-quality findings", None;
+    ShowFeatures: Global, ["V"], "", "Show the features of a strategy: what each is, and its values", None;
     Freeze: Global, ["F"], "freeze", "Freeze the screen; data keep flowing behind it", None;
     Refresh: Global, ["ctrl-r"], "", "Recompute all states; on a source, probe it now", None;
     CopyRow: Global, ["y"], "", "Copy the selected row", None;
@@ -153,6 +158,8 @@ actions! {
     SortReverse: Table, ["O"], "", "Reverse the order", None;
     AcceptIssue: Quality, ["A"], "accept", "Accept the finding: the data are right, show them", Confirm;
     DismissIssue: Quality, ["d"], "dismiss", "Dismiss the finding: the data are wrong, keep them hidden", Confirm;
+    OtherStrategy: Features, ["s"], "strategy", "Show the features of the other strategy", None;
+    OtherSpread: Features, ["w"], "spread", "Count the newest value of each symbol, or all values of a year", None;
 }
 
 impl Action {

@@ -34,6 +34,21 @@ pub fn short(n: f64) -> String {
     }
 }
 
+/// A number of any size in at most ten characters, four digits of it: `51.23`, `-0.0071`, `3.5e-7`, `12,345`.
+pub fn figure(v: f64) -> String {
+    let size = v.abs();
+    match size {
+        _ if !v.is_finite() => "-".into(),
+        0.0 => "0".into(),
+        _ if !(0.001..9_999_999.5).contains(&size) => format!("{v:.2e}"),
+        _ if size >= 9_999.5 => format!("{}{}", if v < 0.0 { "-" } else { "" }, thousands(size.round() as u64)),
+        _ => {
+            let whole = if size < 1.0 { 0 } else { size.log10() as usize };
+            format!("{v:.*}", 3_usize.saturating_sub(whole) + usize::from(size < 0.1))
+        }
+    }
+}
+
 /// Bytes, at most five characters: `63M`, `2.1G`.
 pub fn bytes(n: u64) -> String {
     let n = n as f64;
@@ -151,6 +166,27 @@ pub fn csv(field: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn figures_of_any_size_fit_in_ten_cells() {
+        let said = [
+            (0.0, "0"),
+            (51.234, "51.23"),
+            (-0.00712, "-0.0071"),
+            (0.5, "0.500"),
+            (-3.4e-7, "-3.40e-7"),
+            (1234.5, "1234"),
+            (-9_999.9, "-10,000"),
+            (1.5e9, "1.50e9"),
+            (f64::NAN, "-"),
+        ];
+        for (v, text) in said {
+            assert_eq!(figure(v), text);
+        }
+        for e in -300..300 {
+            assert!(figure(-1.2345 * 10_f64.powi(e)).len() <= 10, "{e}");
+        }
+    }
 
     #[test]
     fn numbers_keep_their_width() {

@@ -12,9 +12,9 @@ use super::summary::{self, Archived, BlockSize, Dropped, Group, Summary, Without
 use super::symbol::{self, Made, Source};
 use super::tracking::{self, Sector};
 use super::{DataSet, archive};
-use crate::config::strategy::{DataSource, MissingMarket, StrategySettings, ThinAlert, UpdateTime};
+use crate::config::strategy::{MissingMarket, StrategySettings, ThinAlert, UpdateTime};
 use crate::features::bars::forward_adjusted;
-use crate::features::nightly::{self, Desk, NightError};
+use crate::features::nightly::{self, Desk, NightError, NoFeatures};
 use crate::features::{Feature, Needs, definition_hash, registry};
 use crate::labels::splits::{self, SplitError, Splits};
 use crate::market::{AssetClass, Calendar, DAY, DailyBars, Instrument, Regime, Strategy, Symbol, Universe, date_to_ts};
@@ -91,7 +91,7 @@ pub fn build(db: &mut ModelDb, order: &Order<'_>) -> Result<DataSet, DatasetErro
         master: order.master,
         instruments,
         benchmark: rules.features.benchmark,
-        dividends: rules.features.sources.contains(&DataSource::Dividends),
+        dividends: rules.features.uses_dividends(),
         progress: &told,
         rows: nightly::ROWS,
         stop: order.stop,
@@ -144,11 +144,12 @@ fn parts(db: &ModelDb, order: &Order<'_>, used: &[&Feature]) -> Result<Vec<Part>
 fn part(order: &Order<'_>, instrument: &Instrument, features: &FeatureColumns, used: &[&Feature]) -> Result<Part, DatasetError> {
     let (state, candles) = order.master.ask(|reader| reader.daily(instrument.symbol, i64::MIN))?;
     if let Some(why) = state.unusable {
-        return Ok(Part { without: Some(format!("its daily bars are blocked: {why}")), ..Part::default() });
+        return Ok(Part { without: Some(NoFeatures::Blocked(why).to_string()), ..Part::default() });
     }
-    let bars = forward_adjusted(&candles, &state.dividends, 1.0).bars;
+    let dividends = if order.rules.features.uses_dividends() { &state.dividends[..] } else { &[] };
+    let bars = forward_adjusted(&candles, dividends, 1.0).bars;
     if bars.is_empty() {
-        return Ok(Part { without: Some("no daily bar is stored".to_owned()), ..Part::default() });
+        return Ok(Part { without: Some(NoFeatures::NoBars.to_string()), ..Part::default() });
     }
     if !features.ts.iter().copied().eq(bars.date.iter().map(|d| date_to_ts(*d))) {
         return Err(DatasetError::Changed);

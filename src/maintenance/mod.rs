@@ -1,7 +1,7 @@
 //! The maintenance job: verifies the databases, empties the write-ahead log, backs up, tries the backup, and tidies.
 //!
-//! The engine runs [`Maintenance`] as the body of [`Job::Maintenance`]; `nightdesk maintenance` runs the same
-//! [`Maintenance::work`] in the foreground. Work is done on blocking threads, step by step, and ends within a second of
+//! The engine runs [`Maintenance`] as the body of [`Job::Maintenance`], at night and for `nightdesk maintenance`. Work is
+//! done on blocking threads, step by step, and ends within a second of
 //! being told to; a killed run leaves only files with temporary names, which the next run removes. Found damage ends
 //! in failure: then nothing is written, and no backup is touched.
 

@@ -94,3 +94,34 @@ fn a_log_on_a_full_disk_stops_nothing_and_its_lost_lines_are_counted() {
     daemon.signal(Signal::TERM);
     assert_eq!(daemon.ended().0.code(), Some(0));
 }
+
+#[test]
+fn maintenance_is_done_by_the_daemon_and_is_a_run_on_record() {
+    let desk = small();
+    let mut daemon = Daemon::start(&desk);
+    at_rest(&desk);
+    let (code, done) = desk.json(&["--demo", "maintenance", "--json"]);
+    assert_eq!((code, done["state"].as_str()), (Some(0), Some("succeeded")), "{done}");
+    let (_, run) = desk.json(&["--demo", "runs", "show", &done["run"].to_string(), "--json"]);
+    assert_eq!((run["job"].as_str(), run["actor"].as_str()), (Some("maintenance"), Some("cli")), "{run}");
+    assert!(engine(&desk).is_object(), "the daemon is still there");
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.ended().0.code(), Some(0));
+}
+
+#[test]
+fn a_run_whose_engine_was_killed_is_shown_as_lost_before_the_next_one_starts() {
+    let desk = small();
+    let mut daemon = Daemon::start(&desk);
+    at_rest(&desk);
+    daemon.signal(Signal::KILL);
+    daemon.ended();
+    let record = rusqlite::Connection::open(desk.path("data-demo/scheduler.db")).unwrap();
+    record.execute("UPDATE run SET state = 'running', ended_at = NULL WHERE id = 1", []).unwrap();
+    let master = rusqlite::Connection::open(desk.path("data-demo/market_data.db")).unwrap();
+    master.execute("UPDATE ingest_runs SET state = 'running', ended_at = NULL WHERE run_id = 1", []).unwrap();
+    let (_, run) = desk.json(&["--demo", "runs", "show", "1", "--json"]);
+    assert_eq!((run["state"].as_str(), run["error"].as_str()), (Some("lost"), Some("its engine ended")), "{run}");
+    assert!(desk.ok(&["--demo", "runs", "list"]).contains("lost"));
+    assert!(desk.ok(&["--demo", "status"]).contains("last run 1 lost (its engine ended)"));
+}

@@ -1,6 +1,7 @@
 //! What a fold learns from ends before its test, whether it comes from the rows or from aside.
 
-use nightdesk::dataset::{Normaliser, Origin};
+use nightdesk::config::strategy::MissingMarket;
+use nightdesk::dataset::{DataSet, Normaliser, Origin};
 use nightdesk::labels::splits::{Proof, early_stop};
 use nightdesk::market::Regime;
 use nightdesk::store::model::ReplayError;
@@ -33,6 +34,12 @@ async fn folds_know_nothing_of_their_tests() {
     assert_eq!((set.summary.archive.added, set.summary.archive.gone), (0, 0), "the same data give the same archive");
     assert_eq!(set.replay.len(), errors.len());
 
+    folds_end_before_their_tests(&house, &set);
+    a_fold_is_scaled_by_its_own_rows_and_stops_on_its_last(&house, &set);
+    rules_that_leave_nothing_say_so(house);
+}
+
+fn folds_end_before_their_tests(house: &House, set: &DataSet) {
     let splits = set.splits.as_ref().unwrap();
     let lifetimes = set.samples.lifetimes();
     assert_eq!(set.summary.blocks.len(), 6);
@@ -64,10 +71,7 @@ async fn folds_know_nothing_of_their_tests() {
     assert!(known < set.archive.len() && set.archive.iter().any(|k| k.row.date == date(CRASH)));
 }
 
-#[tokio::test]
-async fn a_fold_is_scaled_by_its_own_rows_and_stops_on_its_last() {
-    let mut house = House::new().await;
-    let set = house.build();
+fn a_fold_is_scaled_by_its_own_rows_and_stops_on_its_last(house: &House, set: &DataSet) {
     let splits = set.splits.as_ref().unwrap();
     let block = &splits.blocks[4];
     let lifetimes = set.samples.lifetimes();
@@ -82,14 +86,12 @@ async fn a_fold_is_scaled_by_its_own_rows_and_stops_on_its_last() {
     assert_eq!(fitted, Normaliser::fit(&spoilt, set.samples.width, &stop.fit, house.rules.features.winsor_percent));
 }
 
-#[tokio::test]
-async fn rules_that_leave_nothing_say_so() {
-    let mut house = House::new().await;
+fn rules_that_leave_nothing_say_so(mut house: House) {
     house.rules.validation.min_train_sessions = 504;
     let set = house.build();
     assert!(set.splits.is_none() && set.summary.blocks.is_empty());
     assert!(set.summary.no_blocks.unwrap().contains("min_train_sessions"));
     house.rules.features.names = vec!["beta_60".into()];
-    house.rules.features.missing_market = nightdesk::config::strategy::MissingMarket::DropFeatures;
+    house.rules.features.missing_market = MissingMarket::DropFeatures;
     assert!(house.try_build(&tokio_util::sync::CancellationToken::new()).unwrap_err().to_string().contains("no feature is left"));
 }

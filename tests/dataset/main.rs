@@ -74,7 +74,7 @@ fn bars(ticker: &str, to: NaiveDate) -> Bars {
 
 /// A master, the database of a strategy, and its rules.
 struct House {
-    dir: TempDir,
+    _dir: TempDir,
     writer: Writer,
     pool: ReadPool,
     db: ModelDb,
@@ -90,7 +90,7 @@ impl House {
         let mut rules = StrategySettings::shipped(Strategy::Turbomode).unwrap();
         rules.validation.min_train_sessions = 60;
         let db = model(&dir.path().join("turbomode.db"));
-        let mut house = Self { pool: ReadPool::new(&path), dir, writer, db, rules, universe: universe() };
+        let mut house = Self { pool: ReadPool::new(&path), _dir: dir, writer, db, rules, universe: universe() };
         house.fill(LAST[0]).await;
         let issue = Issue { check: 7, severity: Severity::Critical, series: daily("BAD"), scope: Scope::Series, message: "a jump".into() };
         house.writer.issues(vec![issue], None).await.unwrap();

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use nightdesk::dataset::{Dropped, Measure};
+use nightdesk::config::strategy::MissingMarket;
+use nightdesk::dataset::{DataSet, Dropped, Measure, Samples};
 use nightdesk::features::{feature, nightly::read_features};
 use nightdesk::labels::{Barriers, average_true_range};
 use nightdesk::market::{Calendar, Regime};
@@ -11,9 +12,16 @@ use tokio_util::sync::CancellationToken;
 use crate::{CRASH, House, LAST, date, symbol};
 
 #[tokio::test]
-async fn every_bar_is_a_row_or_has_a_reason() {
+async fn rows_hold_what_was_known() {
     let mut house = House::new().await;
-    let set = house.build();
+    let before = house.build();
+    every_bar_is_a_row_or_has_a_reason(&house, &before);
+    a_row_holds_the_features_and_the_outcome_of_its_bar(&house, &before);
+    house.fill(LAST[1]).await;
+    no_row_has_changed(&before.samples, &house.build().samples);
+}
+
+fn every_bar_is_a_row_or_has_a_reason(house: &House, set: &DataSet) {
     let (s, sum) = (&set.samples, &set.summary);
     let dropped = |why: &Dropped| sum.dropped.iter().find(|d| d.why == *why).map_or(0, |d| d.rows);
     assert_eq!(sum.bars, set.bars.iter().map(|b| b.len() as u64).sum::<u64>());
@@ -22,13 +30,14 @@ async fn every_bar_is_a_row_or_has_a_reason() {
     // Nine sessions of each share (a holiday is among the ten) and fourteen days of the coin.
     assert!((5 * 9..=5 * 10 + 14).contains(&dropped(&Dropped::Unmatured)), "{:?}", sum.dropped);
     assert!((1..=10).contains(&dropped(&Dropped::MissingSession)), "{:?}", sum.dropped);
-    // On weekends there is neither a market nor a universe.
-    let missing: u64 = sum.dropped.iter().filter(|d| matches!(&d.why, Dropped::MissingFeature { .. })).map(|d| d.rows).sum();
-    let weekends = set.bars[7].date.iter().skip(272).filter(|d| Calendar::Xnys.session_on(**d).is_none()).count() as u64;
-    assert!(missing >= weekends && weekends > 200, "{:?}", sum.dropped);
+    // The market is shut in every window of sixty days of the coin.
+    let market: Vec<&Dropped> = sum.dropped.iter().map(|d| &d.why).filter(|w| matches!(w, Dropped::MissingFeature { .. })).collect();
+    let [Dropped::MissingFeature { why, .. }] = market[..] else { panic!("{market:?}") };
+    assert_eq!((why.as_str(), dropped(market[0])), ("no_benchmark", set.bars[7].len() as u64 - 272));
     let without: Vec<(&str, &str)> = sum.without.iter().map(|w| (w.symbol.as_str(), w.why.as_str())).collect();
     assert_eq!(without[0], ("BAD", "its daily bars are blocked: a jump"));
     assert_eq!(without[1], ("NONE", "no daily bar is stored"));
+    assert_eq!(without[2], ("COIN-USD", "no bar gives a row"));
 
     assert_eq!((s.width, s.features.len()), (179, 179 * s.len()));
     assert!(s.features.iter().all(|v| v.is_finite()) && s.date.is_sorted());
@@ -40,14 +49,11 @@ async fn every_bar_is_a_row_or_has_a_reason() {
     }
     assert!(sum.thin.iter().any(|t| t.name == "NONE" && t.measure == Measure::SymbolRows));
     let stored = house.db.reader().sector_stats().unwrap();
-    assert_eq!(stored.iter().map(|x| (x.sector.as_str(), x.symbols)).collect::<Vec<_>>(), [("Crypto", 1), ("Energy", 3), ("Utilities", 2)]);
+    assert_eq!(stored.iter().map(|x| (x.sector.as_str(), x.symbols)).collect::<Vec<_>>(), [("Crypto", 0), ("Energy", 3), ("Utilities", 2)]);
     assert_eq!(stored.iter().map(|x| x.samples.iter().sum::<u64>()).sum::<u64>(), s.len() as u64);
 }
 
-#[tokio::test]
-async fn a_row_holds_the_features_and_the_outcome_of_its_bar() {
-    let mut house = House::new().await;
-    let set = house.build();
+fn a_row_holds_the_features_and_the_outcome_of_its_bar(house: &House, set: &DataSet) {
     let s = &set.samples;
     let (at, columns) = (3, read_features(house.db.reader(), symbol("DDD"), (i64::MIN, i64::MAX)).unwrap().columns);
     let bars = &set.bars[at];
@@ -70,22 +76,28 @@ async fn a_row_holds_the_features_and_the_outcome_of_its_bar() {
     assert_eq!(crash, [Regime::Crash; 5]);
 }
 
-#[tokio::test]
-async fn later_bars_change_no_row() {
-    let mut house = House::new().await;
-    let before = house.build();
-    house.fill(LAST[1]).await;
-    let after = house.build();
-    let key = |set: &nightdesk::dataset::DataSet, r: usize| (set.samples.date[r], set.samples.symbol[r]);
-    let rows: HashMap<_, usize> = (0..after.samples.len()).map(|r| (key(&after, r), r)).collect();
-    let (a, b) = (&before.samples, &after.samples);
+fn no_row_has_changed(before: &Samples, after: &Samples) {
+    let key = |s: &Samples, r: usize| (s.date[r], s.symbol[r]);
+    let rows: HashMap<_, usize> = (0..after.len()).map(|r| (key(after, r), r)).collect();
+    let (a, b) = (before, after);
     assert!(b.len() > a.len() + 50);
     for r in 0..a.len() {
-        let l = rows[&key(&before, r)];
+        let l = rows[&key(a, r)];
         assert_eq!((a.class[r], a.label_end[r], a.regime[r], a.span[r]), (b.class[l], b.label_end[l], b.regime[l], b.span[l]));
         assert_eq!((a.gross[r], a.net[r], a.risk[r]), (b.gross[l], b.net[l], b.risk[l]));
         assert_eq!(a.row(r), b.row(l));
     }
+}
+
+#[tokio::test]
+async fn without_the_market_every_day_of_a_coin_counts() {
+    let mut house = House::new().await;
+    house.rules.features.missing_market = MissingMarket::DropFeatures;
+    house.universe.instruments.retain(|i| i.symbol.as_str() == "COIN-USD");
+    let set = house.build();
+    assert_eq!((set.columns.len(), set.summary.dropped.len()), (174, 2), "{:?}", set.summary.dropped);
+    assert_eq!(set.samples.len(), set.bars[0].len() - 272 - 14);
+    assert_eq!(set.sessions.len(), set.samples.len(), "weekends are sessions");
 }
 
 #[tokio::test]

@@ -10,7 +10,6 @@ use tokio_util::sync::CancellationToken;
 use super::OfStrategy;
 use crate::audit::open_to_work;
 use crate::cli::{Context, Failure, output};
-use crate::config::strategy::DataSource;
 use crate::features::nightly::{Desk, MissingCounts, NightError, NoFeatures, ROWS, bring_up_to_date};
 use crate::market::{Strategy, Symbol};
 use crate::store::master::ReadPool;
@@ -71,7 +70,7 @@ pub(super) fn at_desk<T>(
         master: &pool,
         instruments: &context.universe.instruments,
         benchmark: rules.benchmark,
-        dividends: rules.sources.contains(&DataSource::Dividends),
+        dividends: rules.uses_dividends(),
         progress: &progress,
         rows: ROWS,
         stop: &stop,

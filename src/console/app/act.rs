@@ -30,7 +30,11 @@ impl App {
             Action::Probe => no(self.source.is_none(), "No source is selected"),
             Action::Export => no(!self.exports(), "There is no table here to export"),
             Action::Filter => no(self.filter_target().is_none(), "There is nothing here to filter"),
-            Action::Open => no(matches!(self.page(), Some(Page::Series | Page::Source(_) | Page::Run(_))), "There is nothing to open here"),
+            Action::Open => no(
+                matches!(self.page(), Some(Page::Series | Page::Source(_) | Page::Run(_) | Page::Feature)),
+                "There is nothing to open here",
+            ),
+            Action::OtherSpread => no(self.page() == Some(Page::Features), "enter shows the feature's values first"),
             Action::Zoom => no(self.page().is_some(), "A page has the whole screen already"),
             _ => None,
         }
@@ -75,6 +79,8 @@ impl App {
             Action::CopyRow | Action::CopyJson => self.copy(action == Action::CopyJson, fx),
             Action::Export => self.export(fx),
             Action::Zoom => self.zoom = !self.zoom,
+            Action::OtherStrategy => self.other_strategy(fx),
+            Action::OtherSpread => self.next_spread(),
             Action::Sort | Action::SortReverse => {
                 if let Some(table) = self.table_mut() {
                     if action == Action::Sort { table.sort_next() } else { table.sort_reverse() }
@@ -113,6 +119,8 @@ impl App {
             (Some(Page::Runs), _) => Some((PromptFor::Table, self.runs_table.filter.clone())),
             (Some(Page::Issues), _) => Some((PromptFor::Table, self.issues_table.filter.clone())),
             (Some(Page::Job(_)), _) => Some((PromptFor::Table, self.history_table.filter.clone())),
+            (Some(Page::Features), _) => Some((PromptFor::Table, self.features.table.filter.clone())),
+            (Some(Page::Feature), _) => Some((PromptFor::Table, self.features.lasts.filter.clone())),
             (None, Pane::Ingest) => Some((PromptFor::Heat, self.heat.filter.clone())),
             (None, Pane::Logs) => Some((PromptFor::Logs, self.logs.text.clone())),
             _ => None,

@@ -8,6 +8,11 @@ use super::{App, Effect, Overlay, Page, Slot, ToastLevel, pages};
 use crate::engine::{Ack, Reply, Snapshot};
 use crate::store::scheduler::JobState;
 
+/// The newest run that has ended.
+fn ended(s: &Snapshot) -> Option<i64> {
+    s.job_runs.iter().filter(|r| r.state.ended()).map(|r| r.id).max()
+}
+
 impl App {
     pub(super) fn on_snapshot(&mut self, snapshot: Arc<Snapshot>, fx: &mut Vec<Effect>) -> bool {
         let before = std::mem::replace(&mut self.live, snapshot);
@@ -47,6 +52,8 @@ impl App {
                 self.ask_series(fx);
             }
             Some(Page::Issues) if before.issues != now.issues || before.quarantined != now.quarantined => self.ask_issues(fx),
+            // A night has made them anew.
+            Some(Page::Features | Page::Feature) if ended(before) != ended(now) => self.ask_page(fx),
             Some(Page::Runs) => {
                 let newest = |s: &Snapshot| (s.runs.first().map(|r| r.id), s.job_runs.first().map(|r| r.id));
                 if newest(before) != newest(now) {
@@ -113,6 +120,14 @@ impl App {
                 self.rebuild_history();
                 newest
             }
+            Slot::Features => {
+                let result = result.and_then(|r| if let Reply::Features(l) = r { Ok(l) } else { Err(odd()) });
+                self.features.answer_list(generation, result)
+            }
+            Slot::Feature => {
+                let result = result.and_then(|r| if let Reply::Feature(d) = r { Ok(d) } else { Err(odd()) });
+                self.features.answer_detail(generation, result)
+            }
             Slot::Issues => {
                 let result = result.and_then(|r| if let Reply::Issues(v) = r { Ok(v) } else { Err(odd()) });
                 let newest = self.issues.answer(generation, result);
@@ -143,7 +158,7 @@ impl App {
             Slot::JobRuns => self.job_runs.error.as_deref(),
             Slot::Job => self.job_detail.error.as_deref(),
             // Form and page show it in place.
-            Slot::Plan | Slot::Run => None,
+            Slot::Plan | Slot::Run | Slot::Features | Slot::Feature => None,
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod act;
 mod asked;
+mod features;
 mod form;
 mod heat;
 mod history;
@@ -26,6 +27,7 @@ mod toast;
 use std::sync::Arc;
 
 pub use asked::Asked;
+pub use features::Features;
 pub use form::{Field, PlanForm};
 pub use heat::{Heat, STATES, wants_a_look, word};
 pub use history::{cause, job_state};
@@ -96,6 +98,7 @@ pub struct App {
     pub(super) history_table: Table,
     pub(super) issues: Asked<Vec<StoredIssue>>,
     pub(super) issues_table: Table,
+    pub(super) features: Features,
     /// First line shown of a run's story.
     pub(super) scroll: usize,
     /// Key of the alert that was walked to last.
@@ -141,6 +144,7 @@ impl App {
             history_table: history::history_table(),
             issues: Asked::default(),
             issues_table: pages::issues_table(),
+            features: Features::default(),
             scroll: 0,
             alert: None,
             spinner: 0,
@@ -271,7 +275,8 @@ impl App {
     /// Whether everything asked for has been answered.
     pub const fn settled(&self) -> bool {
         let runs = self.runs.waiting || self.job_runs.waiting || self.run_detail.waiting || self.job_detail.waiting;
-        !runs && !self.detail.waiting && !self.issues.waiting
+        let features = self.features.list.waiting || self.features.detail.waiting;
+        !runs && !features && !self.detail.waiting && !self.issues.waiting
     }
 
     /// The page on top.
@@ -284,6 +289,7 @@ impl App {
         match (self.page(), self.focus) {
             (Some(Page::Issues), _) => &[Context::Quality, Context::Table, Context::Global],
             (Some(Page::Runs), _) => &[Context::Table, Context::Global],
+            (Some(Page::Features | Page::Feature), _) => &[Context::Features, Context::Table, Context::Global],
             (Some(Page::Job(_)), _) => &[Context::Schedule, Context::Table, Context::Global],
             (None, Pane::Schedule) => &[Context::Schedule, Context::Global],
             (Some(Page::Source(_)), _) | (None, Pane::Sources) => &[Context::Sources, Context::Global],

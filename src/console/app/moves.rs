@@ -27,6 +27,7 @@ impl App {
             }
             Action::ShowRuns => self.push_page(Page::Runs, fx),
             Action::ShowIssues => self.push_page(Page::Issues, fx),
+            Action::ShowFeatures => self.push_page(Page::Features, fx),
             Action::NextMatch | Action::PreviousMatch => {
                 let market = self.snap().market.clone();
                 if !self.heat.jump(&market, action == Action::NextMatch) {
@@ -62,6 +63,8 @@ impl App {
             Page::Runs => Some(&mut self.runs_table),
             Page::Job(_) => Some(&mut self.history_table),
             Page::Issues => Some(&mut self.issues_table),
+            Page::Features => Some(&mut self.features.table),
+            Page::Feature => Some(&mut self.features.lasts),
             _ => None,
         }
     }
@@ -71,13 +74,16 @@ impl App {
             Page::Runs => Some(&self.runs_table),
             Page::Job(_) => Some(&self.history_table),
             Page::Issues => Some(&self.issues_table),
+            Page::Features => Some(&self.features.table),
+            Page::Feature => Some(&self.features.lasts),
             _ => None,
         }
     }
 
     fn step(&mut self, dx: isize, dy: isize, fx: &mut Vec<Effect>) {
         match (self.page(), self.focus) {
-            (Some(Page::Runs | Page::Issues | Page::Job(_)), _) => {
+            (Some(Page::Feature), _) if dx != 0 => self.step_feature(dx, fx),
+            (Some(Page::Runs | Page::Issues | Page::Job(_) | Page::Features | Page::Feature), _) => {
                 if let Some(table) = self.table_mut() {
                     table.step(dy);
                 }
@@ -132,7 +138,7 @@ impl App {
     /// Selects a row by its place on screen, for the mouse.
     pub(super) fn select_row(&mut self, row: usize) {
         match (self.page(), self.focus) {
-            (Some(Page::Runs | Page::Issues | Page::Job(_)), _) => {
+            (Some(Page::Runs | Page::Issues | Page::Job(_) | Page::Features | Page::Feature), _) => {
                 if let Some(table) = self.table_mut() {
                     table.select_row(row);
                 }
@@ -159,6 +165,7 @@ impl App {
                     self.push_page(Page::Run(id), fx);
                 }
             }
+            (Some(Page::Features), _) if self.features.selected().is_some() => self.push_page(Page::Feature, fx),
             (None, Pane::Schedule) => self.push_page(Page::Job(self.job), fx),
             (Some(Page::Issues), _) => {
                 let series = self
@@ -195,7 +202,8 @@ impl App {
             }
             Page::Run(_) => self.run_detail.forget(),
             Page::Runs => self.rebuild_runs(),
-            Page::Issues | Page::Source(_) => {}
+            Page::Feature => self.features.detail.forget(),
+            Page::Issues | Page::Features | Page::Source(_) => {}
         }
         self.ask_page(fx);
     }

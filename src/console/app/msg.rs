@@ -69,6 +69,10 @@ pub enum Slot {
     Run,
     /// A job's page.
     Job,
+    /// The list of features.
+    Features,
+    /// A feature's page.
+    Feature,
 }
 
 /// Something to do outside.

@@ -56,6 +56,10 @@ pub enum Page {
     Runs,
     /// Open data-quality findings.
     Issues,
+    /// The features of a strategy.
+    Features,
+    /// The feature selected in that list.
+    Feature,
 }
 
 static ISSUE_COLUMNS: [Column; 7] = [

@@ -17,6 +17,8 @@ impl App {
             Some(Page::Issues) => self.ask_issues(fx),
             Some(Page::Run(id)) => self.ask_run(id, fx),
             Some(Page::Job(job)) => self.ask_job(job, fx),
+            Some(Page::Features) => self.ask_features(fx),
+            Some(Page::Feature) => self.ask_feature(fx),
             Some(Page::Source(_)) | None => {}
         }
     }

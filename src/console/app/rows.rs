@@ -20,7 +20,7 @@ impl App {
 
     fn row_text(&self) -> Option<String> {
         match (self.page(), self.focus) {
-            (Some(Page::Runs | Page::Issues | Page::Job(_)), _) => {
+            (Some(Page::Runs | Page::Issues | Page::Job(_) | Page::Features | Page::Feature), _) => {
                 let row = self.table()?.current()?;
                 Some(row.cells.iter().map(|c| c.text.as_str()).collect::<Vec<_>>().join("  "))
             }
@@ -58,6 +58,7 @@ impl App {
                 let id = self.issues_table.selected?;
                 serde_json::to_string(self.issues.value.as_ref()?.iter().find(|i| i.id == id)?)
             }
+            (Some(Page::Features | Page::Feature), _) => return self.feature_json(),
             (Some(Page::Runs | Page::Job(_) | Page::Run(_)), _) => return self.run_json(self.selected_run()?),
             (None, Pane::Schedule) => serde_json::to_string(self.job_view(self.job)?),
             (Some(Page::Source(_)), _) | (None, Pane::Sources) => {
@@ -92,6 +93,8 @@ impl App {
     pub(super) fn exports(&self) -> bool {
         match (self.page(), self.focus) {
             (Some(Page::Series), _) => self.detail.value.is_some(),
+            (Some(Page::Features), _) => self.features.list.value.is_some(),
+            (Some(Page::Feature), _) => self.features.shown().is_some(),
             (Some(Page::Run(_)), _) | (None, Pane::Schedule | Pane::Training | Pane::Drift) => false,
             _ => true,
         }
@@ -103,6 +106,7 @@ impl App {
             (Some(Page::Runs), _) => Some(("runs", self.runs_table.csv())),
             (Some(Page::Job(_)), _) => Some(("history", self.history_table.csv())),
             (Some(Page::Issues), _) => Some(("findings", self.issues_table.csv())),
+            (Some(Page::Features | Page::Feature), _) => self.features_csv(),
             (Some(Page::Series), _) => self.bars_csv().map(|t| ("bars", t)),
             (None, Pane::Ingest) => Some(("series", self.series_csv())),
             (None, Pane::Sources) | (Some(Page::Source(_)), _) => Some(("sources", self.sources_csv())),

@@ -20,6 +20,8 @@ fn trail(app: &App) -> String {
         Page::Run(id) => format!("run {id}"),
         Page::Runs => "Runs".into(),
         Page::Issues => "Data quality".into(),
+        Page::Features => "Features".into(),
+        Page::Feature => app.features.selected().map_or_else(|| "feature".into(), |f| f.name.clone()),
     };
     let pane = app.focus.title().split_once(' ').map_or("", |(_, t)| t);
     let root = if app.zoom || !app.pages.is_empty() { pane } else { "Overview" };

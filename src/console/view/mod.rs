@@ -4,6 +4,7 @@ mod ascii;
 mod canvas;
 mod chrome;
 mod detail;
+mod features;
 mod heatmap;
 mod ingest;
 mod issues;
@@ -16,6 +17,7 @@ mod run;
 mod schedule;
 mod series;
 mod sources;
+mod spread;
 mod story;
 mod waiting;
 mod widget;
@@ -98,6 +100,8 @@ fn draw_page(c: &mut Canvas<'_>, app: &App, page: Page, area: Rect) {
         Page::Run(id) => run::draw(c, app, id, area),
         Page::Runs => issues::table(c, &app.runs_table, "Runs of all jobs", area),
         Page::Issues => issues::draw(c, app, area),
+        Page::Features => features::list(c, app, area),
+        Page::Feature => features::page(c, app, area),
     }
 }
 
