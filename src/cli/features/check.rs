@@ -49,7 +49,7 @@ fn tell(of: &OfStrategy, seen: &Checked) -> Result<(), Failure> {
     match (seen.found, seen.current) {
         (0, _) => output::line(format_args!("Sound: {rows} rows of {symbols} are stored as they are computed now{cut}."))?,
         (n, true) => {
-            output::line(format_args!("{n} differences in {rows} rows of {symbols}. Make them anew: nightdesk features build --whole"))?
+            output::line(format_args!("{n} differences in {rows} rows of {symbols}. Make them anew: nightdesk features build --whole"))?;
         }
         (n, false) => output::line(format_args!("{n} differences in {rows} rows of {symbols}."))?,
     }
