@@ -84,7 +84,7 @@ fn wrong_usage_exits_2_and_says_what_to_do() {
         &["import", "splits", "x.csv", "--symbol", "AAPL", "--timeframe", "1d"],
         &["import", "candles", "x.csv", "--symbol", "AAPL", "--time-zone", "Mars/Base"],
         &["export", "candles", "--symbol", "AAPL", "--format", "csv"],
-        &["export", "features", "--symbol", "AAPL", "--format", "csv"],
+        &["export", "weights", "--symbol", "AAPL", "--format", "csv"],
         &["export", "splits", "--symbol", "AAPL", "--format", "csv", "--adjust", "raw"],
         &["sim", "ib-gateway", "--fault", "no-such-fault"],
         &["sim", "ib-gateway", "--fault", "bad-tls"],

@@ -1,6 +1,7 @@
 //! Labels and regimes of real prices against the shares that were measured elsewhere on the same files.
 //!
 //! The price files are not part of the repository; `NIGHTDESK_FIXTURES` names the folder that holds them.
+#![cfg(test)]
 
 use std::path::PathBuf;
 

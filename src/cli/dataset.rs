@@ -15,7 +15,7 @@ use crate::dataset::{DataSet, DatasetError, Group, Order, Phase, Summary, build}
 use crate::features::nightly::NightError;
 use crate::labels::splits::Proof;
 use crate::market::Strategy;
-use crate::store::master::ReadPool;
+use crate::store::master::{ReadPool, Reader};
 
 /// How often progress is shown.
 const REFRESH: Duration = Duration::from_millis(200);
@@ -57,7 +57,7 @@ fn make(strategy: Strategy, context: &Context) -> Result<DataSet, Failure> {
     let rules = &context.strategies.get(strategy).settings;
     let master = ReadPool::new(&context.database());
     // Before the strategy's database is made: without market data there is nothing to make it for.
-    master.ask(|reader| reader.is_demo())?;
+    master.ask(Reader::is_demo)?;
     let mut db = open_to_work(&context.data_dir, strategy, rules, context.demo, context.clock.clone())?;
     let live = std::io::stderr().is_terminal();
     let shown = Mutex::new(Duration::ZERO);

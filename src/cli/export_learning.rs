@@ -3,7 +3,6 @@
 use chrono::NaiveDate;
 
 use super::{Context, Failure};
-use crate::config::strategy::DataSource;
 use crate::export::{LabelRow, Sheet};
 use crate::features::bars::forward_adjusted;
 use crate::features::nightly::read_features;
@@ -49,7 +48,7 @@ pub(super) fn labels(wanted: &Wanted, reader: &Reader, context: &Context) -> Res
             Failure::new(format!("the daily bars of {symbol} are blocked: {why}")).next(format!("nightdesk issues list --symbol {symbol}"))
         );
     }
-    let dividends = if rules.features.sources.contains(&DataSource::Dividends) { &state.dividends[..] } else { &[] };
+    let dividends = if rules.features.uses_dividends() { &state.dividends[..] } else { &[] };
     let bars = forward_adjusted(&candles, dividends, 1.0).bars;
     let rule = &rules.validation.label;
     let atr = average_true_range(&bars, rule.atr_sessions);

@@ -12,7 +12,7 @@ use super::summary::{self, Archived, BlockSize, Dropped, Group, Summary, Without
 use super::symbol::{self, Made, Source};
 use super::tracking::{self, Sector};
 use super::{DataSet, archive};
-use crate::config::strategy::{DataSource, MissingMarket, StrategySettings, ThinAlert, UpdateTime};
+use crate::config::strategy::{MissingMarket, StrategySettings, ThinAlert, UpdateTime};
 use crate::features::bars::forward_adjusted;
 use crate::features::nightly::{self, Desk, NightError, NoFeatures};
 use crate::features::{Feature, Needs, definition_hash, registry};
@@ -91,7 +91,7 @@ pub fn build(db: &mut ModelDb, order: &Order<'_>) -> Result<DataSet, DatasetErro
         master: order.master,
         instruments,
         benchmark: rules.features.benchmark,
-        dividends: rules.features.sources.contains(&DataSource::Dividends),
+        dividends: rules.features.uses_dividends(),
         progress: &told,
         rows: nightly::ROWS,
         stop: order.stop,
@@ -146,7 +146,7 @@ fn part(order: &Order<'_>, instrument: &Instrument, features: &FeatureColumns, u
     if let Some(why) = state.unusable {
         return Ok(Part { without: Some(NoFeatures::Blocked(why).to_string()), ..Part::default() });
     }
-    let dividends = if order.rules.features.sources.contains(&DataSource::Dividends) { &state.dividends[..] } else { &[] };
+    let dividends = if order.rules.features.uses_dividends() { &state.dividends[..] } else { &[] };
     let bars = forward_adjusted(&candles, dividends, 1.0).bars;
     if bars.is_empty() {
         return Ok(Part { without: Some(NoFeatures::NoBars.to_string()), ..Part::default() });

@@ -6,6 +6,9 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+/// Columns that are read together: a cache line of a row.
+const LINE: usize = 16;
+
 /// How one feature is cut off and scaled.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scale {
@@ -31,11 +34,18 @@ impl Normaliser {
     /// deviation within them, on the given `rows` of the row-major matrix `features`. A row that is drawn several times is
     /// given once. NaN is passed over; a feature without any value becomes 0 throughout.
     pub fn fit(features: &[f32], width: usize, rows: &[usize], percent: f64) -> Self {
-        let scale = |column: usize| {
-            let mut values: Vec<f32> = rows.iter().map(|r| features[r * width + column]).filter(|v| !v.is_nan()).collect();
-            scale_of(&mut values, percent / 100.0)
+        let scales = |block: usize| {
+            let columns = block * LINE..width.min((block + 1) * LINE);
+            let mut values = vec![Vec::with_capacity(rows.len()); columns.len()];
+            for row in rows {
+                let cells = &features[row * width..(row + 1) * width][columns.clone()];
+                for (column, cell) in values.iter_mut().zip(cells).filter(|(_, cell)| !cell.is_nan()) {
+                    column.push(*cell);
+                }
+            }
+            values.into_iter().map(|mut column| scale_of(&mut column, percent / 100.0))
         };
-        Self { scales: (0..width).into_par_iter().map(scale).collect() }
+        Self { scales: (0..width.div_ceil(LINE)).into_par_iter().flat_map_iter(scales).collect() }
     }
 
     /// Cuts off and scales one row in place. A missing value stays missing.
@@ -102,6 +112,14 @@ mod tests {
         let n = Normaliser::fit(&features, 2, &[0, 1, 2], 0.0);
         assert_eq!((n.scales[0].mean, n.scales[1].mean), (2.0, 20.0));
         assert_eq!((n.scales[0].high, n.scales[1].low), (3.0, 10.0));
+    }
+
+    #[test]
+    fn every_column_of_a_wide_row_has_its_own_scale() {
+        let features: Vec<f32> = (0_u16..3 * 37).map(f32::from).collect();
+        let n = Normaliser::fit(&features, 37, &[0, 2], 0.0);
+        let means: Vec<f64> = n.scales.iter().map(|s| s.mean).collect();
+        assert_eq!(means, (0..37).map(|c| f64::from(c) + 37.0).collect::<Vec<_>>());
     }
 
     #[test]

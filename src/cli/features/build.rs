@@ -8,12 +8,11 @@ use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::OfStrategy;
+use crate::audit::open_to_work;
 use crate::cli::{Context, Failure, output};
-use crate::config::strategy::DataSource;
 use crate::features::nightly::{Desk, MissingCounts, NightError, NoFeatures, ROWS, bring_up_to_date};
 use crate::market::{Strategy, Symbol};
 use crate::store::master::ReadPool;
-use crate::store::model::ModelDb;
 
 /// How often progress is shown.
 const REFRESH: Duration = Duration::from_millis(200);
@@ -23,8 +22,8 @@ pub(super) fn run(of: &OfStrategy, whole: bool, context: &Context) -> Result<(),
     let strategy = of.strategy;
     let began = context.clock.mono();
     let report = at_desk(strategy, context, |desk| {
-        let path = context.data_dir.join(strategy.database_file());
-        let mut db = ModelDb::open(&path, strategy, context.demo, context.clock.clone())?;
+        let rules = &context.strategies.get(strategy).settings;
+        let mut db = open_to_work(&context.data_dir, strategy, rules, context.demo, context.clock.clone())?;
         let report = bring_up_to_date(&mut db, desk, whole)?;
         db.close()?;
         Ok(report)
@@ -71,7 +70,7 @@ pub(super) fn at_desk<T>(
         master: &pool,
         instruments: &context.universe.instruments,
         benchmark: rules.benchmark,
-        dividends: rules.sources.contains(&DataSource::Dividends),
+        dividends: rules.uses_dividends(),
         progress: &progress,
         rows: ROWS,
         stop: &stop,

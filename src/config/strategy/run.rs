@@ -43,6 +43,11 @@ pub struct Features {
 }
 
 impl Features {
+    /// Whether dividends go into prices.
+    pub fn uses_dividends(&self) -> bool {
+        self.sources.contains(&DataSource::Dividends)
+    }
+
     /// Whether a model sees this feature, by its name or its category's.
     pub fn uses(&self, feature: &Feature) -> bool {
         self.names.iter().any(|n| n == ALL_FEATURES || *n == feature.name || *n == feature.category.to_string())
