@@ -1,5 +1,5 @@
-//! The feature engine: a strategy's universe whole, cost against rows, one night's tail. `-- universe` streams ten
-//! thousand symbols instead and prints time and peak memory.
+//! The feature engine: a strategy's universe whole, cost against rows, one night's tail. `-- universe [symbols]` streams
+//! ten thousand symbols, or as many, instead and prints time and peak memory.
 #![expect(clippy::unwrap_used, reason = "a bench whose engine refuses its input has nothing to measure")]
 
 use std::hint::black_box;
@@ -76,7 +76,9 @@ fn adjusted(bars: DailyBars) -> Adjusted {
 fn beside(universe: &[DailyBars]) -> Vec<Symbol> {
     let market = MarketReturns::of_stocks(universe);
     let mut section = CrossSection::default();
-    universe.iter().for_each(|bars| section.add(bars));
+    for bars in universe {
+        section.add(bars);
+    }
     let ranks = section.rank();
     let symbol = |bars: &DailyBars| Symbol { market: market.on(&bars.date), rank: ranks.of(bars), adjusted: adjusted(bars.clone()) };
     universe.par_iter().map(symbol).collect()
@@ -122,21 +124,21 @@ fn engine(c: &mut Criterion) {
     group.finish();
 }
 
-/// Ten thousand symbols, of which only the few at work are in memory; their bars are made twice, as a night reads them
-/// twice: for the market and the ranks, and for the features.
-fn stream() {
+/// A universe of which only the few symbols at work are in memory; their bars are made twice, as a night reads them twice:
+/// for the market and the ranks, and for the features.
+fn stream(many: u64) {
     let start = Instant::now();
     let (mut market, mut section) = (MarketReturns::default(), CrossSection::default());
-    for first in (0..MANY).step_by(AT_A_TIME as usize) {
-        let some: Vec<DailyBars> = (first..MANY.min(first + AT_A_TIME)).into_par_iter().map(|symbol| walk(symbol, DAYS)).collect();
+    for first in (0..many).step_by(AT_A_TIME as usize) {
+        let some: Vec<DailyBars> = (first..many.min(first + AT_A_TIME)).into_par_iter().map(|symbol| walk(symbol, DAYS)).collect();
         for bars in &some {
             market.add(bars);
             section.add(bars);
         }
     }
     let ranks = section.rank();
-    let market_known = start.elapsed();
-    let rows: usize = (0..MANY)
+    let beside = start.elapsed();
+    let rows: usize = (0..many)
         .into_par_iter()
         .map(|symbol| {
             let bars = walk(symbol, DAYS);
@@ -144,17 +146,33 @@ fn stream() {
             black_box(run(&symbol.task(None)).unwrap().block).rows
         })
         .sum();
-    assert_eq!(rows, MANY as usize * DAYS);
-    let peak = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = peak.lines().find(|line| line.starts_with("VmHWM")).unwrap_or("peak memory unknown");
-    println!("{MANY} symbols x {DAYS} days x {COUNT}: {:?}, of it {market_known:?} for market and ranks; {peak}", start.elapsed());
+    assert_eq!(rows, many as usize * DAYS);
+    let (wall, (user, system)) = (start.elapsed(), processor_seconds());
+    println!("{many} symbols x {DAYS} days x {COUNT}: {wall:.2?}, of it {beside:.2?} for market and ranks");
+    println!("processor {user:.2} s, and {system:.2} s in the kernel; {}", peak_memory());
+}
+
+/// This process's time on processors so far, its own and the kernel's for it; the kernel counts hundredths of a second.
+fn processor_seconds() -> (f64, f64) {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let ticks: Vec<f64> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2).flat_map(str::parse).collect();
+    match ticks[..] {
+        [user, system] => (user / 100.0, system / 100.0),
+        _ => (f64::NAN, f64::NAN),
+    }
+}
+
+fn peak_memory() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or("peak memory unknown").to_owned()
 }
 
 criterion_group!(benches, engine);
 
 fn main() {
-    if std::env::args().any(|arg| arg == "universe") {
-        return stream();
+    let mut arguments = std::env::args();
+    if arguments.any(|argument| argument == "universe") {
+        return stream(arguments.find_map(|argument| argument.parse().ok()).unwrap_or(MANY));
     }
     benches();
     Criterion::default().configure_from_args().final_summary();

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Bins of a histogram.
-const BINS: usize = 40;
+/// Fewest and most bins.
+const BINS: (f64, f64) = (8.0, 40.0);
 /// Share of the values at each end that may lie outside the bins: a few wild ones would press all others into one bin.
 const OUTSIDE: f64 = 0.005;
 
@@ -74,7 +74,7 @@ impl Histogram {
 
 fn count(values: &[f64], range: (f64, f64)) -> (Vec<u32>, (u32, u32)) {
     // All values that count are one: one bin holds them.
-    let mut bins = vec![0; if range.0 < range.1 { BINS } else { 1 }];
+    let mut bins = vec![0; if range.0 < range.1 { rice(values.len()) } else { 1 }];
     let mut outside = (0, 0);
     for &v in values {
         if v < range.0 {
@@ -87,6 +87,11 @@ fn count(values: &[f64], range: (f64, f64)) -> (Vec<u32>, (u32, u32)) {
         }
     }
     (bins, outside)
+}
+
+/// Rice's rule: so many bins that a smooth distribution looks smooth.
+fn rice(values: usize) -> usize {
+    (2.0 * (values as f64).cbrt()).ceil().clamp(BINS.0, BINS.1) as usize
 }
 
 fn place(value: f64, (low, high): (f64, f64), bins: usize) -> usize {
@@ -108,9 +113,9 @@ mod tests {
         let mut values: Vec<f64> = (0..1000).map(f64::from).collect();
         values.extend([1e9, f64::NAN]);
         let h = Histogram::of(values);
-        assert_eq!((h.values, h.missing, h.bins.len(), h.extremes), (1001, 1, 40, (0.0, 1e9)));
+        assert_eq!((h.values, h.missing, h.bins.len(), h.extremes), (1001, 1, 21, (0.0, 1e9)));
         assert_eq!((h.range, h.outside, h.quartiles[1]), ((5.0, 995.0), (5, 5), 500.0));
-        assert_eq!((h.bin(-7.0), h.bin(500.0), h.bin(f64::INFINITY)), (0, 20, 39));
+        assert_eq!((h.bin(-7.0), h.bin(500.0), h.bin(f64::INFINITY)), (0, 10, 20));
     }
 
     #[test]

@@ -112,8 +112,11 @@ fn roc_10(f: &Frame<'_>, t: usize) -> f64 {
     100.0 * (f.close[t] / f.close[t - 10] - 1.0)
 }
 
+/// A day whose return equals the one that leaves the window has yesterday's volatility but for rounding, hence the
+/// tolerance.
 fn vol_regime_pctile_252(f: &Frame<'_>, rows: Range<usize>, out: &mut [f64]) {
-    window::share(&f.hist_vol20, &f.hist_vol20[rows.clone()], 252, rows, out, |vol, today| vol <= today);
+    let today: Vec<f64> = f.hist_vol20[rows.clone()].iter().map(|vol| vol * (1.0 + 1e-9)).collect();
+    window::share(&f.hist_vol20, &today, 252, rows, out, |vol, today| vol <= today);
 }
 
 /// The close against yesterday's 20-bar extreme in units of yesterday's ATR14; 0 while that is 0.

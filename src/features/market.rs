@@ -167,7 +167,7 @@ mod tests {
         let on = market.on(&(0..7).map(day).collect::<Vec<_>>());
         let ln2 = 2f64.ln();
         assert!(on[0].is_nan() && on[1].is_nan() && on[6].is_nan(), "{on:?}");
-        assert_eq!(on[2..6], [-ln2, 0.0, (ln2 + 0.25f64.ln()) / 2.0, 0.0]);
+        assert_eq!(on[2..6], [-ln2, 0.0, f64::midpoint(ln2, 0.25f64.ln()), 0.0]);
         assert_eq!(MarketReturns::of_benchmark(&a).on(&[day(4), day(2)]).iter().filter(|r| r.is_nan()).count(), 1);
     }
 

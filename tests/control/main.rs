@@ -9,6 +9,7 @@ mod support;
 mod contract;
 mod described;
 mod doors;
+mod features;
 mod following;
 mod house;
 mod stream;

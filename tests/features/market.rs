@@ -59,9 +59,13 @@ impl Symbol {
         let mut scaled = self.clone();
         let bars = &mut scaled.adjusted.bars;
         for column in [&mut bars.open, &mut bars.high, &mut bars.low, &mut bars.close] {
-            column.iter_mut().for_each(|value| *value *= price);
+            for value in column.iter_mut() {
+                *value *= price;
+            }
         }
-        bars.volume.iter_mut().for_each(|units| *units *= volume);
+        for units in &mut bars.volume {
+            *units *= volume;
+        }
         scaled
     }
 }
@@ -70,7 +74,9 @@ impl Symbol {
 pub fn universe(bars: Vec<DailyBars>) -> Vec<Symbol> {
     let market = MarketReturns::of_stocks(&bars);
     let mut section = CrossSection::default();
-    bars.iter().for_each(|bars| section.add(bars));
+    for bars in &bars {
+        section.add(bars);
+    }
     let ranks = section.rank();
     let beside = |bars: DailyBars| Symbol {
         market: market.on(&bars.date),
@@ -99,7 +105,7 @@ pub fn fixtures() -> Option<PathBuf> {
     folder
 }
 
-/// A stock's bars: prices times adj_close/close, volume as it is.
+/// A stock's bars: prices times `adj_close`/`close`, volume as it is.
 fn stock(fixtures: &Path, symbol: &str) -> DailyBars {
     let path = fixtures.join("market-data/daily-split-adjusted").join(format!("{symbol}_2013-2023.csv"));
     let mut bars = DailyBars::default();

@@ -157,7 +157,7 @@ fn without_a_market_what_needs_one_is_missing_and_nothing_else() {
 
 #[test]
 fn input_that_does_not_fit_is_refused() {
-    let all = symbol(&[(0.001, 0.002, 0.01, 0.005, Some(1_000)); 420]);
+    let all = symbol(&vec![(0.001, 0.002, 0.01, 0.005, Some(1_000)); 420]);
     let checkpoint = all.run(Some(400)).checkpoint.unwrap();
     assert_eq!(all.run(Some(Checkpoint::LEAST - 1)).checkpoint, None);
     let moved = run(&Task { input: all.input(), from: Some(&checkpoint), mark: None });

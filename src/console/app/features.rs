@@ -83,8 +83,8 @@ impl Features {
     pub fn histogram(&self) -> Option<(&Histogram, &'static str)> {
         let detail = self.shown()?;
         Some(match self.spread {
-            Spread::Last => (&detail.last, "newest value of each symbol"),
-            Spread::Year => (&detail.year, "all values of a year"),
+            Spread::Last => (&detail.last, "Spread, newest"),
+            Spread::Year => (&detail.year, "Spread, a year"),
         })
     }
 

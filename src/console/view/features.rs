@@ -22,7 +22,11 @@ pub fn list(c: &mut Canvas<'_>, app: &App, area: Rect) {
         return;
     };
     let trouble = known.trouble.as_deref().map_or(0, |_| 4);
-    let facts = if area.height >= 30 { 9 } else { 7 };
+    let facts = match area.height {
+        30.. => 9,
+        16.. => 7,
+        _ => 4,
+    };
     let [top, middle, bottom] = widget::rows(area, [trouble, area.height.saturating_sub(trouble + facts).max(5), area.height]);
     if let Some(why) = &known.trouble {
         no_values(c, why, top);
@@ -99,7 +103,7 @@ fn histogram(c: &mut Canvas<'_>, app: &App, shown: &FeatureDetail, area: Rect) {
         return;
     }
     let Some((counted, words)) = app.features.histogram() else { return };
-    let summary = format!("{} values, {} missing", fmt::thousands(counted.values), fmt::thousands(counted.missing));
+    let summary = format!("{}, {} missing", fmt::thousands(counted.values), fmt::thousands(counted.missing));
     let inner = c.panel(area, &Panel { title: words, summary: &summary, context: "w other spread", ..Panel::default() });
     if counted.values == 0 {
         let text = shown.trouble.as_deref().unwrap_or("No symbol has a value.");

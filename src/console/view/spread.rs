@@ -10,7 +10,7 @@ use crate::engine::Histogram;
 /// A cell filled from below, by eighths.
 const LEVELS: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 /// Most cells a bin takes.
-const WIDEST: usize = 3;
+const WIDEST: usize = 8;
 
 /// Draws the bars, a mark under the bin that `marked` falls into, the range, and the figures below.
 pub fn draw(c: &mut Canvas<'_>, h: &Histogram, marked: Option<f64>, area: Rect) {
@@ -44,7 +44,8 @@ pub fn draw(c: &mut Canvas<'_>, h: &Histogram, marked: Option<f64>, area: Rect) 
 fn figures(h: &Histogram) -> Vec<String> {
     let [low, middle, high] = h.quartiles.map(fmt::figure);
     let mut lines = vec![
-        format!("median {middle}, half lie in {low} to {high}"),
+        format!("median {middle}"),
+        format!("half lie in {low} to {high}"),
         format!("mean {}, deviation {}", fmt::figure(h.mean), fmt::figure(h.deviation)),
         format!("from {} to {}", fmt::figure(h.extremes.0), fmt::figure(h.extremes.1)),
     ];
@@ -96,10 +97,10 @@ mod tests {
 
     #[test]
     fn columns_fill_a_width_and_lose_no_value() {
-        let h = Histogram::of((0..1000).map(f64::from).collect());
+        let h = Histogram::of((0..10_000).map(f64::from).collect());
         for (width, columns, wide) in [(120, 40, 3), (90, 40, 2), (56, 40, 1), (36, 20, 1), (10, 10, 1)] {
             let c = Columns::new(&h, width);
-            assert_eq!((c.counts.len(), c.wide, c.counts.iter().sum::<u64>()), (columns, wide, 990), "{width}");
+            assert_eq!((c.counts.len(), c.wide, c.counts.iter().sum::<u64>()), (columns, wide, 9_900), "{width}");
         }
     }
 

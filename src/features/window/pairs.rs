@@ -34,11 +34,12 @@ impl Pairs {
         if self.yy == 0.0 { 0.0 } else { self.xy / self.yy }
     }
 
-    /// The squared errors that are left of x after that line.
+    /// The squared errors that are left of x after that line; 0 where only rounding is left, as of a symbol that is the
+    /// market itself.
     #[inline]
     pub fn residual(&self) -> f64 {
         let left = self.xx - self.beta() * self.xy;
-        if left < 0.0 { 0.0 } else { left }
+        if left <= 1e-12 * self.xx { 0.0 } else { left }
     }
 }
 

@@ -184,3 +184,14 @@ fn a_line_takes_every_nth_value_and_ends_at_the_row() {
         assert!((value - naive("r2", &points)).abs() < 1e-12, "{row}");
     }
 }
+
+#[test]
+fn a_multiple_of_a_column_leaves_no_residual_of_it_and_another_column_does() {
+    let x: Vec<f64> = (0..80).map(|i| f64::from(i * 37 % 11) / 700.0).collect();
+    let triple: Vec<f64> = x.iter().map(|x| 3.0 * x + 0.1).collect();
+    let mut out = [1.0; 21];
+    pairs(&triple, &x, 60, 59..80, &mut out, |p| p.residual());
+    assert_eq!(out, [0.0; 21]);
+    pairs(&twin(&x), &x, 60, 59..80, &mut out, |p| p.residual());
+    assert!(out.iter().all(|left| *left > 0.0), "{out:?}");
+}
