@@ -214,3 +214,51 @@ fn a_stock_is_labelled_on_the_sessions_of_its_exchange() {
     let held: Vec<u32> = csv.lines().skip(1).filter_map(|l| l.split(',').nth(5)?.parse().ok()).collect();
     assert!(held.len() > 200 && held.iter().all(|n| (1..=5).contains(n)), "{held:?}");
 }
+
+#[test]
+fn features_are_built_checked_and_found_wanting() {
+    let desk = stocked();
+    let ran = desk.run(&["features", "check"]);
+    assert!(ran.code == Some(1) && ran.err.contains("nightdesk features build --strategy turbomode"), "{ran:?}");
+    let (code, built) = desk.json(&["features", "build", "--json"]);
+    assert_eq!((code, &built["rows"], &built["symbols"]), (Some(0), &BARS.into(), &1.into()), "{built}");
+    assert!(built["recomputed_whole"].is_string() && built["missing"]["short_history"].is_u64(), "{built}");
+    let again = desk.ok(&["features", "build"]);
+    assert!(again.contains("0 in changed months") && again.contains("the rows of earlier months stand"), "{again}");
+
+    let (code, seen) = desk.json(&["features", "check", "--json"]);
+    assert_eq!((code, &seen["ok"], &seen["current"], &seen["rows"]), (Some(0), &true.into(), &true.into(), &BARS.into()), "{seen}");
+    let stranger = desk.run(&["features", "check", "--symbols", "BTC-USD,NOSUCH"]);
+    assert!(stranger.code == Some(2) && stranger.err.contains("NOSUCH"), "{stranger:?}");
+
+    let db = rusqlite::Connection::open(desk.path("data/turbomode.db")).unwrap();
+    let change =
+        "UPDATE feature_store SET features = CAST(substr(features, 1, 8 * 3) || x'0000000000000000' || substr(features, 8 * 4 + 1) AS BLOB)
+                  WHERE month = (SELECT max(month) FROM feature_store)";
+    assert_eq!(db.execute(change, []).unwrap(), 1);
+    let found = desk.run(&["features", "check"]);
+    assert!(found.code == Some(1) && found.out.contains("rsi_7 is stored with another value"), "{found:?}");
+    assert!(desk.run(&["verify"]).out.contains("turbomode: the features of BTC-USD in 2021-02 differ from what was written"));
+    desk.ok(&["features", "build", "--whole"]);
+    assert!(desk.ok(&["features", "check", "--symbols", "BTC-USD"]).starts_with("Sound: 420 rows of 1 symbol"));
+
+    // A bar that is not computed yet: behind, not wrong.
+    let more = desk.write("more.csv", "date,open,high,low,close,volume\n2021-02-24,101,103,99,102,1000\n");
+    desk.ok(&["import", "candles", more.to_str().unwrap(), "--symbol", "BTC-USD", "--timeframe", "1d"]);
+    let behind = desk.run(&["features", "check"]);
+    assert!(behind.code == Some(3) && behind.out.contains("behind the daily bars"), "{behind:?}");
+}
+
+#[test]
+fn copies_of_the_strategies_are_made_and_put_back_with_the_master() {
+    let desk = stocked();
+    build(&desk);
+    let copies = desk.path("copies");
+    let (code, made) = desk.json(&["backup", copies.to_str().unwrap(), "--json"]);
+    assert_eq!((code, made["also"].as_array().map(Vec::len)), (Some(0), Some(1)), "{made}");
+    std::fs::remove_file(desk.path("data/turbomode.db")).unwrap();
+    let back = desk.ok(&["restore", copies.to_str().unwrap()]);
+    assert!(back.contains("Restored too: "), "{back}");
+    assert!(desk.ok(&["features", "build"]).contains("everything was computed: no checkpoint is stored"), "the cache was left out");
+    assert!(desk.ok(&["verify"]).starts_with("Sound: "));
+}

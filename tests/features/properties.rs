@@ -1,7 +1,7 @@
 use chrono::{Days, NaiveDate};
 use nightdesk::features::bars::{Adjusted, forward_adjusted};
 use nightdesk::features::engine::{Checkpoint, EngineError, Input, Task, run};
-use nightdesk::features::{Needs, registry};
+use nightdesk::features::{Needs, feature, registry};
 use nightdesk::market::{DailyBars, Dividend, SourceId, date_to_ts};
 use nightdesk::store::master::Candles;
 use proptest::prelude::*;
@@ -165,4 +165,25 @@ fn input_that_does_not_fit_is_refused() {
     let input = Input { market: Some(&[0.0]), ..all.input() };
     assert_eq!(run(&Task { input, from: None, mark: None }), Err(EngineError::Lengths));
     assert_eq!(symbol(&[]).block().rows, 0);
+}
+
+/// Each day opens at the close before and closes one per cent higher, at its high.
+#[test]
+fn a_steady_rise_reads_as_one() {
+    let block = symbol(&[(0.0, 0.01, 0.0, 0.0, Some(1_000)); 300]).block();
+    let last = |name: &str| block.column(feature(name).unwrap().index)[299];
+    let ones = "consecutive_up_days up_day_fraction_20 ma_alignment ema_alignment trend_agreement mtf_agreement hh_ll_balance_20 \
+        above_sma50_fraction_60 efficiency_ratio_20 linreg_r2_20 weekly_trend_r2_13 momentum_quality_60 body_ratio clv_mean_5 \
+        three_bar_thrust range_rank_7 range_position_40 weekly_position oscillator_agreement";
+    let zeros = "consecutive_down_days downside_vol_ratio_60 max_drawdown_60 days_since_52w_high dist_52w_high swing_recency engulfing \
+        inside_outside_bar gap_atr gap_fill_ratio upper_shadow_ratio return_zscore_20 sharpe_60 skew_60 kurtosis_60 \
+        mean_reversion_score";
+    for (names, expected) in [(ones, 1.0), (zeros, 0.0)] {
+        for name in names.split_whitespace() {
+            assert!((last(name) - expected).abs() < 1e-12, "{name} is {}", last(name));
+        }
+    }
+    assert!((last("days_since_52w_low") - 251.0 / 252.0).abs() < 1e-12);
+    assert!((last("return_60d") - 60.0 * 1.01_f64.ln()).abs() < 1e-12);
+    assert!((last("linreg_slope_20") - 100.0 * 1.01_f64.ln()).abs() < 1e-11);
 }

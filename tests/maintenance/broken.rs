@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use nightdesk::config::Settings;
 use nightdesk::engine::{JobEnd, JobReport, JobStop};
 use nightdesk::maintenance::{Outcome, Step};
-use nightdesk::market::ManualClock;
+use nightdesk::market::{ManualClock, Strategy};
 use nightdesk::store::master::verify;
+use nightdesk::store::model::ModelDb;
 use tokio::sync::mpsc;
 
 use crate::{Desk, NIGHT, Ran, fill, flip_a_bit, job, names, writer};
@@ -137,4 +138,21 @@ async fn a_run_killed_in_the_middle_of_a_backup_is_cleaned_up_by_the_next() {
     assert!(matches!(ran.end, JobEnd::Succeeded { failures: 0, .. }), "{ran:?}");
     assert_eq!(ran.step(Step::Tidy).text, "1 unfinished removed");
     assert_eq!(names(&desk.backups()), ["backup-20240303T020000Z"]);
+}
+
+#[tokio::test]
+async fn a_damaged_strategy_database_is_damage_too() {
+    let desk = Desk::new();
+    let writer = desk.writer();
+    fill(&writer, "AAPL", 500).await;
+    let path = desk.data().join("turbomode.db");
+    ModelDb::open(&path, Strategy::Turbomode, true, desk.clock.clone()).unwrap().close().unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    let third = 2 * 16_384;
+    bytes[third..third + 16_384].fill(0xff);
+    std::fs::write(&path, bytes).unwrap();
+    let ran = desk.run(&writer).await;
+    let JobEnd::Failed { error, retry: false, .. } = &ran.end else { panic!("{ran:?}") };
+    assert!(error.starts_with("pages: turbomode.db is damaged"), "{error}");
+    assert_eq!(ran.step(Step::Backup).outcome, Outcome::LeftOut);
 }

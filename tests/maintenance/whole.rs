@@ -8,7 +8,9 @@ use flate2::read::GzDecoder;
 use nightdesk::config::MaintenanceSettings;
 use nightdesk::engine::{JobEnd, JobReport, JobStop};
 use nightdesk::maintenance::{Outcome, Step, newest_backup};
+use nightdesk::market::Strategy;
 use nightdesk::store::master::{Reader, restore, verify};
+use nightdesk::store::model::{ModelDb, ModelReader};
 use tokio::sync::mpsc;
 
 use crate::{Desk, NIGHT, fill, names};
@@ -20,6 +22,8 @@ async fn a_night_leaves_a_checked_backup_of_everything_and_packed_logs() {
     fill(&writer, "AAPL", 20_000).await;
     fill(&writer, "MSFT", 500).await;
     std::fs::write(desk.data().join("scheduler_state.json"), "{\"on\":true}").unwrap();
+    let strategy = desk.data().join("slipstream.db");
+    ModelDb::open(&strategy, Strategy::Slipstream, true, desk.clock.clone()).unwrap().close().unwrap();
     let logs = desk.data().join("logs");
     std::fs::create_dir(&logs).unwrap();
     for (day, text) in [("2024-02-01", "old\n"), ("2024-02-02", "at the limit\n"), ("2024-03-02", "new\n")] {
@@ -36,7 +40,7 @@ async fn a_night_leaves_a_checked_backup_of_everything_and_packed_logs() {
 
     let backup = desk.backups().join("backup-20240303T020000Z");
     assert_eq!(names(&desk.backups()), ["backup-20240303T020000Z"]);
-    assert_eq!(names(&backup), ["backup.json", "market_data.db", "scheduler.db", "scheduler_state.json"]);
+    assert_eq!(names(&backup), ["backup.json", "market_data.db", "scheduler.db", "scheduler_state.json", "slipstream.db"]);
     for file in names(&backup) {
         assert_eq!(backup.join(&file).metadata().unwrap().permissions().mode() & 0o777, 0o600, "{file}");
     }
@@ -53,6 +57,7 @@ async fn a_night_leaves_a_checked_backup_of_everything_and_packed_logs() {
 
     // The write-ahead log is empty, and the command that restores takes the folder as it is.
     assert_eq!(desk.data().join("market_data.db-wal").metadata().unwrap().len(), 0);
+    assert!(ModelReader::open(&backup.join("slipstream.db"), Strategy::Slipstream).unwrap().is_demo().unwrap());
     writer.close().await.unwrap();
     let done = restore(&desk.backups(), &desk.db(), &*desk.clock).unwrap();
     assert_eq!((done.from, done.rows), (backup.join("market_data.db"), 20_500));

@@ -46,16 +46,18 @@ fn tell(of: &OfStrategy, seen: &Checked) -> Result<(), Failure> {
     }
     let (symbols, rows) = (output::count(seen.symbols, "symbol", "symbols"), output::thousands(seen.rows));
     let cut = seen.cut.map(|d| format!("; no value before {d} depends on what came after")).unwrap_or_default();
-    match (seen.found, seen.current) {
-        (0, _) => output::line(format_args!("Sound: {rows} rows of {symbols} are stored as they are computed now{cut}."))?,
-        (n, true) => {
-            output::line(format_args!("{n} differences in {rows} rows of {symbols}. Make them anew: nightdesk features build --whole"))?;
-        }
-        (n, false) => output::line(format_args!("{n} differences in {rows} rows of {symbols}."))?,
+    if seen.is_sound() {
+        output::line(format_args!("Sound: {rows} rows of {symbols} are stored as they are computed now{cut}."))?;
+    } else {
+        output::line(format_args!("{} in {rows} rows of {symbols}.", output::count(seen.found as usize, "difference", "differences")))?;
     }
-    if !seen.current {
-        let of = of.strategy;
-        output::line(format_args!("The stored features are behind the daily bars: nightdesk features build --strategy {of}"))?;
+    let of = of.strategy;
+    match (seen.current, seen.is_sound()) {
+        (true, true) => {}
+        (true, false) => output::line(format_args!("Make them anew: nightdesk features build --whole --strategy {of}"))?,
+        (false, _) => {
+            output::line(format_args!("The stored features are behind the daily bars: nightdesk features build --strategy {of}"))?;
+        }
     }
     tell_missing(&seen.missing)?;
     for (symbol, bars) in &seen.short {

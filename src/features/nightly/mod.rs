@@ -99,6 +99,10 @@ pub fn bring_up_to_date(db: &mut ModelDb, desk: &Desk<'_>, anew: bool) -> Result
         Some(_) => compute::tails(desk, &survey, &mut plan)?,
         None => None,
     };
+    if anew {
+        // Damage may hide behind a digest that is right.
+        db.forget_features()?;
+    }
     if stored.iter().any(|c| plan.from.is_none_or(|month| c.month > month)) {
         db.forget_checkpoints(plan.from)?;
     }

@@ -112,6 +112,11 @@ impl ModelDb {
         })
     }
 
+    /// Empties the cache.
+    pub fn forget_features(&mut self) -> Result<(), StoreError> {
+        self.transaction(|conn| Ok(conn.execute_batch("DELETE FROM feature_store; DELETE FROM feature_checkpoint")?))
+    }
+
     /// Stores features and checkpoints of symbols in one transaction, and gives how many rows the months have that were
     /// not stored with the same content. Until [`ModelDb::finish_features`] the cache as a whole counts as not up to date.
     pub fn put_features(&mut self, blocks: &[FeatureBlock], made: &Made) -> Result<u64, StoreError> {
