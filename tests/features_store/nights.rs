@@ -79,7 +79,7 @@ async fn what_was_begun_and_then_taken_back_leaves_nothing_behind() {
     let stop = CancellationToken::new();
     let end = house.try_night(&stop, &|done, _| {
         if done >= 10 {
-            stop.cancel()
+            stop.cancel();
         }
     });
     assert!(matches!(end, Err(NightError::Stopped)), "{end:?}");
