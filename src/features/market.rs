@@ -62,7 +62,9 @@ impl MarketReturns {
     /// benchmark. `stocks` come in the order of the universe.
     pub fn of_stocks<'a>(stocks: impl IntoIterator<Item = &'a DailyBars>) -> Self {
         let mut market = Self::default();
-        stocks.into_iter().for_each(|bars| market.add(bars));
+        for bars in stocks {
+            market.add(bars);
+        }
         market
     }
 
@@ -176,7 +178,9 @@ mod tests {
         let symbols = [3.0, 1.0, 2.0, 2.0, 0.5, 2.0].map(|end| bars(1, &[&[1.0; 20][..], &[end, 1.0]].concat()));
         let short = bars(1, &[1.0; 20]);
         let mut section = CrossSection::default();
-        symbols.iter().chain([&short]).for_each(|bars| section.add(bars));
+        for bars in symbols.iter().chain([&short]) {
+            section.add(bars);
+        }
         let ranks = section.rank();
         let last: Vec<f64> = symbols.iter().map(|bars| ranks.of(bars)[20]).collect();
         assert_eq!(last, [1.0, 0.2, 0.6, 0.6, 0.0, 0.6]);
@@ -185,7 +189,9 @@ mod tests {
         assert_eq!(ranks.of(&short).len(), 20);
 
         let mut few = CrossSection::default();
-        symbols[..4].iter().for_each(|bars| few.add(bars));
+        for bars in &symbols[..4] {
+            few.add(bars);
+        }
         assert!(few.rank().of(&symbols[0]).iter().all(|rank| rank.is_nan()));
     }
 }

@@ -107,7 +107,7 @@ proptest! {
 
 #[test]
 fn a_flat_price_without_volume_is_finite() {
-    let flat = symbol(&[(0.0, 0.0, 0.0, 0.0, Some(0)); 300]).block();
+    let flat = symbol(&vec![(0.0, 0.0, 0.0, 0.0, Some(0)); 300]).block();
     for feature in registry() {
         let column = flat.column(feature.index);
         assert!(column[..feature.lookback].iter().all(|value| value.is_nan()), "{} has a value in its head", feature.name);
@@ -170,7 +170,7 @@ fn input_that_does_not_fit_is_refused() {
 /// Each day opens at the close before and closes one per cent higher, at its high.
 #[test]
 fn a_steady_rise_reads_as_one() {
-    let block = symbol(&[(0.0, 0.01, 0.0, 0.0, Some(1_000)); 300]).block();
+    let block = symbol(&vec![(0.0, 0.01, 0.0, 0.0, Some(1_000)); 300]).block();
     let last = |name: &str| block.column(feature(name).unwrap().index)[299];
     let ones = "consecutive_up_days up_day_fraction_20 ma_alignment ema_alignment trend_agreement mtf_agreement hh_ll_balance_20 \
         above_sma50_fraction_60 efficiency_ratio_20 linreg_r2_20 weekly_trend_r2_13 momentum_quality_60 body_ratio clv_mean_5 \
