@@ -26,4 +26,5 @@ pub mod schedule;
 pub mod sim;
 pub mod sources;
 pub mod store;
+pub mod train;
 pub mod webhook;
