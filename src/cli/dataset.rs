@@ -135,7 +135,8 @@ fn regimes(s: &Summary) -> Result<(), Failure> {
     let [sell, hold, buy] = classes(&s.all);
     let rows = thousands(s.all.rows);
     output::line(format_args!("{:<16} {rows:>9}  100 %  {sell:>3.0} % {hold:>3.0} % {buy:>3.0} %  {:>8.0}", "all", s.all.n_eff))?;
-    output::line("Classes of rows that mature before the hold-out; drawn and effective weight before archive and replay.")
+    let of = if s.no_blocks.is_none() { "Classes of rows that mature before the hold-out; drawn" } else { "Drawn" };
+    output::line(format_args!("{of} and effective weight before archive and replay."))
 }
 
 fn splits(s: &Summary, proof: &[Proof]) -> Result<(), Failure> {

@@ -1,6 +1,6 @@
 //! Making the data set: features up to date, rows of each symbol, rows from aside, and the summary.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use chrono::NaiveDate;
 use rayon::prelude::*;
@@ -139,6 +139,7 @@ fn parts(db: &ModelDb, order: &Order<'_>, used: &[&Feature], errors: &[ReplayErr
         same.filter_map(|(_, p)| p.bars.date.last().copied()).max().unwrap_or(NaiveDate::MIN)
     };
     let known: Vec<NaiveDate> = instruments.iter().map(|i| newest(i.calendar())).collect();
+    let wanted: HashSet<(Symbol, NaiveDate)> = errors.iter().map(|e| (e.sample.symbol, e.sample.date)).collect();
     let (row_rules, step) = (order.rules.row_hash(), 2 * rayon::current_num_threads());
     for (at, chunk) in parts.chunks_mut(step).enumerate() {
         if order.stop.is_cancelled() {
@@ -149,7 +150,6 @@ fn parts(db: &ModelDb, order: &Order<'_>, used: &[&Feature], errors: &[ReplayErr
         let features = of.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         let with = of.par_iter().zip(&known[at * step..]).zip(features);
         let filled = chunk.par_iter_mut().zip(with).map(|(part, ((instrument, known), features))| {
-            let wanted = |date: NaiveDate| errors.iter().any(|e| e.sample.symbol == instrument.symbol && e.sample.date == date);
             let with = Filling { order, instrument, features: &features, used, known: *known, row_rules: &row_rules };
             with.fill(part, &wanted)
         });
@@ -182,8 +182,8 @@ struct Filling<'a> {
 }
 
 impl Filling<'_> {
-    /// `wanted` are dates of the replay buffer.
-    fn fill(&self, part: &mut Part, wanted: &dyn Fn(NaiveDate) -> bool) -> Result<(), DatasetError> {
+    /// `wanted` are the keys of the replay buffer.
+    fn fill(&self, part: &mut Part, wanted: &HashSet<(Symbol, NaiveDate)>) -> Result<(), DatasetError> {
         let (bars, features) = (&part.bars, self.features);
         if part.without.is_some() {
             return Ok(());
@@ -195,7 +195,7 @@ impl Filling<'_> {
         part.made = symbol::rows(&source, self.used, self.order.rules);
         let rows = &part.made.rows.rows;
         part.without = rows.is_empty().then(|| "no bar gives a row".to_owned());
-        part.replayed = rows.iter().filter(|r| wanted(r.date)).map(|r| self.sample(r)).collect();
+        part.replayed = rows.iter().filter(|r| wanted.contains(&(self.instrument.symbol, r.date))).map(|r| self.sample(r)).collect();
         let event = |&(row, rarity): &(usize, Rarity)| RareEvent {
             sample: self.sample(&rows[row]),
             kind: rarity.kind.to_owned(),

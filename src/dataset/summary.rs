@@ -25,7 +25,7 @@ pub enum Dropped {
         /// Why it has none.
         why: String,
     },
-    /// A session that decides the outcome has no bar.
+    /// A session of the horizon has no bar.
     MissingSession,
     /// Both barriers lie in one bar.
     Ambiguous,

@@ -98,7 +98,7 @@ pub struct PromotionGates {
     /// G11: fewest rows by which labels are shifted, from either end.
     #[schemars(range(min = 50, max = 2000))]
     pub g11_min_shift: u32,
-    /// G11: largest share of null refits that may pass G2b and G9; more block everything.
+    /// G11: largest share of null refits of either kind, each by itself, that may pass G2b and G9; more block everything.
     #[schemars(range(min = 0.0, max = 0.5))]
     pub g11_max_pass_share: f64,
     /// Balanced accuracy above which a leak is suspected and promotion blocked.

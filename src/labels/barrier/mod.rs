@@ -56,7 +56,8 @@ pub enum NoLabel {
     ShortHistory,
     /// The horizon has not passed.
     Unmatured,
-    /// A session that decides has no bar: halted, hidden by a data-quality finding, or never fetched.
+    /// A session has no bar: halted, hidden by a data-quality finding, or never fetched. For a label any session of the
+    /// horizon, for a position one before its exit.
     MissingSession(NaiveDate),
     /// Both barriers lie in one bar, and no price tells which came first. A backtest that must choose has what it
     /// needs here.
@@ -113,16 +114,17 @@ impl<'a> Barriers<'a> {
         (0..self.bars.len()).map(|row| self.label(row)).collect()
     }
 
-    /// The label of a decision after the close of `row`. A horizon that has not passed gives none, even where a barrier
-    /// has been reached: otherwise the newest rows would hold quick exits only.
+    /// The label of a decision after the close of `row`. A horizon that has not passed, or lacks a bar, gives none, even where
+    /// a barrier has been reached: otherwise the newest rows, and those before a gap, would hold quick exits only.
     pub fn label(&self, row: usize) -> Result<Label, NoLabel> {
         if !self.has_atr(row) {
             return Err(NoLabel::ShortHistory);
         }
-        let (_, end) = self.horizon(row).ok_or(NoLabel::Unmatured)?;
+        let (begin, end) = self.horizon(row).ok_or(NoLabel::Unmatured)?;
         if self.known.is_none_or(|known| known < self.sessions[end - 1]) {
             return Err(NoLabel::Unmatured);
         }
+        (begin..end).try_for_each(|session| self.bar(session).map(drop))?;
         self.settle(row)
     }
 

@@ -137,7 +137,11 @@ fn a_missing_session_is_no_hold() {
     assert_eq!(label(&without(all.clone(), 6)).map(|l| l.class), Ok(Class::Hold), "after the horizon");
     let mut early = all;
     early.high[2] = 110.0;
-    assert_eq!(label(&without(early, 4)).map(|l| l.class), Ok(Class::Buy), "nobody waits for a bar after the exit");
+    let halted = without(early, 4);
+    assert_eq!(label(&halted), Err(NoLabel::MissingSession(d("2024-03-08"))), "or only quick exits would be left before a halt");
+    let rule = rule();
+    let settled = Barriers::new(&halted, &atr, Calendar::Xnys, &rule).settle(0);
+    assert_eq!(settled.map(|l| l.class), Ok(Class::Buy), "a position waits for no bar after its exit");
 }
 
 #[test]
@@ -150,7 +154,9 @@ fn a_symbol_that_fell_silent_is_missing_and_not_unmatured() {
     assert_eq!(label("2024-03-12", 1), Err(NoLabel::MissingSession(d("2024-03-08"))));
     assert_eq!(label("2024-06-03", 3), Err(NoLabel::MissingSession(d("2024-03-08"))), "months later");
     let quick = bars(Calendar::Xnys, "2024-03-04", &[FLAT, FLAT, [100.0, 105.0, 99.0, 100.0]]);
-    assert!(Barriers::known_to(d("2024-06-03"), &quick, &atr, Calendar::Xnys, &rule).label(0).is_ok(), "it left in time");
+    let quick = Barriers::known_to(d("2024-06-03"), &quick, &atr, Calendar::Xnys, &rule);
+    assert_eq!(quick.label(0), Err(NoLabel::MissingSession(d("2024-03-07"))), "rows before the silence do not go by what came");
+    assert!(quick.settle(0).is_ok(), "a position left in time");
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub struct SectorStats {
     pub sector: String,
     /// Symbols with at least one labelled row.
     pub symbols: u32,
-    /// Labelled rows by class: SELL, HOLD, BUY.
+    /// Labelled rows by class, SELL, HOLD, BUY, but for those that mature within the hold-out or its embargo.
     pub samples: [u64; 3],
     /// Signals settled so far.
     pub signals: u32,
