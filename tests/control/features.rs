@@ -33,7 +33,7 @@ fn build(house: &House) {
     let master = ReadPool::new(&dir.join("market_data.db"));
     let mut db = ModelDb::open(&dir.join(STRATEGY.database_file()), STRATEGY, true, house.desk.clock.clone()).unwrap();
     let (instruments, stop) = (&house.desk.universe.instruments, CancellationToken::new());
-    let desk = Desk { master: &master, instruments, benchmark: None, progress: &|_, _| (), stop: &stop };
+    let desk = Desk { master: &master, instruments, benchmark: None, dividends: true, progress: &|_, _| (), rows: 10_000, stop: &stop };
     bring_up_to_date(&mut db, &desk, false).unwrap();
     db.close().unwrap();
 }

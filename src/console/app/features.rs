@@ -6,7 +6,7 @@ use super::table::{Cell, Column, Row, SortKey, Table};
 use super::{App, Asked, Effect, Page, Slot};
 use crate::console::fmt;
 use crate::console::theme::Role;
-use crate::engine::{FeatureDetail, FeatureLast, FeatureList, FeatureView, Histogram, Query};
+use crate::engine::{FeatureDetail, FeatureLast, FeatureList, FeatureView, Histogram, Query, Reply};
 use crate::market::Strategy;
 
 static LIST_COLUMNS: [Column; 5] = [
@@ -88,8 +88,17 @@ impl Features {
         })
     }
 
-    /// Takes the answer of the list's page in; false when it is not for the newest question.
-    pub fn answer_list(&mut self, generation: u64, result: Result<Box<FeatureList>, String>) -> bool {
+    /// Takes an answer in; false when it is not for the newest question of its page.
+    pub fn answer(&mut self, slot: Slot, generation: u64, result: Result<Reply, String>) -> bool {
+        let odd = || "the engine answered another question".to_owned();
+        if slot == Slot::Features {
+            self.answer_list(generation, result.and_then(|r| if let Reply::Features(l) = r { Ok(l) } else { Err(odd()) }))
+        } else {
+            self.answer_detail(generation, result.and_then(|r| if let Reply::Feature(d) = r { Ok(d) } else { Err(odd()) }))
+        }
+    }
+
+    fn answer_list(&mut self, generation: u64, result: Result<Box<FeatureList>, String>) -> bool {
         let newest = self.list.answer(generation, result);
         if let Some(list) = self.list.value.as_deref().filter(|_| newest) {
             self.table.replace(list.features.iter().zip(0..).map(|(f, key)| list_row(f, key)).collect());
@@ -97,8 +106,7 @@ impl Features {
         newest
     }
 
-    /// Takes the answer of a feature's page in; likewise.
-    pub fn answer_detail(&mut self, generation: u64, result: Result<Box<FeatureDetail>, String>) -> bool {
+    fn answer_detail(&mut self, generation: u64, result: Result<Box<FeatureDetail>, String>) -> bool {
         let newest = self.detail.answer(generation, result);
         if let Some(detail) = self.detail.value.as_deref().filter(|_| newest) {
             self.lasts.replace(detail.symbols.iter().zip(0..).map(|(s, key)| last_row(s, key)).collect());

@@ -120,14 +120,7 @@ impl App {
                 self.rebuild_history();
                 newest
             }
-            Slot::Features => {
-                let result = result.and_then(|r| if let Reply::Features(l) = r { Ok(l) } else { Err(odd()) });
-                self.features.answer_list(generation, result)
-            }
-            Slot::Feature => {
-                let result = result.and_then(|r| if let Reply::Feature(d) = r { Ok(d) } else { Err(odd()) });
-                self.features.answer_detail(generation, result)
-            }
+            Slot::Features | Slot::Feature => self.features.answer(slot, generation, result),
             Slot::Issues => {
                 let result = result.and_then(|r| if let Reply::Issues(v) = r { Ok(v) } else { Err(odd()) });
                 let newest = self.issues.answer(generation, result);

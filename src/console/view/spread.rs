@@ -15,7 +15,7 @@ const WIDEST: usize = 8;
 /// Draws the bars, a mark under the bin that `marked` falls into, the range, and the figures below.
 pub fn draw(c: &mut Canvas<'_>, h: &Histogram, marked: Option<f64>, area: Rect) {
     let facts = figures(h);
-    let below = (facts.len() as u16).min(area.height.saturating_sub(5));
+    let below = (facts.len() as u16).min(area.height.saturating_sub(2) / 3);
     let chart = Rect { x: area.x + 1, width: area.width.saturating_sub(2), height: area.height.saturating_sub(below + 2), ..area };
     let columns = Columns::new(h, usize::from(chart.width));
     for (i, count) in columns.counts.iter().enumerate() {
