@@ -188,7 +188,7 @@ fn maintenance(m: &Materials) -> Arc<dyn JobBody> {
     Arc::new(Maintenance {
         data_dir: m.data_dir.clone(),
         writer: m.writer.clone(),
-        runs: Some(m.runs.clone()),
+        runs: m.runs.clone(),
         settings: Arc::clone(&m.settings),
         clock: Arc::clone(&m.clock),
     })
