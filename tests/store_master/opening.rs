@@ -112,7 +112,9 @@ async fn demo_and_real_data_never_share_a_file() {
     desk.writer().close().await.unwrap();
     let mut demo = desk.options();
     demo.demo = true;
+    let before = Holder::of(&desk.db());
     assert!(matches!(Writer::open(&desk.db(), demo), Err(StoreError::Demo { demo: false, .. })));
+    assert_eq!(Holder::of(&desk.db()), before, "a refusal is no unclean end");
 }
 
 /// As a kill leaves it: what the lock file tells of the last holder has no end.

@@ -43,6 +43,20 @@ pub(super) struct Opened {
 pub(super) fn read_write(path: &Path, o: &WriterOptions, max_mib: Option<u32>, beside: bool) -> Result<Opened, StoreError> {
     check_library()?;
     let lock = FolderLock::take(path, o.clock.now())?;
+    match behind(&lock, path, o, max_mib, beside) {
+        Ok((conn, unchecked)) => Ok(Opened { lock, conn, unchecked }),
+        Err(e) => {
+            // A refusal is no unclean end.
+            if let Err(e) = lock.give_back() {
+                tracing::warn!(target: "store", error = %e, "The next start looks through the whole database");
+            }
+            Err(e)
+        }
+    }
+}
+
+/// The connection behind the lock, and whether its pages must still be looked through.
+fn behind(lock: &FolderLock, path: &Path, o: &WriterOptions, max_mib: Option<u32>, beside: bool) -> Result<(Connection, bool), StoreError> {
     let mut conn = file::read_write(path)?;
     // Closing the file would move the log over: what is refused on the way from here is left as it was found.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
@@ -63,7 +77,7 @@ pub(super) fn read_write(path: &Path, o: &WriterOptions, max_mib: Option<u32>, b
     }
     file::claim(&conn, path, o.demo, o.clock.now())?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, unchecked)?;
-    Ok(Opened { lock, conn, unchecked })
+    Ok((conn, unchecked))
 }
 
 /// After a kill the write-ahead log has been played back, and nothing is written before the pages were looked through.
