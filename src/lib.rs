@@ -1,9 +1,10 @@
 //! Nightdesk: the overnight desk for market data and models.
 //!
 //! Houses, lowest first: `market` <- `store` <- `schedule`, `sources` <- `ingest` <- `engine` <- `control` <- `console`, `cli`.
-//! `features`, `labels` and `dataset` compute on what `store` holds; `audit` stands above `store`. `job` says what the body
-//! of a job is, `maintenance` is one, `webhook` lies below the engine, `outbox` beside `control`. `sim` is used by `cli`, the
-//! demo and the tests, never by production paths. docs/ARCHITECTURE.md draws the picture.
+//! `features`, `labels` and `dataset` compute on what `store` holds, `train` judges models above them; `audit` stands above
+//! `store`. `job` says what the body of a job is, `maintenance` is one, `webhook` lies below the engine, `outbox` beside
+//! `control`. `sim` is used by `cli`, the demo and the tests, never by production paths; `random` lies below it and `train`.
+//! docs/ARCHITECTURE.md draws the picture.
 
 pub mod audit;
 pub mod cli;
@@ -20,8 +21,10 @@ pub mod labels;
 pub mod maintenance;
 pub mod market;
 pub mod outbox;
+mod random;
 pub mod schedule;
 pub mod sim;
 pub mod sources;
 pub mod store;
+pub mod train;
 pub mod webhook;

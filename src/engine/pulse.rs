@@ -71,8 +71,10 @@ pub(super) async fn watch_writer(writer: Writer, silent: watch::Sender<bool>) {
                 tracing::error!(target: "engine", "{}, nothing is stored", Silent::Writer);
                 silent.send_replace(true);
                 let end = answer.await;
-                tracing::warn!(target: "engine", "The database writer answers again");
-                silent.send_replace(false);
+                if end.is_ok() {
+                    tracing::warn!(target: "engine", "The database writer answers again");
+                    silent.send_replace(false);
+                }
                 end
             };
             if end.is_err() {

@@ -116,9 +116,9 @@ impl Maintenance {
     }
 }
 
-/// When the newest whole backup of a data folder was made, UTC seconds; `None` when there is none.
-pub fn newest_backup(data_dir: &Path, settings: &MaintenanceSettings) -> Option<i64> {
-    Backups::new(data_dir, backup_dir(data_dir, settings)).newest_at()
+/// When the newest whole backup of a data folder was made, UTC seconds, and the folder that it is; `None` when there is none.
+pub fn newest_backup(data_dir: &Path, settings: &MaintenanceSettings) -> Option<(i64, PathBuf)> {
+    Backups::new(data_dir, backup_dir(data_dir, settings)).newest()
 }
 
 /// The folder of the backups; a relative one lies in the data folder.

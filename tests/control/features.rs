@@ -2,7 +2,7 @@
 
 use nightdesk::control::Client;
 use nightdesk::engine::{FeatureDetail, FeatureList, Query, QueryError, Reply};
-use nightdesk::features::nightly::{Desk, bring_up_to_date};
+use nightdesk::features::nightly::{Desk, ROWS, bring_up_to_date};
 use nightdesk::market::Strategy;
 use nightdesk::store::master::ReadPool;
 use nightdesk::store::model::ModelDb;
@@ -33,7 +33,7 @@ fn build(house: &House) {
     let master = ReadPool::new(&dir.join("market_data.db"));
     let mut db = ModelDb::open(&dir.join(STRATEGY.database_file()), STRATEGY, true, house.desk.clock.clone()).unwrap();
     let (instruments, stop) = (&house.desk.universe.instruments, CancellationToken::new());
-    let desk = Desk { master: &master, instruments, benchmark: None, dividends: true, progress: &|_, _| (), rows: 10_000, stop: &stop };
+    let desk = Desk { master: &master, instruments, benchmark: None, dividends: true, progress: &|_, _| (), rows: ROWS, stop: &stop };
     bring_up_to_date(&mut db, &desk, false).unwrap();
     db.close().unwrap();
 }

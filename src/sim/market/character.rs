@@ -2,8 +2,8 @@
 
 use chrono::{Datelike, Duration, Months, NaiveDate};
 
-use super::noise::{Stream, key};
 use crate::market::{AssetClass, Calendar, Instrument, Split};
+use crate::random::{Stream, key};
 
 /// The day on which a symbol's split-adjusted price is at its level.
 pub(super) const ANCHOR: (i32, u32, u32) = (2026, 1, 2);

@@ -6,7 +6,6 @@
 
 mod actions;
 mod character;
-mod noise;
 mod path;
 mod profile;
 mod serve;

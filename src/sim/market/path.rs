@@ -8,8 +8,8 @@
 use chrono::{Datelike, NaiveDate};
 
 use super::character::{Character, anchor};
-use super::noise::Stream;
 use crate::market::{Calendar, date_to_ts};
+use crate::random::Stream;
 
 /// Years of the common factor.
 const FACTOR_FROM: i32 = 2000;

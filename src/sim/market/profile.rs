@@ -3,9 +3,9 @@
 
 use chrono::Days;
 
-use super::noise::Stream;
 use super::{Generator, exchange_date};
 use crate::market::{AssetClass, DAY, Instrument, METRICS, Metadata, Timeframe};
+use crate::random::Stream;
 
 /// A symbol's fundamentals and metadata at an instant.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,7 +87,7 @@ impl Generator {
             "BTC-USD" => 19_900_000.0,
             "ETH-USD" => 120_600_000.0,
             "SOL-USD" => 545_000_000.0,
-            _ => Stream::new(&[self.seed, super::noise::key(instrument.symbol.as_str()), 6]).between(1e8, 1e9).round(),
+            _ => Stream::new(&[self.seed, crate::random::key(instrument.symbol.as_str()), 6]).between(1e8, 1e9).round(),
         };
         let mut metrics = [None; METRICS.len()];
         metrics[0] = Some((coins * price).round());
@@ -95,7 +95,7 @@ impl Generator {
     }
 
     fn stock_metrics(&self, instrument: &Instrument, price: f64, year_ago: f64, now: i64) -> [Option<f64>; METRICS.len()] {
-        let key = super::noise::key(instrument.symbol.as_str());
+        let key = crate::random::key(instrument.symbol.as_str());
         let mut s = Stream::new(&[self.seed, key, 7]);
         let mut quarter = Stream::new(&[self.seed, key, 8, now.div_euclid(91 * DAY).unsigned_abs()]);
         let shares = (1.2e8 * 40.0_f64.powf(s.uniform())).round();
@@ -173,7 +173,7 @@ impl Generator {
                 ..common
             };
         }
-        let mut s = Stream::new(&[self.seed, super::noise::key(symbol), 9]);
+        let mut s = Stream::new(&[self.seed, crate::random::key(symbol), 9]);
         let industry = INDUSTRIES.iter().find(|(sector, _)| instrument.sector.starts_with(sector)).map_or("Conglomerates", |i| i.1);
         Metadata {
             sector: Some(instrument.sector.clone()),

@@ -1,8 +1,8 @@
 //! The minutes of one session, inside the frame its [`DayPlan`] sets: they open, peak, bottom and close exactly where
 //! the plan says, and their volumes add up to the plan's.
 
-use super::noise::Stream;
 use super::path::DayPlan;
+use crate::random::Stream;
 
 /// One minute, in the plan's units.
 #[derive(Clone, Copy, Debug, Default)]
