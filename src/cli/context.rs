@@ -264,8 +264,7 @@ impl Context {
 
     /// Kind of a symbol: the universe's word, else pairs against the dollar are crypto.
     pub fn asset(&self, symbol: Symbol) -> AssetClass {
-        let by_name = if symbol.as_str().ends_with("-USD") { AssetClass::Crypto } else { AssetClass::Stock };
-        self.universe.get(symbol).map_or(by_name, |i| i.asset)
+        self.universe.get(symbol).map_or_else(|| AssetClass::by_name(symbol), |i| i.asset)
     }
 
     /// Starts logging for a plain command: into the folder's files, warnings also to standard error.
