@@ -73,30 +73,30 @@ pub(super) async fn to_end(
             _ = interrupt.recv() => stops += 1,
             _ = terminate.recv() => stops += 1,
         }
-        reachable(client, run_id)?;
+        stop(client, context, run_id, stops > 1)?;
         output::remark(if stops == 1 { "Stopping; Ctrl-C again stops now" } else { "Stopping now" });
-        // A run that has just ended refuses the cancel, and its end is reported next. A daemon that is slow to answer makes
-        // no signal wait.
-        let (client, cancel) = (client.clone(), attach::envelope(context, Command::Cancel { run_id, now: stops > 1 }));
-        tokio::spawn(async move { client.send(cancel).await });
     }
 }
 
-/// Fails where a run can be told nothing, because its daemon does not answer.
-pub(super) fn reachable(client: &Client, run_id: i64) -> Result<(), Failure> {
+/// Tells a run to stop, and waits for no answer: one that has just ended refuses, and its end is reported next; and a daemon
+/// that is slow must make no signal wait. Fails where the daemon is out of reach.
+pub(super) fn stop(client: &Client, context: &Context, run_id: i64, now: bool) -> Result<(), Failure> {
     if matches!(client.link(), LinkView::Lost { .. }) {
         let what = format!("the daemon does not answer, run {run_id} could not be told to stop");
         return Err(Failure::new(what).next(format!("when it is back: nightdesk runs show {run_id}")));
     }
+    let (client, cancel) = (client.clone(), attach::envelope(context, Command::Cancel { run_id, now }));
+    tokio::spawn(async move { client.send(cancel).await });
     Ok(())
 }
 
 /// Says what a change of the way to the engine means for who waits.
 pub(super) fn link_remark(before: &LinkView, now: &LinkView) {
     match (before, now) {
-        (LinkView::Lost { .. }, LinkView::Lost { .. }) | (_, LinkView::Local | LinkView::Gone) => {}
+        (LinkView::Lost { .. }, LinkView::Lost { .. }) => {}
         (_, LinkView::Lost { cause, .. }) => output::remark(format_args!("The daemon does not answer, waiting for it: {cause}")),
-        (_, LinkView::Attached { .. }) => output::remark("The daemon answers again"),
+        (LinkView::Lost { .. }, LinkView::Attached { .. }) => output::remark("The daemon answers again"),
+        _ => {}
     }
 }
 

@@ -172,11 +172,8 @@ async fn to_end(client: &Client, context: &Context, run_id: i64, [mut interrupt,
             Some(()) = asked => {
                 stops += 1;
                 printer.leave();
-                follow::reachable(client, run_id)?;
+                follow::stop(client, context, run_id, stops > 1)?;
                 output::remark(if stops == 1 { "Stopping after the requests in flight, or in a second; Ctrl-C again stops now" } else { "Stopping now" });
-                let command = Command::Cancel { run_id, now: stops > 1 };
-                // A run that has just ended refuses the cancel, and its end is reported next.
-                let _ = client.send(attach::envelope(context, command)).await;
             }
             now = client.link_changed(&link) => {
                 if !matches!((&link, &now), (LinkView::Lost { .. }, LinkView::Lost { .. })) {

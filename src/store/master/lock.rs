@@ -135,6 +135,14 @@ impl FolderLock {
         self.write()
     }
 
+    /// [`Self::give_back`] for an error that nothing was changed before: a refusal is no unclean end.
+    pub(in crate::store) fn refused(self, e: StoreError) -> StoreError {
+        if let Err(e) = self.give_back() {
+            tracing::warn!(target: "store", error = %e, "The next start looks through the whole database");
+        }
+        e
+    }
+
     /// Gives the folder back as it was found, because nothing in it was changed.
     pub fn give_back(mut self) -> Result<(), StoreError> {
         match self.before.take() {

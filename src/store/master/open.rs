@@ -45,13 +45,7 @@ pub(super) fn read_write(path: &Path, o: &WriterOptions, max_mib: Option<u32>, b
     let lock = FolderLock::take(path, o.clock.now())?;
     match behind(&lock, path, o, max_mib, beside) {
         Ok((conn, unchecked)) => Ok(Opened { lock, conn, unchecked }),
-        Err(e) => {
-            // A refusal is no unclean end.
-            if let Err(e) = lock.give_back() {
-                tracing::warn!(target: "store", error = %e, "The next start looks through the whole database");
-            }
-            Err(e)
-        }
+        Err(e) => Err(lock.refused(e)),
     }
 }
 
