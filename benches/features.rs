@@ -11,7 +11,7 @@ use nightdesk::features::COUNT;
 use nightdesk::features::bars::Adjusted;
 use nightdesk::features::engine::{Checkpoint, Input, Task, run};
 use nightdesk::features::market::{CrossSection, MarketReturns};
-use nightdesk::market::DailyBars;
+use nightdesk::market::{Calendar, DailyBars};
 use rayon::prelude::*;
 
 const SYMBOLS: u64 = 80;
@@ -74,7 +74,7 @@ fn adjusted(bars: DailyBars) -> Adjusted {
 
 /// The symbols with what lies beside them, as a night makes it.
 fn beside(universe: &[DailyBars]) -> Vec<Symbol> {
-    let market = MarketReturns::of_stocks(universe);
+    let market = MarketReturns::of_stocks(universe, Calendar::Xnys);
     let mut section = CrossSection::default();
     for bars in universe {
         section.add(bars);
@@ -132,7 +132,7 @@ fn stream(many: u64) {
     for first in (0..many).step_by(AT_A_TIME as usize) {
         let some: Vec<DailyBars> = (first..many.min(first + AT_A_TIME)).into_par_iter().map(|symbol| walk(symbol, DAYS)).collect();
         for bars in &some {
-            market.add(bars);
+            market.add(bars, Calendar::Xnys);
             section.add(bars);
         }
     }

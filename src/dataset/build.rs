@@ -21,7 +21,7 @@ use crate::labels::splits::{self, SplitError, Splits};
 use crate::market::{AssetClass, Calendar, DAY, DailyBars, Instrument, Regime, Strategy, Symbol, Universe, date_to_ts};
 use crate::store::StoreError;
 use crate::store::master::ReadPool;
-use crate::store::model::{FeatureColumns, ModelDb, RareEvent, ReplayError, Sample, SectorStats};
+use crate::store::model::{FeatureColumns, ModelDb, RareEvent, ReplayError, Sample, SectorStats, Shortage};
 
 /// What a data set is made of, and who is told.
 pub struct Order<'a> {
@@ -118,6 +118,8 @@ pub fn build(db: &mut ModelDb, order: &Order<'_>) -> Result<DataSet, DatasetErro
     (summary.features, summary.archive, summary.replay) = (used.len(), aside.archived, aside.replay.len());
     summary.aside = aside.digest();
     put_sector_stats(db, &summary, &samples, instruments)?;
+    let alert = rules.sector_symbol_tracking.alert;
+    db.put_shortage(tracking::summary(&summary.thin).map(|text| Shortage { alert, text }).as_ref())?;
     tell(&summary, rules);
     let bars = parts.into_iter().map(|p| p.bars).collect();
     let columns = used.iter().map(|f| f.index).collect();

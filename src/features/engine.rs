@@ -73,6 +73,11 @@ impl Checkpoint {
     pub fn window(&self) -> usize {
         self.emit - Self::LEAST
     }
+
+    /// Whether the state is one of this program's.
+    pub fn check(&self) -> Result<(), StateError> {
+        Recursions::load(&self.state).map(drop)
+    }
 }
 
 /// Features as columns.

@@ -5,7 +5,7 @@
 
 use chrono::{Datelike, NaiveDate};
 
-use crate::market::DailyBars;
+use crate::market::{Calendar, DailyBars};
 
 /// Fewer symbols than this on a day give no rank.
 const LEAST_RANKED: usize = 5;
@@ -51,29 +51,24 @@ pub struct MarketReturns {
 }
 
 impl MarketReturns {
-    /// The returns of a benchmark.
-    pub fn of_benchmark(bars: &DailyBars) -> Self {
-        let mut market = Self::default();
-        market.add(bars);
-        market
-    }
-
     /// The equal-weight mean of the stocks that have a return on the day, which is the market of a strategy without a
-    /// benchmark. `stocks` come in the order of the universe.
-    pub fn of_stocks<'a>(stocks: impl IntoIterator<Item = &'a DailyBars>) -> Self {
+    /// benchmark. `stocks` come in the order of the universe and trade on `calendar`.
+    pub fn of_stocks<'a>(stocks: impl IntoIterator<Item = &'a DailyBars>, calendar: Calendar) -> Self {
         let mut market = Self::default();
         for bars in stocks {
-            market.add(bars);
+            market.add(bars, calendar);
         }
         market
     }
 
-    /// Adds one symbol's returns; its first bar has none.
-    pub fn add(&mut self, bars: &DailyBars) {
-        for (pair, date) in bars.close.windows(2).zip(bars.date.iter().skip(1)) {
-            let change = (pair[1] / pair[0]).ln();
-            if change.is_finite() {
-                let (sum, count) = self.days.cell(*date);
+    /// Adds one symbol's returns: a benchmark's alone, or those of one stock after another. Its first bar has none, nor has
+    /// one before which a session of its `calendar` has no bar: what happened over several days is not that day's return.
+    pub fn add(&mut self, bars: &DailyBars, calendar: Calendar) {
+        for (close, date) in bars.close.array_windows().zip(bars.date.array_windows()) {
+            let ([before, now], [from, to]) = (close, date);
+            let change = (now / before).ln();
+            if change.is_finite() && !misses_session(*from, *to, calendar) {
+                let (sum, count) = self.days.cell(*to);
                 *sum += change;
                 *count += 1;
             }
@@ -88,6 +83,11 @@ impl MarketReturns {
         };
         dates.iter().map(of).collect()
     }
+}
+
+/// Whether a session lies between two dates.
+fn misses_session(from: NaiveDate, to: NaiveDate, calendar: Calendar) -> bool {
+    from.iter_days().skip(1).take_while(|date| *date < to).any(|date| calendar.session_on(date).is_some())
 }
 
 /// Each symbol's 20-bar return on each day, from which [`Ranks`] are made.
@@ -165,12 +165,28 @@ mod tests {
     #[test]
     fn the_market_is_the_mean_of_those_with_a_return_that_day() {
         let (a, b) = (bars(3, &[1.0, 2.0, 2.0]), bars(1, &[8.0, 4.0, 4.0, 1.0]));
-        let market = MarketReturns::of_stocks([&a, &b]);
+        let market = MarketReturns::of_stocks([&a, &b], Calendar::Continuous);
         let on = market.on(&(0..7).map(day).collect::<Vec<_>>());
         let ln2 = 2f64.ln();
         assert!(on[0].is_nan() && on[1].is_nan() && on[6].is_nan(), "{on:?}");
         assert_eq!(on[2..6], [-ln2, 0.0, f64::midpoint(ln2, 0.25f64.ln()), 0.0]);
-        assert_eq!(MarketReturns::of_benchmark(&a).on(&[day(4), day(2)]).iter().filter(|r| r.is_nan()).count(), 1);
+        let alone = MarketReturns::of_stocks([&a], Calendar::Continuous).on(&[day(4), day(2)]);
+        assert!(!alone[0].is_nan() && alone[1].is_nan(), "{alone:?}");
+    }
+
+    #[test]
+    fn a_change_over_a_missed_session_is_no_days_return() {
+        // 2024-01-12 is a Friday, and the Monday after it is Martin Luther King's day.
+        let mut over = bars(11, &[1.0, 2.0]);
+        over.date[1] = day(15);
+        let on = |calendar| MarketReturns::of_stocks([&over], calendar).on(&over.date)[1];
+        assert_eq!(on(Calendar::Xnys), 2f64.ln());
+        assert!(on(Calendar::Continuous).is_nan());
+        over.date[1] = day(16);
+        let whole = bars(16, &[4.0]);
+        assert!(MarketReturns::of_stocks([&over, &whole], Calendar::Xnys).on(&over.date)[1].is_nan(), "Tuesday's bar is missing");
+        let sound = DailyBars { date: vec![day(15), day(16)], ..bars(15, &[1.0, 4.0]) };
+        assert_eq!(MarketReturns::of_stocks([&over, &sound], Calendar::Xnys).on(&over.date)[1], 4f64.ln(), "the others make it");
     }
 
     #[test]

@@ -23,6 +23,11 @@ impl AssetClass {
         }
     }
 
+    /// What a symbol from outside the universe is taken for: a coin when it is quoted in dollars as Yahoo spells coins.
+    pub fn by_name(symbol: Symbol) -> Self {
+        if symbol.as_str().ends_with("-USD") { Self::Crypto } else { Self::Stock }
+    }
+
     /// The sessions of this kind of instrument.
     pub const fn calendar(self) -> Calendar {
         match self {

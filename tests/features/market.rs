@@ -10,7 +10,7 @@ use nightdesk::features::bars::Adjusted;
 use nightdesk::features::engine::{Block, Input, Output, Task, run};
 use nightdesk::features::market::{CrossSection, MarketReturns};
 use nightdesk::features::registry;
-use nightdesk::market::DailyBars;
+use nightdesk::market::{Calendar, DailyBars};
 
 /// The symbols of the golden sample, which are each other's universe.
 pub const SIX: [&str; 6] = ["AAPL", "AMZN", "GOOG", "META", "NFLX", "NVDA"];
@@ -72,7 +72,7 @@ impl Symbol {
 
 /// The symbols of a universe beside each other; the market is the mean of them all.
 pub fn universe(bars: Vec<DailyBars>) -> Vec<Symbol> {
-    let market = MarketReturns::of_stocks(&bars);
+    let market = MarketReturns::of_stocks(&bars, Calendar::Xnys);
     let mut section = CrossSection::default();
     for bars in &bars {
         section.add(bars);

@@ -130,6 +130,21 @@ impl House {
         bring_up_to_date(&mut self.db, &desk, false)
     }
 
+    /// A night that relies on nothing stored.
+    fn anew(&mut self) -> Report {
+        let (instruments, benchmark, stop) = (&self.instruments, self.benchmark, CancellationToken::new());
+        let desk = Desk {
+            master: &self.pool,
+            instruments,
+            benchmark,
+            dividends: self.dividends,
+            progress: &|_, _| {},
+            rows: self.rows,
+            stop: &stop,
+        };
+        bring_up_to_date(&mut self.db, &desk, true).unwrap()
+    }
+
     /// A night that must go on from a checkpoint.
     fn tail(&mut self) -> Report {
         let report = self.night();

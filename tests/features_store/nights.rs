@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use nightdesk::features::nightly::{NightError, NoFeatures};
 use tokio_util::sync::CancellationToken;
 
-use crate::{House, bars, date, instrument, symbol};
+use crate::{House, bar, bars, date, instrument, symbol};
 
 #[tokio::test]
 async fn forty_nights_of_one_bar_each_are_one_recomputation() {
@@ -91,6 +91,42 @@ async fn what_was_begun_and_then_taken_back_leaves_nothing_behind() {
 }
 
 #[tokio::test]
+async fn a_damaged_checkpoint_is_told_and_not_gone_on_from() {
+    let mut house = House::built().await;
+    let other = rusqlite::Connection::open(house.dir.path().join("turbomode.db")).unwrap();
+    for damage in [
+        "UPDATE feature_checkpoint SET state = CAST(substr(state, 1, 400) || x'0000000000000000' || substr(state, 409) AS BLOB) WHERE symbol = 'CCC'",
+        "UPDATE feature_checkpoint SET state = CAST(substr(state, 1, 800) AS BLOB) WHERE symbol = 'CCC'",
+        "UPDATE feature_checkpoint SET state = (SELECT state FROM feature_checkpoint WHERE symbol = 'AAA') WHERE symbol = 'CCC'",
+    ] {
+        assert_eq!(other.execute(damage, []).unwrap(), 1);
+        house.whole("the checkpoint of CCC is damaged");
+        house.assert_same_as_anew();
+        house.tail();
+    }
+}
+
+#[tokio::test]
+async fn a_bar_that_still_forms_changes_nothing() {
+    let mut house = House::built().await;
+    let made = house.db.reader().features_made().unwrap();
+    // The first of a new month as well: a month of nothing but a forming bar is none.
+    for day in ["2024-05-16", "2024-05-31", "2024-06-01"] {
+        for tick in [0.0, 0.5] {
+            let mut forming = bar("COIN-USD", date(day));
+            (forming.is_final, forming.high) = (false, forming.high + tick);
+            house.put("COIN-USD", vec![forming]).await;
+            assert_eq!(house.tail().rows_written, 0);
+            assert_eq!(house.db.reader().features_made().unwrap(), made, "{day} {tick}");
+        }
+    }
+    house.put("COIN-USD", vec![bar("COIN-USD", date("2024-06-01"))]).await;
+    assert!(house.tail().rows_written > 0);
+    assert_ne!(house.db.reader().features_made().unwrap(), made);
+    house.assert_same_as_anew();
+}
+
+#[tokio::test]
 async fn a_new_symbol_and_one_that_leaves_change_the_market_of_all() {
     let mut house = House::built().await;
     let before = house.last("AAA", "beta_60");
@@ -113,14 +149,17 @@ async fn another_benchmark_changes_all_and_one_outside_the_universe_will_do() {
     let mut house = House::built().await;
     house.put("SPY", bars("SPY", date("2023-01-02"), date("2024-05-15"))).await;
     house.benchmark = Some(symbol("SPY"));
-    house.whole("benchmark");
+    let report = house.whole("benchmark");
+    assert_eq!(report.silent_benchmark, None);
     house.day(date("2024-05-16")).await;
     house.put("SPY", bars("SPY", date("2024-05-16"), date("2024-06-03"))).await;
     house.tail();
     assert!(house.last("AAA", "beta_60").is_finite());
     house.assert_same_as_anew();
     house.benchmark = Some(symbol("NONE"));
-    house.whole("benchmark");
+    let silent = house.whole("benchmark");
+    assert_eq!(silent.silent_benchmark, Some((symbol("NONE"), NoFeatures::NoBars)));
+    assert_ne!(silent.snapshot, report.snapshot, "other features are not of the same data");
     assert!(house.last("AAA", "beta_60").is_nan() && house.last("AAA", "rsi_14").is_finite());
 }
 

@@ -44,6 +44,28 @@ async fn other_definitions_are_not_read_and_are_made_anew() {
 }
 
 #[tokio::test]
+async fn what_rotted_on_disk_is_not_read_and_is_made_good() {
+    let mut house = House::built().await;
+    let other = rusqlite::Connection::open(house.dir.path().join("turbomode.db")).unwrap();
+    let rot = |month: &str| {
+        let sql = "UPDATE feature_store SET features = CAST(x'0000000000000000' || substr(features, 9) AS BLOB) WHERE symbol = 'AAA' AND month = ?1";
+        assert_eq!(other.execute(sql, [date_to_ts(date(month))]).unwrap(), 1);
+    };
+    let read = |house: &House| read_features(house.db.reader(), symbol("AAA"), (i64::MIN, i64::MAX));
+    rot("2024-05-01");
+    assert!(matches!(read(&house), Err(StoreError::BadFeatures { .. })));
+    assert_eq!(house.tail().rows_written, 11, "the month is computed every night");
+    assert!(read(&house).is_ok());
+    rot("2023-11-01");
+    house.tail();
+    let error = read(&house).unwrap_err().to_string();
+    assert!(error.contains("AAA in 2023-11") && error.contains("nightdesk features build --whole"), "{error}");
+    house.anew();
+    assert!(read(&house).is_ok());
+    house.assert_same_as_anew();
+}
+
+#[tokio::test]
 async fn a_sound_cache_passes_and_no_feature_looks_ahead() {
     let house = House::built().await;
     let seen = checked(&house, &[]);

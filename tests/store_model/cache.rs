@@ -71,6 +71,7 @@ fn a_build_that_did_not_end_is_known() {
         key: u64::MAX,
         own: 1,
         state: Some(vec![1, 2]),
+        sound: true,
     };
     let of = |ticker: &str| FeatureBlock {
         symbol: symbol(ticker),

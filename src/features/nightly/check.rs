@@ -32,6 +32,8 @@ pub struct Checked {
     pub cut: Option<NaiveDate>,
     /// Symbols without features, and why.
     pub without: Vec<(Symbol, NoFeatures)>,
+    /// The benchmark, if it gives no returns, and why.
+    pub silent_benchmark: Option<(Symbol, NoFeatures)>,
     /// Symbols with fewer bars than the longest feature needs, and how many they have.
     pub short: Vec<(Symbol, usize)>,
     /// Missing values by reason.
@@ -69,6 +71,7 @@ pub fn check(reader: &ModelReader, desk: &Desk<'_>, symbols: &[Symbol]) -> Resul
         current: made.is_some_and(|m| m.snapshot == survey.snapshot() && m.definition == definition_hash()),
         cut,
         without: survey.without(),
+        silent_benchmark: survey.silent_benchmark(),
         ..Checked::default()
     };
     out.without.retain(|(symbol, _)| symbols.is_empty() || symbols.contains(symbol));

@@ -50,8 +50,17 @@ pub(super) fn tails(desk: &Desk<'_>, survey: &Survey<'_>, plan: &mut Plan) -> Re
         bars
     };
     let tails: Vec<Adjusted> = (0..survey.instruments.len()).into_par_iter().map(tail).collect::<Result<_, _>>()?;
-    let Some(symbol) = plan.from.and_then(|month| out_of_reach(survey, plan, &tails, ts_to_date(month))) else { return Ok(Some(tails)) };
-    *plan = Plan::whole(survey, &format!("{symbol} had so few bars of late that its features look back beyond the checkpoint"));
+    let moved = |((state, tail), _): &((&Option<Checkpoint>, &Adjusted), _)| {
+        state.as_ref().is_some_and(|state| tail.bars.date.first() != Some(&state.date))
+    };
+    let why = if let Some((_, instrument)) = plan.states.iter().zip(&tails).zip(survey.instruments).find(moved) {
+        format!("the checkpoint of {} begins where there is no bar", instrument.symbol)
+    } else if let Some(symbol) = plan.from.and_then(|month| out_of_reach(survey, plan, &tails, ts_to_date(month))) {
+        format!("{symbol} had so few bars of late that its features look back beyond the checkpoint")
+    } else {
+        return Ok(Some(tails));
+    };
+    *plan = Plan::whole(survey, &why);
     Ok(None)
 }
 
@@ -82,12 +91,15 @@ pub(super) fn market(
     until: Option<NaiveDate>,
 ) -> Result<Market, NightError> {
     let benchmark = survey.benchmark_bars(steps.desk)?.map(|bars| up_to(bars, until));
-    let mut returns = benchmark.as_ref().map_or_else(MarketReturns::default, |b| MarketReturns::of_benchmark(&b.bars));
+    let mut returns = MarketReturns::default();
+    if let (Some(adjusted), Some(symbol)) = (&benchmark, steps.desk.benchmark) {
+        returns.add(&adjusted.bars, survey.calendar_of(symbol));
+    }
     let mut section = CrossSection::default();
     let mut add = |instrument: &Instrument, adjusted: &Adjusted| {
         let bars = &adjusted.bars;
         if benchmark.is_none() && instrument.asset == AssetClass::Stock {
-            returns.add(bars);
+            returns.add(bars, instrument.asset.calendar());
         }
         section.add(bars);
     };
@@ -130,7 +142,7 @@ pub(super) fn each<T: Send>(
         });
         let stored = made.iter().try_for_each(&mut sink);
         drop(made);
-        let computed = worker.join().unwrap_or(Err(NightError::Stopped));
+        let computed = worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         stored.and(computed)
     })
 }

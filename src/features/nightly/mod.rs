@@ -3,7 +3,7 @@
 //!
 //! What the rows before a month depend on is hashed for all symbols ([`plan`]). While that hash is what it was when the
 //! month's checkpoint was made, those rows stand; otherwise an older checkpoint serves, or everything is made anew.
-//! Called by `nightdesk features` and by the strategy's night. Blocks, and uses all cores.
+//! Called by `nightdesk features` and by the data-set step. Blocks, and uses all cores.
 
 mod check;
 mod compute;
@@ -56,6 +56,8 @@ pub struct Report {
     pub symbols: usize,
     /// Symbols that have none, and why.
     pub without: Vec<(Symbol, NoFeatures)>,
+    /// The benchmark, if it gives no returns, and why: what needs the market is missing everywhere.
+    pub silent_benchmark: Option<(Symbol, NoFeatures)>,
     /// Rows computed: bars times symbols.
     pub rows: u64,
     /// Rows of the months that were not stored with the same content.
@@ -111,6 +113,7 @@ pub fn bring_up_to_date(db: &mut ModelDb, desk: &Desk<'_>, anew: bool) -> Result
     let report = Report {
         symbols: survey.usable().count(),
         without: survey.without(),
+        silent_benchmark: survey.silent_benchmark(),
         rows: sum.rows,
         rows_written: sum.written,
         whole: plan.why_whole,
@@ -121,6 +124,9 @@ pub fn bring_up_to_date(db: &mut ModelDb, desk: &Desk<'_>, anew: bool) -> Result
         target: "features", symbols = report.symbols, rows = report.rows, written = report.rows_written, snapshot = report.snapshot,
         whole = report.whole.as_deref().unwrap_or("no"), "Features are up to date"
     );
+    if let Some((symbol, why)) = &report.silent_benchmark {
+        tracing::warn!(target: "features", symbol = symbol.as_str(), why = %why, "The benchmark gives no market returns");
+    }
     Ok(report)
 }
 

@@ -67,6 +67,7 @@ fn resumed(survey: &Survey<'_>, group: &[Checkpoint], key: &Key) -> Result<Vec<O
     let mut states = Vec::with_capacity(survey.instruments.len());
     for instrument in survey.instruments {
         match by_symbol.get(&instrument.symbol) {
+            Some(c) if c.key == key.all && !c.sound => return Err(format!("the checkpoint of {} is damaged", c.symbol)),
             Some(c) if c.key == key.all => states.push(c.state.as_deref().map(decode).transpose()?),
             _ => return Err(reason(survey, &by_symbol, key)),
         }
@@ -100,10 +101,12 @@ fn decode(bytes: &[u8]) -> Result<engine::Checkpoint, String> {
     let (numbers, state) = bytes.split_at_checked(24).ok_or("a stored checkpoint is cut short")?;
     let number = |i: usize| -> [u8; 8] { std::array::from_fn(|k| numbers[8 * i + k]) };
     let emit = usize::try_from(u64::from_le_bytes(number(0))).ok().filter(|&emit| emit >= engine::Checkpoint::LEAST);
-    Ok(engine::Checkpoint {
+    let checkpoint = engine::Checkpoint {
         emit: emit.ok_or("a stored checkpoint lies before the first possible one")?,
         date: ts_to_date(i64::from_le_bytes(number(1))),
         factor: f64::from_le_bytes(number(2)),
         state: state.to_vec(),
-    })
+    };
+    checkpoint.check().map_err(|foreign| foreign.to_string())?;
+    Ok(checkpoint)
 }

@@ -7,7 +7,7 @@ use xxhash_rust::xxh3::Xxh3;
 use super::{Desk, NightError, NoFeatures};
 use crate::features::bars::{Adjusted, forward_adjusted};
 use crate::features::definition_hash;
-use crate::market::{AssetClass, Instrument, Symbol, date_to_ts};
+use crate::market::{AssetClass, Calendar, Instrument, Symbol, date_to_ts};
 use crate::store::master::DailyState;
 
 /// The states of all series, as of the beginning of a run.
@@ -41,11 +41,17 @@ impl<'a> Survey<'a> {
     }
 
     pub fn without(&self) -> Vec<(Symbol, NoFeatures)> {
-        let why = |state: &DailyState| match &state.unusable {
-            Some(reason) => Some(NoFeatures::Blocked(reason.clone())),
-            None => state.months.is_empty().then_some(NoFeatures::NoBars),
-        };
-        self.instruments.iter().zip(&self.states).filter_map(|(i, state)| Some((i.symbol, why(state)?))).collect()
+        self.instruments.iter().zip(&self.states).filter_map(|(i, state)| Some((i.symbol, nothing(state)?))).collect()
+    }
+
+    /// The benchmark, if it gives no returns, and why.
+    pub fn silent_benchmark(&self) -> Option<(Symbol, NoFeatures)> {
+        self.benchmark.as_ref().and_then(|(symbol, state)| Some((*symbol, nothing(state)?)))
+    }
+
+    /// On which days a symbol trades, of the universe or not.
+    pub fn calendar_of(&self, symbol: Symbol) -> Calendar {
+        self.instruments.iter().find(|i| i.symbol == symbol).map_or_else(|| AssetClass::by_name(symbol), |i| i.asset).calendar()
     }
 
     /// The newest month that holds a bar of any symbol.
@@ -58,17 +64,24 @@ impl<'a> Survey<'a> {
         let own: Vec<u64> = self.states.par_iter().map(|state| state.hash_before(month)).collect();
         let mut hash = self.hash(&own);
         hash.update(definition_hash().as_bytes());
-        if let Some((symbol, state)) = &self.benchmark {
-            hash.update(symbol.as_str().as_bytes());
-            hash.update(&state.hash_before(month).to_le_bytes());
-        }
+        self.hash_benchmark(&mut hash, month);
         Key { all: hash.digest(), own }
     }
 
-    /// Identifies the market data: symbols, bars, actions. Thirty-two hex digits.
+    /// Identifies the market data: symbols, bars, actions, benchmark. Thirty-two hex digits.
     pub fn snapshot(&self) -> String {
         let own: Vec<u64> = self.states.par_iter().map(|state| state.hash_before(i64::MAX)).collect();
-        format!("{:032x}", self.hash(&own).digest128())
+        let mut hash = self.hash(&own);
+        self.hash_benchmark(&mut hash, i64::MAX);
+        format!("{:032x}", hash.digest128())
+    }
+
+    fn hash_benchmark(&self, hash: &mut Xxh3, before: i64) {
+        hash.update(&[u8::from(self.benchmark.is_some())]);
+        if let Some((symbol, state)) = &self.benchmark {
+            hash.update(symbol.as_str().as_bytes());
+            hash.update(&state.hash_before(before).to_le_bytes());
+        }
     }
 
     fn hash(&self, own: &[u64]) -> Xxh3 {
@@ -92,6 +105,12 @@ impl<'a> Survey<'a> {
     pub fn benchmark_bars(&self, desk: &Desk<'_>) -> Result<Option<Adjusted>, NightError> {
         self.benchmark.as_ref().map(|(symbol, state)| read(desk, *symbol, state, None)).transpose()
     }
+}
+
+/// Why nothing can be made of a series, if so.
+fn nothing(state: &DailyState) -> Option<NoFeatures> {
+    let blocked = state.unusable.clone().map(NoFeatures::Blocked);
+    blocked.or_else(|| state.months.is_empty().then_some(NoFeatures::NoBars))
 }
 
 fn read(desk: &Desk<'_>, symbol: Symbol, seen: &DailyState, from: Option<(NaiveDate, f64)>) -> Result<Adjusted, NightError> {

@@ -70,6 +70,7 @@ fn prepare(survey: &Survey<'_>, plan: &Plan, position: usize, part: &Part<'_>) -
         key: key.all,
         own: key.own[position],
         state: part.output.checkpoint.as_ref().map(encode),
+        sound: true,
     });
     Ready {
         rows: months.iter().map(FeatureMonth::rows).sum(),

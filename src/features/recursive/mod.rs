@@ -29,6 +29,10 @@ pub(super) const MONTH: usize = 21;
 /// nothing is measured in units of rounding.
 const FLAT: f64 = 1e-12;
 
+/// The same for a mean range that others are divided by: it fades with every flat bar but never ends, and what moves first
+/// after a halt would be measured in units of it. The millionth part lies below the least daily range of what trades.
+const STILL: f64 = 1e-6;
+
 /// What the recursions read of one bar.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Bar {
@@ -193,7 +197,8 @@ impl Recursions {
         self.follow(bar, &previous, range, atr[1], put);
         put(Track::Tsi, self.tsi.next(change));
         put(Track::TypicalEma20, self.typical.next((bar.high + bar.low + bar.close) / 3.0));
-        put(Track::RangeEma10, self.range.next(bar.high - bar.low));
+        let mean = self.range.next(bar.high - bar.low);
+        put(Track::RangeEma10, if mean <= STILL * bar.close { 0.0 } else { mean });
         put(Track::ForceEma13, self.force.next(change * bar.volume));
         put(Track::ChaikinOscillator, self.chaikin.next(bar));
         put(Track::NegativeVolume, self.negative.next(bar, &previous));

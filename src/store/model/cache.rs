@@ -1,9 +1,9 @@
 //! The cache of features and the checkpoints from which the nightly run goes on.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use rusqlite::{Connection, params};
-use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_64_with_seed};
 
 use super::{ModelDb, ModelReader, blob};
 use crate::market::{Symbol, ts_to_date};
@@ -91,6 +91,21 @@ pub struct Checkpoint {
     pub own: u64,
     /// What the recursive features remember; `None` for a short history.
     pub state: Option<Vec<u8>>,
+    /// Read: all of it is what was written, otherwise nothing may go on from it. Written: of no account.
+    pub sound: bool,
+}
+
+impl Checkpoint {
+    /// Changes with any bit of it, so that a state cannot pass for another symbol's either.
+    fn digest(&self) -> i64 {
+        let mut hash = Xxh3::new();
+        for number in [self.month as u64, self.key, self.own, u64::from(self.state.is_some())] {
+            hash.update(&number.to_le_bytes());
+        }
+        hash.update(self.state.as_deref().unwrap_or_default());
+        hash.update(self.symbol.as_str().as_bytes());
+        hash.digest() as i64
+    }
 }
 
 /// Features of one symbol as columns.
@@ -114,7 +129,11 @@ impl ModelDb {
 
     /// Empties the cache.
     pub fn forget_features(&mut self) -> Result<(), StoreError> {
-        self.transaction(|conn| Ok(conn.execute_batch("DELETE FROM feature_store; DELETE FROM feature_checkpoint")?))
+        self.transaction(|conn| {
+            conn.execute_batch("DELETE FROM feature_store; DELETE FROM feature_checkpoint")?;
+            conn.execute("DELETE FROM db_metadata WHERE key = ?1", [SNAPSHOT])?;
+            Ok(())
+        })
     }
 
     /// Stores features and checkpoints of symbols in one transaction, and gives how many rows the months have that were
@@ -153,7 +172,7 @@ impl ModelDb {
 fn forget_others(conn: &Connection, table: &str, symbols: &[Symbol]) -> Result<(), StoreError> {
     let mut select = conn.prepare_cached(&format!("SELECT DISTINCT symbol FROM {table}"))?;
     let stored = select.query_map([], |r| r.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
-    let known: std::collections::HashSet<&str> = symbols.iter().map(Symbol::as_str).collect();
+    let known: HashSet<&str> = symbols.iter().map(Symbol::as_str).collect();
     for symbol in stored.iter().filter(|s| !known.contains(s.as_str())) {
         conn.execute(&format!("DELETE FROM {table} WHERE symbol = ?1"), [symbol])?;
     }
@@ -166,28 +185,29 @@ fn put_all(conn: &Connection, blocks: &[FeatureBlock], made: &Made) -> Result<u6
 
 fn put(conn: &Connection, block: &FeatureBlock, made: &Made) -> Result<u64, StoreError> {
     let symbol = block.symbol.as_str();
-    let mut select = conn.prepare_cached("SELECT month, digest, definition FROM feature_store WHERE symbol = ?1 AND month >= ?2")?;
-    let stored = select.query_map(params![symbol, block.from], |r| Ok((r.get(0)?, (r.get(1)?, r.get(2)?))))?;
-    let mut stored = stored.collect::<Result<HashMap<i64, (i64, String)>, _>>()?;
+    let mut select = conn.prepare_cached("SELECT month FROM feature_store WHERE symbol = ?1 AND month >= ?2")?;
+    let mut stored = select.query_map(params![symbol, block.from], |r| r.get(0))?.collect::<Result<HashSet<i64>, _>>()?;
+    // The bytes are compared, not digests: what has rotted on disk still lies beside its old digest.
     let mut replace = conn.prepare_cached(
         "INSERT INTO feature_store (symbol, month, digest, definition, snapshot, dates, features) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-         ON CONFLICT DO UPDATE SET digest = ?3, definition = ?4, snapshot = ?5, dates = ?6, features = ?7",
+         ON CONFLICT DO UPDATE SET digest = ?3, definition = ?4, snapshot = ?5, dates = ?6, features = ?7
+         WHERE (digest, definition, dates, features) IS NOT (?3, ?4, ?6, ?7)",
     )?;
     let mut written = 0;
     for m in &block.months {
-        if stored.remove(&m.month).is_none_or(|(digest, definition)| digest != m.digest || definition != made.definition) {
-            replace.execute(params![symbol, m.month, m.digest, made.definition, made.snapshot, m.dates, m.features])?;
-            written += m.rows() as u64;
-        }
+        stored.remove(&m.month);
+        let changed = replace.execute(params![symbol, m.month, m.digest, made.definition, made.snapshot, m.dates, m.features])?;
+        written += (changed * m.rows()) as u64;
     }
     let mut delete = conn.prepare_cached("DELETE FROM feature_store WHERE symbol = ?1 AND month = ?2")?;
-    for month in stored.keys() {
+    for month in &stored {
         delete.execute(params![symbol, month])?;
     }
-    let mut insert =
-        conn.prepare_cached("INSERT OR REPLACE INTO feature_checkpoint (month, symbol, key, own, state) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    let mut insert = conn.prepare_cached(
+        "INSERT OR REPLACE INTO feature_checkpoint (month, symbol, key, own, state, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
     for c in &block.checkpoints {
-        insert.execute(params![c.month, c.symbol.as_str(), c.key as i64, c.own as i64, c.state])?;
+        insert.execute(params![c.month, c.symbol.as_str(), c.key as i64, c.own as i64, c.state, c.digest()])?;
     }
     Ok(written)
 }
@@ -250,10 +270,13 @@ impl ModelReader {
 
     /// All checkpoints, newest month first.
     pub fn checkpoints(&self) -> Result<Vec<Checkpoint>, StoreError> {
-        let sql = "SELECT month, symbol, key, own, state FROM feature_checkpoint ORDER BY month DESC";
+        let sql = "SELECT month, symbol, key, own, state, digest FROM feature_checkpoint ORDER BY month DESC";
         self.list(sql, [], |r| {
             let hash = |column| r.get::<_, i64>(column).map(|v| v as u64);
-            Ok(Checkpoint { month: r.get(0)?, symbol: rows::symbol(r, 1)?, key: hash(2)?, own: hash(3)?, state: r.get(4)? })
+            let (month, symbol, state) = (r.get(0)?, rows::symbol(r, 1)?, r.get(4)?);
+            let mut read = Checkpoint { month, symbol, key: hash(2)?, own: hash(3)?, state, sound: true };
+            read.sound = r.get::<_, i64>(5)? == read.digest();
+            Ok(read)
         })
     }
 }

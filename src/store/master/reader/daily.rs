@@ -5,7 +5,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::{CandleQuery, Candles, Reader, Span};
 use crate::market::{Dividend, Series, Split, Symbol, Timeframe, date_to_ts};
-use crate::store::master::StoreError;
+use crate::store::master::{StoreError, rows};
 
 /// A symbol's daily series without its bars.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,7 +20,7 @@ pub struct DailyState {
     pub dividends: Vec<Dividend>,
 }
 
-/// What the stored bars of a month come to, hidden and forming ones included.
+/// What the final bars of a month come to, hidden ones included: a bar that still forms changes with every tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MonthDigest {
     /// First second of the month, UTC.
@@ -85,7 +85,24 @@ impl Reader {
         let due = self.one("SELECT rebase_due FROM series_state WHERE symbol_id = ?1 AND timeframe_id = ?2", key, |r| r.get(0))?;
         let split = (due == Some(true)).then(|| "a split is known, and its history is still to be fetched anew".to_owned());
         let sql = "SELECT month, n, sum FROM series_digest WHERE symbol_id = ?1 AND timeframe_id = ?2 AND n > 0 ORDER BY month";
-        let months = self.list(sql, key, |r| Ok(MonthDigest { month: r.get(0)?, bars: r.get(1)?, sum: r.get::<_, i64>(2)? as u64 }))?;
+        let mut months = self.list(sql, key, |r| Ok(MonthDigest { month: r.get(0)?, bars: r.get(1)?, sum: r.get::<_, i64>(2)? as u64 }))?;
+        self.leave_out_forming(&mut months, id)?;
         Ok(DailyState { unusable: blocked.or(split), months, splits: self.splits_of(id)?, dividends: self.dividends_of(id)? })
+    }
+
+    /// Takes forming bars out of the newest two months, the only ones that can hold some: a bar forms on the last day, and
+    /// the month may have changed since. A month of nothing else goes.
+    fn leave_out_forming(&self, months: &mut Vec<MonthDigest>, symbol: i64) -> Result<(), StoreError> {
+        let newest = &mut months[..];
+        let Some(from) = newest.iter().rev().take(2).last().map(|m| m.month) else { return Ok(()) };
+        let rows = rows::stored_rows(&self.conn, symbol, Timeframe::D1, from, i64::MAX)?;
+        for bar in rows.iter().filter(|row| !row.candle.is_final) {
+            if let Some(m) = newest.iter_mut().rfind(|m| m.month <= bar.candle.ts) {
+                m.bars -= 1;
+                m.sum = m.sum.wrapping_sub(bar.hash());
+            }
+        }
+        months.retain(|m| m.bars > 0);
+        Ok(())
     }
 }

@@ -34,6 +34,8 @@ CREATE TABLE feature_checkpoint (
     own    INTEGER NOT NULL,
     -- NULL for a symbol that has too short a history before `month`: it is computed from its first bar.
     state  BLOB,
+    -- xxh3-64 of all columns before it: what has rotted is not gone on from.
+    digest INTEGER NOT NULL,
     PRIMARY KEY (month, symbol)
 ) STRICT;
 
