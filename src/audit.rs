@@ -49,7 +49,7 @@ pub enum Verdict {
 pub fn records(strategy: Strategy, changes: &[ConfigChange]) -> Vec<Record> {
     let mut out = Vec::new();
     let mut begin = 0;
-    for of in changes.chunk_by(|a, b| together(a, b)) {
+    for of in changes.chunk_by(together) {
         out.extend(judged(strategy, &changes[..begin], of));
         begin += of.len();
     }
@@ -66,10 +66,10 @@ fn judged(strategy: Strategy, before: &[ConfigChange], changes: &[ConfigChange])
     if before.is_empty() {
         return Some(Record { at, version, changes: changes.to_vec(), upgraded: Vec::new(), verdict: Verdict::First });
     }
-    let shipped: BTreeMap<String, Value> =
-        StrategySettings::shipped(strategy).map(|s| s.leaves().into_iter().collect()).unwrap_or_default();
+    let leaves = StrategySettings::shipped(strategy).map(|s| s.leaves()).unwrap_or_default();
+    let shipped: BTreeMap<String, String> = leaves.into_iter().map(|(key, value)| (key, value.to_string())).collect();
     let by_program = |c: &&ConfigChange| match (&c.old, &c.new) {
-        (None, Some(new)) => shipped.get(&c.key).is_some_and(|v| v.to_string() == *new),
+        (None, Some(new)) => shipped.get(&c.key) == Some(new),
         (Some(_), None) => !shipped.contains_key(&c.key),
         _ => false,
     };
