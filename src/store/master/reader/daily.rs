@@ -94,7 +94,7 @@ impl Reader {
     /// the month may have changed since. A month of nothing else goes.
     fn leave_out_forming(&self, months: &mut Vec<MonthDigest>, symbol: i64) -> Result<(), StoreError> {
         let newest = &mut months[..];
-        let Some(from) = newest.iter().rev().take(2).last().map(|m| m.month) else { return Ok(()) };
+        let Some(from) = newest[newest.len().saturating_sub(2)..].first().map(|m| m.month) else { return Ok(()) };
         let rows = rows::stored_rows(&self.conn, symbol, Timeframe::D1, from, i64::MAX)?;
         for bar in rows.iter().filter(|row| !row.candle.is_final) {
             if let Some(m) = newest.iter_mut().rfind(|m| m.month <= bar.candle.ts) {
