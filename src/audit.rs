@@ -17,23 +17,89 @@ use crate::store::model::{ConfigChange, ModelDb};
 /// The key that must change with any other.
 pub const VERSION_KEY: &str = "metadata.version";
 
-/// What was put on record.
+/// Rules that were recorded together.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Recorded {
-    /// The rules are those of the last time.
-    Nothing,
-    /// These are the first rules of this database.
-    First {
-        /// How many have a value.
-        rules: usize,
-    },
-    /// Rules differ from those of the last time.
-    Changed {
-        /// Dotted keys.
-        keys: Vec<String>,
-        /// Whether `metadata.version` is among them, as it should be.
-        versioned: bool,
-    },
+pub struct Record {
+    /// When, UTC seconds.
+    pub at: i64,
+    /// The version that the rules had then.
+    pub version: String,
+    /// What differs from the record before.
+    pub changes: Vec<ConfigChange>,
+    /// Keys that came with a newer program, at their shipped value, or went with an older one's.
+    pub upgraded: Vec<ConfigChange>,
+    /// Whether the version tells of it.
+    pub verdict: Verdict,
+}
+
+/// Whether the version of rules tells of their change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// These are the first rules of their database.
+    First,
+    /// The version was raised, to one that no other rules have had.
+    Raised,
+    /// It was not.
+    NotRaised,
+    /// Nobody changed a rule; the program did.
+    Upgraded,
+}
+
+/// All records of a strategy, oldest first, from its `changes` in the order in which they were recorded.
+pub fn records(strategy: Strategy, changes: &[ConfigChange]) -> Vec<Record> {
+    let mut out = Vec::new();
+    let mut begin = 0;
+    for of in changes.chunk_by(|a, b| together(a, b)) {
+        out.extend(judged(strategy, &changes[..begin], of));
+        begin += of.len();
+    }
+    out
+}
+
+fn together(a: &ConfigChange, b: &ConfigChange) -> bool {
+    (a.at, &a.version) == (b.at, &b.version)
+}
+
+/// The record of `changes`, which follow those `before`; `None` without any.
+fn judged(strategy: Strategy, before: &[ConfigChange], changes: &[ConfigChange]) -> Option<Record> {
+    let (at, version) = changes.first().map(|c| (c.at, c.version.clone()))?;
+    if before.is_empty() {
+        return Some(Record { at, version, changes: changes.to_vec(), upgraded: Vec::new(), verdict: Verdict::First });
+    }
+    let shipped: BTreeMap<String, Value> =
+        StrategySettings::shipped(strategy).map(|s| s.leaves().into_iter().collect()).unwrap_or_default();
+    let by_program = |c: &&ConfigChange| match (&c.old, &c.new) {
+        (None, Some(new)) => shipped.get(&c.key).is_some_and(|v| v.to_string() == *new),
+        (Some(_), None) => !shipped.contains_key(&c.key),
+        _ => false,
+    };
+    let (upgraded, by_hand): (Vec<&ConfigChange>, Vec<&ConfigChange>) = changes.iter().partition(by_program);
+    let verdict = match by_hand.iter().find(|c| c.key == VERSION_KEY) {
+        _ if by_hand.is_empty() => Verdict::Upgraded,
+        Some(c) if is_more(c) && !had_others(&version, before, changes) => Verdict::Raised,
+        _ => Verdict::NotRaised,
+    };
+    let owned = |of: Vec<&ConfigChange>| of.into_iter().cloned().collect();
+    Some(Record { at, version, changes: owned(by_hand), upgraded: owned(upgraded), verdict })
+}
+
+fn is_more(change: &ConfigChange) -> bool {
+    let number = |v: &Option<String>| v.as_ref().and_then(|v| v.parse::<u64>().ok());
+    number(&change.new) > number(&change.old)
+}
+
+/// Whether `version` once stood for other rules than those that `changes` lead to.
+fn had_others(version: &str, before: &[ConfigChange], changes: &[ConfigChange]) -> bool {
+    let mut rules: BTreeMap<&str, Option<&str>> = BTreeMap::new();
+    let mut had = Vec::new();
+    for of in before.chunk_by(together).chain([changes]) {
+        rules.extend(of.iter().map(|c| (c.key.as_str(), c.new.as_deref())));
+        rules.retain(|_, value| value.is_some());
+        if of.iter().any(|c| c.version == version) {
+            had.push(rules.clone());
+        }
+    }
+    had.iter().any(|then| *then != rules)
 }
 
 /// Opens, or makes, the database of `strategy` in `data_dir`, and puts the rules that changed since it was last opened to
@@ -47,28 +113,31 @@ pub fn open_to_work(
 ) -> Result<ModelDb, StoreError> {
     let at = clock.now();
     let mut db = ModelDb::open(&data_dir.join(strategy.database_file()), strategy, demo, clock)?;
-    let version = rules.metadata.version;
-    match put_on_record(&mut db, strategy, rules, at)? {
-        Recorded::Nothing => {}
-        Recorded::First { rules } => {
-            tracing::info!(target: "store", %strategy, version, rules, "Training rules recorded for the first time");
+    let Some(record) = put_on_record(&mut db, strategy, rules, at)? else { return Ok(db) };
+    let names = |of: &[ConfigChange]| of.iter().map(|c| c.key.as_str()).collect::<Vec<_>>().join(", ");
+    let (version, keys) = (record.version, names(&record.changes));
+    if !record.upgraded.is_empty() {
+        let keys = names(&record.upgraded);
+        tracing::info!(target: "store", %strategy, version, keys, "Training rules came or went with this version of Nightdesk");
+    }
+    match record.verdict {
+        Verdict::First => {
+            tracing::info!(target: "store", %strategy, version, rules = record.changes.len(), "Training rules recorded for the first time");
         }
-        Recorded::Changed { keys, versioned: true } => {
-            tracing::info!(target: "store", %strategy, version, keys = keys.join(", "), "Training rules changed");
-        }
-        Recorded::Changed { keys, versioned: false } => tracing::warn!(
-            target: "store", %strategy, version, keys = keys.join(", "),
-            "Training rules changed, but metadata.version did not; raise it and add a line to the changelog"
+        Verdict::Raised => tracing::info!(target: "store", %strategy, version, keys, "Training rules changed"),
+        Verdict::NotRaised => tracing::warn!(
+            target: "store", %strategy, version, keys,
+            "Training rules changed, but metadata.version is not a new one above the last; raise it and add a line to the changelog"
         ),
+        Verdict::Upgraded => {}
     }
     Ok(db)
 }
 
-/// Records each key whose value is another one than last recorded, at `at` (UTC seconds).
-pub fn put_on_record(db: &mut ModelDb, strategy: Strategy, rules: &StrategySettings, at: i64) -> Result<Recorded, StoreError> {
+/// Records each key whose value is another one than last recorded, at `at` (UTC seconds); `None` where nothing changed.
+pub fn put_on_record(db: &mut ModelDb, strategy: Strategy, rules: &StrategySettings, at: i64) -> Result<Option<Record>, StoreError> {
     let file = strategy.config_file();
     let mut known = db.reader().config_in_force(file)?;
-    let first = known.is_empty();
     let version = rules.metadata.version.to_string();
     let change = |key: String, old, new| ConfigChange { at, file: file.to_owned(), key, old, new, version: version.clone() };
     let mut changes = Vec::new();
@@ -79,15 +148,13 @@ pub fn put_on_record(db: &mut ModelDb, strategy: Strategy, rules: &StrategySetti
         }
     }
     changes.extend(known.into_iter().map(|(key, old)| change(key, Some(old), None)));
+    if changes.is_empty() {
+        return Ok(None);
+    }
+    let mut before = db.reader().config_changes(usize::MAX)?;
+    before.reverse();
     db.audit(&changes)?;
-    Ok(match changes.len() {
-        0 => Recorded::Nothing,
-        rules if first => Recorded::First { rules },
-        _ => Recorded::Changed {
-            versioned: changes.iter().any(|c| c.key == VERSION_KEY),
-            keys: changes.into_iter().map(|c| c.key).collect(),
-        },
-    })
+    Ok(judged(strategy, &before, &changes))
 }
 
 /// Every key that has a value, with the value as JSON.
@@ -129,18 +196,57 @@ mod tests {
     }
 
     #[test]
-    fn a_change_without_a_new_version_is_told() {
+    fn a_version_tells_of_a_change_only_if_it_is_new_and_above_the_last() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("turbomode.db");
-        let mut db = ModelDb::open(&path, Strategy::Turbomode, false, ManualClock::at(1)).unwrap();
+        let mut db = ModelDb::open(&dir.path().join("turbomode.db"), Strategy::Turbomode, false, ManualClock::at(1)).unwrap();
         let mut rules = StrategySettings::shipped(Strategy::Turbomode).unwrap();
-        let mut record = |rules: &StrategySettings| put_on_record(&mut db, Strategy::Turbomode, rules, 1).unwrap();
-        assert_eq!(record(&rules), Recorded::First { rules: rules.leaves().len() - 1 });
-        assert_eq!(record(&rules), Recorded::Nothing);
+        let mut at = 0;
+        let mut record = |rules: &StrategySettings| {
+            at += 1;
+            put_on_record(&mut db, Strategy::Turbomode, rules, at).unwrap().map(|r| (r.verdict, r.changes.len()))
+        };
+        assert_eq!(record(&rules), Some((Verdict::First, rules.leaves().len() - 1)));
+        assert_eq!(record(&rules), None);
         rules.promotion_gates.g6_min_recall = 0.2;
-        assert_eq!(record(&rules), Recorded::Changed { keys: vec!["promotion_gates.g6_min_recall".into()], versioned: false });
-        rules.promotion_gates.g6_min_recall = 0.25;
+        assert_eq!(record(&rules), Some((Verdict::NotRaised, 1)));
+        (rules.promotion_gates.g6_min_recall, rules.metadata.version) = (0.25, 2);
+        assert_eq!(record(&rules), Some((Verdict::Raised, 2)));
+        let second = rules.clone();
+        (rules.promotion_gates.g6_min_recall, rules.metadata.version) = (0.3, 1);
+        assert_eq!(record(&rules), Some((Verdict::NotRaised, 2)), "a lower version is no new one");
         rules.metadata.version = 2;
-        assert!(matches!(record(&rules), Recorded::Changed { versioned: true, .. }));
+        assert_eq!(record(&rules), Some((Verdict::NotRaised, 1)), "2 stood for other rules");
+        (rules.promotion_gates.g6_min_recall, rules.metadata.version) = (0.35, 3);
+        assert_eq!(record(&rules), Some((Verdict::Raised, 2)));
+        assert_eq!(record(&second), Some((Verdict::NotRaised, 2)));
+    }
+
+    #[test]
+    fn keys_that_came_with_the_program_are_no_reproach() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut db = ModelDb::open(&dir.path().join("turbomode.db"), Strategy::Turbomode, false, ManualClock::at(1)).unwrap();
+        let mut rules = StrategySettings::shipped(Strategy::Turbomode).unwrap();
+        // An older program that lacked one key and had another.
+        put_on_record(&mut db, Strategy::Turbomode, &rules, 1).unwrap();
+        let older = |key: &str, old: Option<&str>, new: Option<&str>| ConfigChange {
+            at: 1,
+            file: Strategy::Turbomode.config_file().to_owned(),
+            key: key.to_owned(),
+            old: old.map(str::to_owned),
+            new: new.map(str::to_owned),
+            version: "1".to_owned(),
+        };
+        let recall = serde_json::json!(rules.promotion_gates.g6_min_recall).to_string();
+        db.audit(&[older("promotion_gates.g6_min_recall", Some(&recall), None), older("gone.key", None, Some("1"))]).unwrap();
+        let found = put_on_record(&mut db, Strategy::Turbomode, &rules, 2).unwrap().unwrap();
+        assert_eq!((found.verdict, found.changes.len(), found.upgraded.len()), (Verdict::Upgraded, 0, 2));
+        db.audit(&[older("promotion_gates.g6_min_recall", Some(&recall), None)]).unwrap();
+        rules.promotion_gates.g6_min_recall = 0.3;
+        let found = put_on_record(&mut db, Strategy::Turbomode, &rules, 3).unwrap().unwrap();
+        assert_eq!((found.verdict, found.upgraded.len()), (Verdict::NotRaised, 0), "it came with another value than the shipped one");
+        let mut all = db.reader().config_changes(usize::MAX).unwrap();
+        all.reverse();
+        let verdicts: Vec<Verdict> = records(Strategy::Turbomode, &all).iter().map(|r| r.verdict).collect();
+        assert_eq!((verdicts[0], verdicts[1], verdicts.last()), (Verdict::First, Verdict::Upgraded, Some(&Verdict::NotRaised)));
     }
 }

@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
 use desk::Desk;
+use nightdesk::store::master::Holder;
 
 const CANDLES: &str =
     "date,open,high,low,close,volume\n2013-02-28,10,11,9,10.5,100\n2013-03-01,10.5,12,10,11,200\n2013-03-04,11,11.5,10,10.25,\n";
@@ -366,6 +367,8 @@ fn the_schedule_is_steered_without_an_engine_and_the_next_one_finds_it() {
     assert!(ticks.len() == 3 && ticks.iter().all(|t| t["local"].as_str().is_some_and(|l| l.contains("22:45"))), "{next}");
     let held = desk.run(&["schedule", "confirm-clock"]);
     assert!(held.code == Some(1) && held.err.contains("only a running engine"), "{held:?}");
+    let holder = Holder::of(&desk.path("data/market_data.db")).unwrap();
+    assert!(holder.ended_at.is_some(), "a refusal does not look like a kill: {holder:?}");
     let refused = desk.run(&["--demo", "schedule", "run-now", "train"]);
     assert!(refused.code == Some(1) && refused.err.contains("this version cannot run train"), "{refused:?}");
     let none = desk.run(&["runs", "cancel", "1"]);

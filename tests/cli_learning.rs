@@ -227,9 +227,12 @@ fn the_data_set_is_made_and_told_with_the_proof_of_its_purge() {
     let dropped: u64 = set["dropped"].as_array().unwrap().iter().map(|d| d["rows"].as_u64().unwrap()).sum();
     assert_eq!(dropped + set["all"]["rows"].as_u64().unwrap(), BARS, "every bar is accounted for: {set}");
     assert!(set["no_blocks"].as_str().is_some_and(|why| why.contains("too few")), "{set}");
+    assert!(json["purge_proof"]["holds"].is_null() && json["ok"] == true, "nothing was split, so nothing is proved: {json}");
+    assert!(["rules", "aside"].iter().all(|k| set[*k].as_str().is_some_and(|h| h.len() == 16)), "{set}");
     assert!(set["thin"].as_array().is_some_and(|t| t.iter().any(|t| t["name"] == "Crypto")), "{set}");
     let text = desk.ok(&["dataset", "--strategy", "turbomode"]);
-    assert!(text.starts_with("Data set of turbomode, rules version 1\n") && text.contains("Thin: Crypto has "), "{text}");
+    assert!(text.starts_with("Data set of turbomode, rules version 1 (") && text.contains("Thin: Crypto has "), "{text}");
+    assert!(text.contains("within each symbol") && !text.contains("Proved") && !text.contains("BROKEN"), "{text}");
     assert!(desk.ok(&["config", "audit"]).contains("turbomode  version 1: "), "the rules went on record");
     let none = Desk::new().run(&["dataset"]);
     assert!(none.code == Some(1) && none.err.contains("there is no database"), "{none:?}");

@@ -16,7 +16,8 @@ use crate::store::master::Holder;
 
 /// A daemon that listens and does not answer within this time is stuck.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
-/// How long a daemon may take to start; after a crash it looks through the whole database first.
+/// How long a daemon may take until it listens: migrations and a busy disk count, the check of the database's pages after a
+/// crash does not, which runs beside the engine.
 const STARTS_WITHIN: Duration = Duration::from_mins(2);
 /// How often a starting daemon is looked for.
 const LOOKS_EVERY: Duration = Duration::from_millis(20);

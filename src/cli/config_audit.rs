@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::{Context, Failure, output};
-use crate::audit::VERSION_KEY;
+use crate::audit::{Record, Verdict, records};
 use crate::engine::SCHEDULER_DATABASE;
 use crate::market::Strategy;
 use crate::store::model::{self, ModelReader};
@@ -13,40 +13,34 @@ use crate::store::scheduler::{self, SchedulerReader};
 /// Training rules that were recorded together.
 struct RuleChanges {
     strategy: Strategy,
-    at: i64,
-    version: String,
-    changes: Vec<model::ConfigChange>,
+    record: Record,
 }
 
 impl RuleChanges {
-    /// Whether these are the first rules of their database.
-    fn first(&self) -> bool {
-        self.changes.iter().any(|c| c.key == VERSION_KEY && c.old.is_none())
-    }
-
-    fn versioned(&self) -> bool {
-        self.changes.iter().any(|c| c.key == VERSION_KEY)
-    }
-
     fn json(&self) -> Value {
         let change = |c: &model::ConfigChange| json!({ "key": c.key, "old": c.old, "new": c.new });
+        let list = |of: &[model::ConfigChange]| of.iter().map(change).collect::<Vec<_>>();
+        let Record { at, version, changes, upgraded, verdict } = &self.record;
         json!({
-            "strategy": self.strategy, "at": self.at, "version": self.version, "first": self.first(),
-            "versioned": self.versioned(), "changes": self.changes.iter().map(change).collect::<Vec<_>>(),
+            "strategy": self.strategy, "at": at, "version": version, "first": *verdict == Verdict::First,
+            "versioned": *verdict != Verdict::NotRaised, "changes": list(changes), "upgraded": list(upgraded),
         })
     }
 
     fn lines(&self) -> Vec<String> {
-        let head = format!("{} UTC  {}", output::second(self.at), self.strategy);
-        if self.first() {
-            let rules = output::count(self.changes.len(), "training rule", "training rules");
-            return vec![format!("{head}  version {}: {rules} recorded for the first time", self.version)];
+        let Record { at, version, changes, upgraded, verdict } = &self.record;
+        let head = format!("{} UTC  {}", output::second(*at), self.strategy);
+        if *verdict == Verdict::First {
+            let rules = output::count(changes.len(), "training rule", "training rules");
+            return vec![format!("{head}  version {version}: {rules} recorded for the first time")];
         }
-        let note = if self.versioned() { "" } else { ", which was not raised" };
+        let note = if *verdict == Verdict::NotRaised { ", which was not raised" } else { "" };
         let word = |v: &Option<String>| v.clone().unwrap_or_else(|| "(not set)".to_owned());
-        let line =
-            |c: &model::ConfigChange| format!("{head}  {}  {} -> {}  (version {}{note})", c.key, word(&c.old), word(&c.new), c.version);
-        self.changes.iter().map(line).collect()
+        let line = |c: &model::ConfigChange, note: &str| {
+            format!("{head}  {}  {} -> {}  (version {version}{note})", c.key, word(&c.old), word(&c.new))
+        };
+        let by_hand = changes.iter().map(|c| line(c, note));
+        by_hand.chain(upgraded.iter().map(|c| line(c, ", by another version of Nightdesk"))).collect()
     }
 }
 
@@ -58,7 +52,7 @@ pub(super) fn run(limit: usize, json: bool, context: &Context) -> Result<(), Fai
     for strategy in Strategy::ALL {
         rules.extend(self::rules(strategy, context)?);
     }
-    rules.sort_by_key(|r| std::cmp::Reverse(r.at));
+    rules.sort_by_key(|r| std::cmp::Reverse(r.record.at));
     rules.truncate(limit);
     if json {
         let rules: Vec<_> = rules.iter().map(RuleChanges::json).collect();
@@ -68,7 +62,7 @@ pub(super) fn run(limit: usize, json: bool, context: &Context) -> Result<(), Fai
         (c.at, format!("{} UTC  {:<8} {}  {} -> {}  ({})", output::second(c.at), c.actor, c.key, c.old, c.new, c.origin))
     };
     let mut lines: Vec<(i64, String)> = settings.into_iter().map(setting).collect();
-    lines.extend(rules.iter().flat_map(|r| r.lines().into_iter().map(|l| (r.at, l))));
+    lines.extend(rules.iter().flat_map(|r| r.lines().into_iter().map(|l| (r.record.at, l))));
     if lines.is_empty() {
         return output::line("No key changed while an engine ran, and no strategy has recorded its training rules yet.");
     }
@@ -90,15 +84,7 @@ fn rules(strategy: Strategy, context: &Context) -> Result<Vec<RuleChanges>, Fail
     if !path.exists() {
         return Ok(Vec::new());
     }
-    let mut out: Vec<RuleChanges> = Vec::new();
-    for change in ModelReader::open(&path, strategy)?.config_changes(usize::MAX)? {
-        match out.last_mut().filter(|r| r.at == change.at && r.version == change.version) {
-            Some(same) => same.changes.push(change),
-            None => out.push(RuleChanges { strategy, at: change.at, version: change.version.clone(), changes: vec![change] }),
-        }
-    }
-    for record in &mut out {
-        record.changes.reverse();
-    }
-    Ok(out)
+    let mut changes = ModelReader::open(&path, strategy)?.config_changes(usize::MAX)?;
+    changes.reverse();
+    Ok(records(strategy, &changes).into_iter().rev().map(|record| RuleChanges { strategy, record }).collect())
 }

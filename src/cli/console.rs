@@ -44,7 +44,7 @@ pub fn run(context: &Context) -> Result<Exit, Failure> {
 
 fn with_engine(runtime: &Runtime, context: &Context) -> Result<Exit, Failure> {
     let logging = start_logging(context, LOG_RECORDS)?;
-    let rig = runtime.block_on(Rig::start(context, Role::Console, &logging))?;
+    let rig = start_behind(runtime, context, &logging)?;
     runtime.block_on(rig.first_fill());
     let ended = show(runtime, context, rig.client());
     runtime.block_on(rig.stop());
@@ -55,6 +55,17 @@ fn with_engine(runtime: &Runtime, context: &Context) -> Result<Exit, Failure> {
         return runtime.block_on(attach::hand_over(context));
     }
     Ok(Exit::Done)
+}
+
+/// Starts the engine from a thread that stands back, because the threads of the databases inherit its priority.
+fn start_behind(runtime: &Runtime, context: &Context, logging: &Logging) -> Result<Rig, Failure> {
+    std::thread::scope(|scope| {
+        let starting = scope.spawn(|| {
+            rig::stand_back();
+            runtime.block_on(Rig::start(context, Role::Console, logging))
+        });
+        starting.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 fn start_logging(context: &Context, records: usize) -> Result<Logging, Failure> {

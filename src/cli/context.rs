@@ -74,6 +74,14 @@ impl Common {
         Ok(self.read_config(Some(self.config_folder()?))?)
     }
 
+    /// Reads the configuration again as the next start would: a folder that was asked for by name must still be there.
+    fn read_again(&self) -> Result<Loaded, ConfigErrors> {
+        let folder = self.config_folder().map_err(|gone| ConfigErrors {
+            problems: vec![Problem::new(Place::Unknown, gone.to_string(), "").help(Some("put the folder back".to_owned()))],
+        })?;
+        self.read_config(Some(folder))
+    }
+
     /// Reads and checks the configuration of a folder, with the environment and these flags over it. The start and every
     /// reload do it here, so that a reload accepts nothing that the next start refuses. Without a folder: shipped files.
     pub fn read_config(&self, folder: Option<PathBuf>) -> Result<Loaded, ConfigErrors> {
@@ -240,8 +248,8 @@ impl Context {
             origins: self.origins.clone(),
             universe_origin: self.universe_origin.clone(),
         };
-        let (common, folder) = (self.common.clone(), self.config_dir.clone());
-        ConfigSource { known, read: Arc::new(move || common.read_config(Some(folder.clone()))) }
+        let common = self.common.clone();
+        ConfigSource { known, read: Arc::new(move || common.read_again()) }
     }
 
     /// The master database.
@@ -275,5 +283,25 @@ impl Context {
     pub fn block_on<F: Future>(&self, future: F) -> Result<F::Output, Failure> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         Ok(runtime.block_on(future))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reload_is_refused_when_the_named_folder_is_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let (config, away) = (dir.path().join("config"), dir.path().join("away"));
+        std::fs::create_dir(&config).unwrap();
+        let common = Common { config_dir: Some(config.clone()), data_dir: Some(dir.path().join("data")), ..Common::default() };
+        let source = Context::load(&common).unwrap().config_source();
+        (source.read)().unwrap();
+        std::fs::rename(&config, &away).unwrap();
+        let refused = (source.read)().unwrap_err().brief();
+        assert!(refused.contains("--config-dir names") && refused.contains("is not a folder"), "{refused}");
+        std::fs::rename(&away, &config).unwrap();
+        (source.read)().unwrap();
     }
 }

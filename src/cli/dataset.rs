@@ -39,18 +39,21 @@ pub struct Arguments {
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     let _logging = context.start_logging()?;
     let made = make(arguments.strategy, context)?;
-    let proof = made.splits.as_ref().map(|s| s.proof(&made.samples.lifetimes())).unwrap_or_default();
-    let holds = proof.iter().all(Proof::holds);
+    let rule = &context.strategies.get(arguments.strategy).settings.validation;
+    let proof = made.splits.as_ref().map(|s| s.proof(&made.samples.lifetimes(), &made.sessions, rule));
+    // Without splits there is nothing to hold and nothing that failed.
+    let holds = proof.as_ref().map(|p| p.iter().all(Proof::holds));
+    let (proof, ok) = (proof.unwrap_or_default(), holds != Some(false));
     if arguments.json {
         let proof: Vec<Value> = proof.iter().map(proof_json).collect();
-        output::json(&json!({ "ok": holds, "dataset": made.summary, "purge_proof": { "holds": holds, "blocks": proof } }))?;
+        output::json(&json!({ "ok": ok, "dataset": made.summary, "purge_proof": { "holds": holds, "blocks": proof } }))?;
     } else {
         head(&made.summary)?;
         regimes(&made.summary)?;
         splits(&made.summary, &proof)?;
         rest(&made.summary)?;
     }
-    Ok(if holds { Exit::Done } else { Exit::Failed })
+    Ok(if ok { Exit::Done } else { Exit::Failed })
 }
 
 fn make(strategy: Strategy, context: &Context) -> Result<DataSet, Failure> {
@@ -82,7 +85,7 @@ fn make(strategy: Strategy, context: &Context) -> Result<DataSet, Failure> {
 }
 
 fn head(s: &Summary) -> Result<(), Failure> {
-    output::line(format_args!("Data set of {}, rules version {}", s.strategy, s.config_version))?;
+    output::line(format_args!("Data set of {}, rules version {} ({})", s.strategy, s.config_version, s.rules))?;
     output::line(format_args!("  made of    market data {}, definitions {}, {} features a row", s.snapshot, s.definition, s.features))?;
     let Some((first, last)) = s.dates else {
         output::line(format_args!("  rows       none of {} bars", thousands(s.bars)))?;
@@ -91,7 +94,7 @@ fn head(s: &Summary) -> Result<(), Failure> {
     let (rows, bars) = (thousands(s.all.rows), thousands(s.bars));
     output::line(format_args!("  rows       {rows} of {bars} bars, {first} to {last}"))?;
     let share = 100.0 * s.all.n_eff / s.all.rows.max(1) as f64;
-    output::line(format_args!("  worth      {:.0} rows that do not overlap ({share:.0} %)", s.all.n_eff))?;
+    output::line(format_args!("  worth      {:.0} rows that do not overlap within each symbol ({share:.0} %)", s.all.n_eff))?;
     dropped(s)
 }
 
@@ -120,7 +123,7 @@ fn regimes(s: &Summary) -> Result<(), Failure> {
         "\n{:<16} {:>9} {:>6}  {:>5} {:>5} {:>5}  {:>8}  {:>6} {:>5} {:>9}",
         "regime", "rows", "share", "SELL", "HOLD", "BUY", "n_eff", "drawn", "loss", "effective"
     ))?;
-    let classes = |g: &Group| g.classes.map(|n| if g.rows == 0 { 0.0 } else { 100.0 * n as f64 / g.rows as f64 });
+    let classes = |g: &Group| g.classes.map(|n| 100.0 * n as f64 / g.classes.iter().sum::<u64>().max(1) as f64);
     for (g, e) in s.regimes.iter().zip(&s.emphasis) {
         let ([sell, hold, buy], capped) = (classes(g), if e.capped { "  capped" } else { "" });
         let (rows, share) = (thousands(g.rows), 100.0 * g.share);
@@ -131,14 +134,15 @@ fn regimes(s: &Summary) -> Result<(), Failure> {
     }
     let [sell, hold, buy] = classes(&s.all);
     let rows = thousands(s.all.rows);
-    output::line(format_args!("{:<16} {rows:>9}  100 %  {sell:>3.0} % {hold:>3.0} % {buy:>3.0} %  {:>8.0}", "all", s.all.n_eff))
+    output::line(format_args!("{:<16} {rows:>9}  100 %  {sell:>3.0} % {hold:>3.0} % {buy:>3.0} %  {:>8.0}", "all", s.all.n_eff))?;
+    output::line("Classes of rows that mature before the hold-out; drawn and effective weight before archive and replay.")
 }
 
 fn splits(s: &Summary, proof: &[Proof]) -> Result<(), Failure> {
     if let Some(why) = &s.no_blocks {
         return output::line(format_args!("\nNo test blocks: {why}"));
     }
-    let [first, last, bound, label] = ["first", "last", "bound", "last label"];
+    let [first, last, bound, label] = ["first", "last", "bound", "learnt to"];
     output::line(format_args!(
         "\n{:<9} {first:<10}  {last:<10}  {:>9} {:>7} {:>8}  {bound:<10}  {label:<10}  purge",
         "block", "train", "purged", "test"
@@ -146,14 +150,21 @@ fn splits(s: &Summary, proof: &[Proof]) -> Result<(), Failure> {
     for (i, (b, p)) in s.blocks.iter().zip(proof).enumerate() {
         let name = if i + 1 == s.blocks.len() { "hold-out".to_owned() } else { (i + 1).to_string() };
         let (train, purged, test) = (thousands(b.train as u64), thousands(b.purged as u64), thousands(b.test as u64));
-        let label = p.latest_label_end.map(|d| d.to_string()).unwrap_or_default();
+        let label = p.latest_matured.map(|d| d.to_string()).unwrap_or_default();
         let verdict = if p.holds() { "proved" } else { "BROKEN" };
         output::line(format_args!(
             "{name:<9} {}  {}  {train:>9} {purged:>7} {test:>8}  {}  {label:<10}  {verdict}",
             b.first, b.last, b.bound
         ))?;
     }
-    output::line("Every training label ends before its block's bound, which lies an embargo before the block.")
+    match proof.iter().map(|p| p.embargo).max().filter(|_| proof.iter().all(Proof::holds)) {
+        Some(embargo) => output::line(format_args!(
+            "Proved from the rows: at least {embargo} sessions lie between the last horizon learnt and each test, and between all horizons tested and the hold-out."
+        )),
+        None => output::line(
+            "A BROKEN purge: a horizon reaches into a test or the embargo before it. Nothing must be learnt from this data set.",
+        ),
+    }
 }
 
 fn rest(s: &Summary) -> Result<(), Failure> {
@@ -174,6 +185,7 @@ fn rest(s: &Summary) -> Result<(), Failure> {
 
 fn proof_json(p: &Proof) -> Value {
     json!({
-        "first": p.first, "bound": p.bound, "latest_label_end": p.latest_label_end, "earliest_test": p.earliest_test, "holds": p.holds(),
+        "first": p.first, "bound": p.bound, "latest_matured": p.latest_matured, "earliest_test": p.earliest_test,
+        "sessions_between": p.between, "sessions_before_holdout": p.before_holdout, "embargo": p.embargo, "holds": p.holds(),
     })
 }

@@ -5,7 +5,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::rig::{self, Rig};
 use super::{Context, Exit, Failure, attach, output};
-use crate::control::Client;
+use crate::control::{Client, LinkView};
 use crate::engine::{Command, Snapshot};
 use crate::store::master::Role;
 use crate::store::scheduler::{JobRun, JobState};
@@ -55,7 +55,7 @@ pub(super) async fn to_end(
     run_id: i64,
     [mut interrupt, mut terminate]: [Signal; 2],
 ) -> Result<JobRun, Failure> {
-    let (mut state, mut stops) = (client.state(), 0);
+    let (mut state, mut link, mut stops) = (client.state(), client.link(), 0);
     loop {
         if let Some(run) = ended(&state.borrow_and_update(), run_id) {
             return Ok(run);
@@ -65,12 +65,38 @@ pub(super) async fn to_end(
                 changed.map_err(|_| Failure::new("the engine stopped before the run ended").next("look into the log: nightdesk logs"))?;
                 continue;
             }
+            now = client.link_changed(&link) => {
+                link_remark(&link, &now);
+                link = now;
+                continue;
+            }
             _ = interrupt.recv() => stops += 1,
             _ = terminate.recv() => stops += 1,
         }
+        stop(client, context, run_id, stops > 1)?;
         output::remark(if stops == 1 { "Stopping; Ctrl-C again stops now" } else { "Stopping now" });
-        // A run that has just ended refuses the cancel, and its end is reported next.
-        let _ = attach::send(client, context, Command::Cancel { run_id, now: stops > 1 }).await;
+    }
+}
+
+/// Tells a run to stop, and waits for no answer: one that has just ended refuses, and its end is reported next; and a daemon
+/// that is slow must make no signal wait. Fails where the daemon is out of reach.
+pub(super) fn stop(client: &Client, context: &Context, run_id: i64, now: bool) -> Result<(), Failure> {
+    if matches!(client.link(), LinkView::Lost { .. }) {
+        let what = format!("the daemon does not answer, run {run_id} could not be told to stop");
+        return Err(Failure::new(what).next(format!("when it is back: nightdesk runs show {run_id}")));
+    }
+    let (client, cancel) = (client.clone(), attach::envelope(context, Command::Cancel { run_id, now }));
+    tokio::spawn(async move { client.send(cancel).await });
+    Ok(())
+}
+
+/// Says what a change of the way to the engine means for who waits.
+pub(super) fn link_remark(before: &LinkView, now: &LinkView) {
+    match (before, now) {
+        (LinkView::Lost { .. }, LinkView::Lost { .. }) => {}
+        (_, LinkView::Lost { cause, .. }) => output::remark(format_args!("The daemon does not answer, waiting for it: {cause}")),
+        (LinkView::Lost { .. }, LinkView::Attached { .. }) => output::remark("The daemon answers again"),
+        _ => {}
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::output::{self, thousands};
 use super::rig::{self, Rig};
-use super::{Context, Exit, Failure, attach};
+use super::{Context, Exit, Failure, attach, follow};
 use crate::config::{Lookback, SourcePolicy};
 use crate::control::{Client, LinkView};
 use crate::engine::{Command, IngestSpec, PlanSummary, Query, Reply, RunProgress, RunView, Snapshot};
@@ -129,7 +129,7 @@ pub(super) async fn foreground(client: &Client, context: &Context, spec: IngestS
     let asked = client.send(attach::envelope(context, Command::Ingest { spec })).await;
     let ack = asked.map_err(|e| Failure::new(format!("the ingest did not start: {e}")))?;
     let Some(run_id) = ack.run_id else { return Err(Failure::new(format!("the ingest did not start: {}", ack.message))) };
-    let run = follow(client, context, run_id, signals).await?;
+    let run = to_end(client, context, run_id, signals).await?;
     if as_json {
         output::json(
             &json!({ "run": run.id, "state": run.state, "started_at": run.started_at, "ended_at": run.ended_at, "summary": run.summary }),
@@ -145,7 +145,7 @@ pub(super) async fn foreground(client: &Client, context: &Context, spec: IngestS
     })
 }
 
-async fn follow(client: &Client, context: &Context, run_id: i64, [mut interrupt, mut terminate]: [Signal; 2]) -> Result<RunView, Failure> {
+async fn to_end(client: &Client, context: &Context, run_id: i64, [mut interrupt, mut terminate]: [Signal; 2]) -> Result<RunView, Failure> {
     let (mut state, mut link) = (client.state(), client.link());
     let mut printer = Printer::new();
     let mut stops = 0;
@@ -172,32 +172,17 @@ async fn follow(client: &Client, context: &Context, run_id: i64, [mut interrupt,
             Some(()) = asked => {
                 stops += 1;
                 printer.leave();
-                if matches!(client.link(), LinkView::Lost { .. }) {
-                    let what = format!("the daemon does not answer, run {run_id} could not be told to stop");
-                    return Err(Failure::new(what).next(format!("when it is back: nightdesk runs show {run_id}")));
-                }
+                follow::stop(client, context, run_id, stops > 1)?;
                 output::remark(if stops == 1 { "Stopping after the requests in flight, or in a second; Ctrl-C again stops now" } else { "Stopping now" });
-                let command = Command::Cancel { run_id, now: stops > 1 };
-                // A run that has just ended refuses the cancel, and its end is reported next.
-                let _ = client.send(attach::envelope(context, command)).await;
             }
             now = client.link_changed(&link) => {
                 if !matches!((&link, &now), (LinkView::Lost { .. }, LinkView::Lost { .. })) {
                     printer.leave();
-                    link_remark(&now);
                 }
+                follow::link_remark(&link, &now);
                 link = now;
             }
         }
-    }
-}
-
-/// What a change of the way to the engine means for who waits.
-fn link_remark(link: &LinkView) {
-    match link {
-        LinkView::Lost { cause, .. } => output::remark(format_args!("The daemon does not answer, waiting for it: {cause}")),
-        LinkView::Attached { .. } => output::remark("The daemon answers again"),
-        LinkView::Local | LinkView::Gone => {}
     }
 }
 

@@ -7,8 +7,8 @@ use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, SecondsFormat};
 use tracing::field::{Field, Visit};
@@ -53,13 +53,18 @@ pub struct Logging {
     drops: Drops,
     filter: FilterHandle,
     quiet: Arc<AtomicBool>,
-    _guard: WorkerGuard,
+    guard: Mutex<Option<WorkerGuard>>,
 }
 
 impl Logging {
     /// Writes nothing to standard error from here on: what follows is reported there by other means.
     pub fn leave_screen(&self) {
         self.quiet.store(true, Ordering::Relaxed);
+    }
+
+    /// Writes out what is buffered, although others still hold on to this; what they log from here on is lost.
+    pub fn finish(&self) {
+        drop(self.guard.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
     /// The way to hear of dropped lines and to change the level, for a task of its own.
@@ -152,7 +157,7 @@ pub fn start(dir: &Path, settings: &LogSettings, clock: Arc<dyn Clock>, screen: 
     let quiet = Arc::new(AtomicBool::new(screen == Screen::Console));
     let layer = DeskLayer { ring: Arc::clone(&ring), writer: Some(writer), clock, screen, quiet: Arc::clone(&quiet) };
     let filter = install(layer, settings).map_err(|e| failed(&e))?;
-    Ok(Logging { ring, drops, filter, quiet, _guard: guard })
+    Ok(Logging { ring, drops, filter, quiet, guard: Mutex::new(Some(guard)) })
 }
 
 /// Starts logging to standard error alone, without any folder.

@@ -1,6 +1,8 @@
 //! `nightdesk maintenance`: the night's maintenance job now, followed to its end: by the engine that runs on the data folder,
 //! or by one that lives for the length of the job. Either way it is a run on record.
 
+use std::cell::Cell;
+use std::convert::Infallible;
 use std::time::Duration;
 
 use clap::Args;
@@ -48,19 +50,23 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
 
 async fn foreground(client: &Client, context: &Context, as_json: bool) -> Result<Exit, Failure> {
     let (run_id, signals) = follow::begin(client, context, Command::Run { job: Job::Maintenance }).await?;
-    let mut told = 0;
-    let end = {
-        let mut end = std::pin::pin!(follow::to_end(client, context, run_id, signals));
-        let mut look = tokio::time::interval(LOOK_EVERY);
-        loop {
-            tokio::select! {
-                end = &mut end => break end?,
-                _ = look.tick() => told = story(client, run_id, told).await,
-            }
-        }
+    let told = Cell::new(0);
+    // Beside each other: an answer that does not come must not keep signals and the end of the run waiting.
+    let end = tokio::select! {
+        end = follow::to_end(client, context, run_id, signals) => end?,
+        never = stories(client, run_id, &told) => match never {},
     };
-    story(client, run_id, told).await;
+    story(client, run_id, told.get()).await;
     show(&end, as_json)
+}
+
+/// Prints what the run tells, for ever; `told` is the last line printed.
+async fn stories(client: &Client, run_id: i64, told: &Cell<i64>) -> Infallible {
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    loop {
+        look.tick().await;
+        told.set(story(client, run_id, told.get()).await);
+    }
 }
 
 /// Prints what the run has told since line `after`, and gives the last line.

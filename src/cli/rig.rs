@@ -42,7 +42,7 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 }
 
 /// The same for an engine whose process draws a console too: on a machine whose cores are all busy, a key goes before the
-/// work. Threads that the workers start stand back as they do.
+/// work. Threads that the workers start inherit this.
 pub(super) fn runtime_behind_a_screen() -> Result<tokio::runtime::Runtime, Failure> {
     Ok(workers().on_thread_start(stand_back).build()?)
 }
@@ -54,7 +54,7 @@ fn workers() -> tokio::runtime::Builder {
 }
 
 /// Lowers the priority of the calling thread. Only Linux keeps one for each thread; elsewhere it would be the console's too.
-fn stand_back() {
+pub(super) fn stand_back() {
     if cfg!(target_os = "linux") {
         // Only a comfort: on a machine that refuses, all threads run as equals.
         if let Err(cause) = rustix::process::setpriority_process(None, BEHIND_THE_SCREEN) {
@@ -188,7 +188,7 @@ fn maintenance(m: &Materials) -> Arc<dyn JobBody> {
     Arc::new(Maintenance {
         data_dir: m.data_dir.clone(),
         writer: m.writer.clone(),
-        runs: Some(m.runs.clone()),
+        runs: m.runs.clone(),
         settings: Arc::clone(&m.settings),
         clock: Arc::clone(&m.clock),
     })

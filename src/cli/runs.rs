@@ -209,7 +209,8 @@ impl Row {
     /// What only looks as if it worked or waited is lost: the engine it belongs to does not hold the folder any more. The next
     /// engine writes that down.
     fn judged(mut self, living: Option<&Holder>) -> Self {
-        let gone = |boot: &str| living.is_none_or(|h| h.boot_id != boot);
+        // An engine that is just starting has no boot id yet, and so tells nothing.
+        let gone = |boot: &str| living.is_none_or(|h| !h.boot_id.is_empty() && h.boot_id != boot);
         if let Some(run) = self.job.as_mut().filter(|r| !r.state.ended() && gone(&r.boot_id)) {
             (run.state, run.error) = (JobState::Lost, Some(ENDED.to_owned()));
         }

@@ -12,6 +12,8 @@ use crate::schedule::{PlannedTick, Rule, SchedulerState};
 use crate::store::master::FolderLock;
 use crate::store::scheduler::{Job, JobRow, Pause, RunFilter, SchedulerDb, SchedulerReader};
 
+const ENGINE_ONLY: &str = "only a running engine can do this";
+
 /// See when jobs run; pause, resume or start them; switch the scheduler on and off
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -94,31 +96,40 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
 
 /// What is changed while no engine runs: the next one finds it.
 async fn alone(context: &Context, command: EngineCommand) -> Result<String, Failure> {
+    if !matches!(command, EngineCommand::Pause { .. } | EngineCommand::Resume { .. } | EngineCommand::Scheduler { .. }) {
+        return Err(Failure::new(ENGINE_ONLY).next("start one: nightdesk --daemon"));
+    }
+    let lock = FolderLock::take(&context.database(), context.clock.now())?;
+    let done = set(context, command).await;
+    // After a process that was killed the next engine must still look through the whole database.
+    if lock.after_unclean_end() || done.is_err() {
+        lock.give_back()?;
+    } else {
+        lock.release(context.clock.now())?;
+    }
+    Ok(format!("{} (no engine runs here now)", done?))
+}
+
+async fn set(context: &Context, command: EngineCommand) -> Result<String, Failure> {
     let now = context.clock.now();
-    let lock = FolderLock::take(&context.database(), now)?;
-    let done = match command {
+    match command {
         EngineCommand::Pause { job, reason } => {
             set_pause(context, job, Some(Pause { at: now, by: "cli".to_owned(), reason })).await?;
-            format!("{job} is paused: its ticks pass without a run")
+            Ok(format!("{job} is paused: its ticks pass without a run"))
         }
         EngineCommand::Resume { job } => {
             set_pause(context, job, None).await?;
-            format!("{job} goes on with its next tick")
+            Ok(format!("{job} goes on with its next tick"))
         }
         EngineCommand::Scheduler { on } => {
             let path = context.data_dir.join(SCHEDULER_STATE);
             let mut state = SchedulerState::load(&path, context.settings.schedule.enabled, now).state;
             (state.on, state.since, state.by) = (on, now, "cli".to_owned());
             state.save(&path).map_err(|e| Failure::new(e.to_string()))?;
-            format!("the scheduler is {}", if on { "on" } else { "off" })
+            Ok(format!("the scheduler is {}", if on { "on" } else { "off" }))
         }
-        _ => return Err(Failure::new("only a running engine can do this").next("start one: nightdesk --daemon")),
-    };
-    // After a process that was killed the next engine must still look through the whole database.
-    if !lock.after_unclean_end() {
-        lock.release(context.clock.now())?;
+        _ => Err(Failure::new(ENGINE_ONLY)),
     }
-    Ok(format!("{done} (no engine runs here now)"))
 }
 
 async fn set_pause(context: &Context, job: Job, pause: Option<Pause>) -> Result<(), Failure> {

@@ -1,13 +1,14 @@
 //! The archive of rare events: which rows are rare, which of them are kept, and which a training fold may have.
 //!
-//! The rules are `[rare_event_archive]` and `[dynamic_archive_updates]`; `store::model` keeps the rows. An archived row
-//! goes only into training, and only where its label had ended before the fold's bound, like any other row.
+//! The rules are `[rare_event_archive]` and `[dynamic_archive_updates]`; `store::model` keeps the rows. What today's
+//! bars show is archived as they show it, however often it is looked at; only rows whose bars are gone live on. An
+//! archived row goes only into training, and only where its horizon had ended before the fold's bound, like any other row.
 
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
-use super::kept::{Kept, strongest};
+use super::kept::{Fresh, Kept, KeptRow, Present};
 use crate::config::strategy::{ArchiveUpdates, Eviction, RareEventArchive};
 use crate::labels::regime::Measures;
 use crate::market::{Regime, Symbol};
@@ -18,7 +19,7 @@ use crate::store::model::RareEvent;
 pub struct Rarity {
     /// `move`, or the name of a regime.
     pub kind: &'static str,
-    /// Standard deviations: of the day for a move, of the month for a regime.
+    /// Standard deviations: of the day for a move, of the month for a regime; for a crash those of the fall.
     pub magnitude: f64,
 }
 
@@ -33,17 +34,21 @@ pub struct Change {
 
 /// Whether a row is a rare event by `rule`. A move by more than the threshold says more than the regime it falls in.
 pub fn rarity(regime: Regime, day: &Measures, rule: &RareEventArchive) -> Option<Rarity> {
-    if rule.move_sigma > 0.0 && day.day_z.abs() > rule.move_sigma {
-        return Some(Rarity { kind: "move", magnitude: day.day_z.abs() });
+    let moved = day.day_z.abs();
+    if rule.move_sigma > 0.0 && moved > rule.move_sigma && moved.is_finite() {
+        return Some(Rarity { kind: "move", magnitude: moved });
     }
-    rule.regimes.contains(&regime).then(|| Rarity { kind: regime.name(), magnitude: day.z.abs() })
+    // A crash is not over when the month has risen again, but such a day is no extreme of it.
+    let magnitude = if regime == Regime::Crash { -day.z } else { day.z.abs() };
+    (rule.regimes.contains(&regime) && magnitude.is_finite()).then(|| Rarity { kind: regime.name(), magnitude })
 }
 
-/// What becomes of the archive when `found` are the rare events of today's data. `sessions` are the ascending dates in
-/// which ages and distances are counted.
+/// What becomes of the archive when `found` are the rare events of the data that `fresh` tells of. `sessions` are the ascending
+/// dates in which distances are counted.
 pub fn update(
     archived: &[RareEvent],
     found: &[RareEvent],
+    fresh: &Fresh<'_>,
     sessions: &[NaiveDate],
     rule: &RareEventArchive,
     updates: &ArchiveUpdates,
@@ -52,17 +57,12 @@ pub fn update(
         return Change::default();
     }
     let stored: BTreeMap<Key, &RareEvent> = archived.iter().map(|e| (key(e), e)).collect();
-    let today: BTreeMap<Key, &RareEvent> = found.iter().map(|e| (key(e), e)).collect();
-    let axis = Axis { sessions, dedupe: updates.dedupe_sessions as usize };
-    let mut new = axis.distinct(found.iter().filter(|e| !stored.contains_key(&key(e))).collect());
-    strongest_first(&mut new);
-    new.truncate(updates.max_added as usize);
-    // What is stored and found again is kept as it is today: definitions and revised bars may have changed it.
-    let known = archived.iter().map(|e| today.get(&key(e)).copied().unwrap_or(e));
-    let young = |e: &&RareEvent| updates.max_age_sessions == 0 || axis.age(e.sample.date) <= updates.max_age_sessions as usize;
-    let mut pool = axis.distinct(known.chain(new).filter(young).collect());
+    let mut pool: BTreeMap<Key, &RareEvent> =
+        stored.iter().filter(|((symbol, date), _)| !fresh.covers(*symbol, *date)).map(|(k, e)| (*k, *e)).collect();
+    pool.extend(found.iter().map(|e| (key(e), e)));
+    let mut pool = first_of_each(pool.into_values(), sessions, updates.dedupe_sessions as usize);
     match updates.evict {
-        Eviction::Weakest => strongest_first(&mut pool),
+        Eviction::Weakest => pool.sort_by(|a, b| stronger(a, b)),
         Eviction::Oldest => pool.sort_by_key(|e| (std::cmp::Reverse(e.sample.date), e.sample.symbol)),
     }
     let mut of_symbol: BTreeMap<Symbol, u32> = BTreeMap::new();
@@ -81,11 +81,16 @@ pub fn update(
     }
 }
 
-/// Positions of the archived rows that a training fold of `rows` rows gets: known before `bound`, the most extreme first, up
-/// to the rule's share.
-pub(super) fn mixed_in(archived: &[Kept], bound: NaiveDate, rows: usize, rule: &RareEventArchive) -> Vec<usize> {
-    let most = if rule.enabled { (rule.mix_ratio * rows as f64) as usize } else { 0 };
-    strongest(archived, bound, most)
+/// Positions of the archived rows that a training fold gets: known and young enough, the most extreme first, up to the rule's
+/// share of those that `admit` lets in.
+pub(super) fn mixed_in(
+    archived: &[Kept],
+    present: &Present<'_>,
+    (rule, updates): (&RareEventArchive, &ArchiveUpdates),
+    admit: impl FnMut(&KeptRow) -> bool,
+) -> Vec<usize> {
+    let share = if rule.enabled { rule.mix_ratio } else { 0.0 };
+    present.strongest(archived, share, updates.max_age_sessions, admit)
 }
 
 type Key = (Symbol, NaiveDate);
@@ -99,39 +104,20 @@ fn stronger(a: &RareEvent, b: &RareEvent) -> std::cmp::Ordering {
     b.magnitude.total_cmp(&a.magnitude).then_with(|| (a.sample.date, a.sample.symbol).cmp(&(b.sample.date, b.sample.symbol)))
 }
 
-fn strongest_first(events: &mut [&RareEvent]) {
-    events.sort_by(|a, b| stronger(a, b));
-}
-
-/// Sessions in which ages and distances are counted.
-struct Axis<'a> {
-    sessions: &'a [NaiveDate],
-    dedupe: usize,
-}
-
-impl Axis<'_> {
-    fn at(&self, date: NaiveDate) -> usize {
-        self.sessions.partition_point(|&s| s < date)
-    }
-
-    fn age(&self, date: NaiveDate) -> usize {
-        self.sessions.len().saturating_sub(1 + self.at(date))
-    }
-
-    /// Of the rows of one symbol that are nearer than `dedupe` sessions, the most extreme.
-    fn distinct<'e>(&self, mut events: Vec<&'e RareEvent>) -> Vec<&'e RareEvent> {
-        strongest_first(&mut events);
-        let mut taken: BTreeMap<Symbol, Vec<usize>> = BTreeMap::new();
-        events.retain(|e| {
-            let (near, at) = (taken.entry(e.sample.symbol).or_default(), self.at(e.sample.date));
-            let apart = near.iter().all(|other| at.abs_diff(*other) >= self.dedupe);
-            if apart {
-                near.push(at);
+/// Of the rows of one symbol that are nearer than `apart` sessions, the first. Whether a row is kept depends on none after it:
+/// its strongest day is known only when an event has passed. `events` ascend by symbol and date.
+fn first_of_each<'e>(events: impl Iterator<Item = &'e RareEvent>, sessions: &[NaiveDate], apart: usize) -> Vec<&'e RareEvent> {
+    let mut last: Option<(Symbol, usize)> = None;
+    events
+        .filter(|e| {
+            let (symbol, at) = (e.sample.symbol, sessions.partition_point(|&s| s < e.sample.date));
+            let new = last.is_none_or(|(other, before)| other != symbol || at - before >= apart);
+            if new {
+                last = Some((symbol, at));
             }
-            apart
-        });
-        events
-    }
+            new
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -6,13 +6,14 @@ use chrono::NaiveDate;
 use rayon::prelude::*;
 use tokio_util::sync::CancellationToken;
 
-use super::kept::Kept;
-use super::samples::{Samples, SymbolRows};
+use super::DataSet;
+use super::archive::Rarity;
+use super::aside;
+use super::samples::{Row, Samples, SymbolRows};
 use super::summary::{self, Archived, BlockSize, Dropped, Group, Summary, Without};
 use super::symbol::{self, Made, Source};
 use super::tracking::{self, Sector};
-use super::{DataSet, archive};
-use crate::config::strategy::{MissingMarket, StrategySettings, ThinAlert, UpdateTime};
+use crate::config::strategy::{MissingMarket, StrategySettings, ThinAlert};
 use crate::features::bars::forward_adjusted;
 use crate::features::nightly::{self, Desk, NightError, NoFeatures};
 use crate::features::{Feature, Needs, definition_hash, registry};
@@ -20,7 +21,7 @@ use crate::labels::splits::{self, SplitError, Splits};
 use crate::market::{AssetClass, Calendar, DAY, DailyBars, Instrument, Regime, Strategy, Symbol, Universe, date_to_ts};
 use crate::store::StoreError;
 use crate::store::master::ReadPool;
-use crate::store::model::{FeatureColumns, ModelDb, RareEvent, Sample, SectorStats};
+use crate::store::model::{FeatureColumns, ModelDb, RareEvent, ReplayError, Sample, SectorStats, Shortage};
 
 /// What a data set is made of, and who is told.
 pub struct Order<'a> {
@@ -32,7 +33,7 @@ pub struct Order<'a> {
     pub universe: &'a Universe,
     /// The market data.
     pub master: &'a ReadPool,
-    /// A training run makes it: see [`UpdateTime`].
+    /// A training run makes it: see [`crate::config::strategy::UpdateTime`].
     pub training: bool,
     /// The time now, UTC seconds.
     pub now: i64,
@@ -71,11 +72,15 @@ pub enum DatasetError {
 
 /// One symbol on its way into the data set.
 #[derive(Default)]
-struct Part {
-    bars: DailyBars,
-    made: Made,
-    rare: Vec<RareEvent>,
-    without: Option<String>,
+pub(super) struct Part {
+    pub bars: DailyBars,
+    pub made: Made,
+    pub rare: Vec<RareEvent>,
+    /// Its rows that are in the replay buffer, as they are now.
+    pub replayed: Vec<Sample>,
+    pub without: Option<String>,
+    /// Its bars must not be used.
+    pub blocked: bool,
 }
 
 /// Makes the data set of a strategy from what is stored now. Blocks, and uses all cores.
@@ -97,7 +102,8 @@ pub fn build(db: &mut ModelDb, order: &Order<'_>) -> Result<DataSet, DatasetErro
         stop: order.stop,
     };
     let features = nightly::bring_up_to_date(db, &desk, false)?;
-    let mut parts = parts(db, order, &used)?;
+    let errors = db.reader().replay_errors()?;
+    let mut parts = parts(db, order, &used, &errors)?;
     if nightly::snapshot_id(&desk)? != features.snapshot {
         return Err(DatasetError::Changed);
     }
@@ -107,15 +113,17 @@ pub fn build(db: &mut ModelDb, order: &Order<'_>) -> Result<DataSet, DatasetErro
     drop(rows);
     let sessions = sessions(&samples, instruments);
     let splits = splits::plan(&samples.lifetimes(), &sessions, &rules.validation);
-    let (archive, archived) = rare_events(db, order, &mut parts, &sessions, &used)?;
-    let replay: Vec<Kept> = db.reader().replay_errors()?.iter().filter_map(|e| Kept::of_error(e, &used, definition_hash())).collect();
+    let aside = aside::bring_up_to_date(db, order, &mut parts, &sessions, (&used, &errors))?;
     let mut summary = summarise(order, &samples, &parts, &splits, features.snapshot);
-    (summary.features, summary.archive, summary.replay) = (used.len(), archived, replay.len());
+    (summary.features, summary.archive, summary.replay) = (used.len(), aside.archived, aside.replay.len());
+    summary.aside = aside.digest();
     put_sector_stats(db, &summary, &samples, instruments)?;
+    let alert = rules.sector_symbol_tracking.alert;
+    db.put_shortage(tracking::summary(&summary.thin).map(|text| Shortage { alert, text }).as_ref())?;
     tell(&summary, rules);
     let bars = parts.into_iter().map(|p| p.bars).collect();
     let columns = used.iter().map(|f| f.index).collect();
-    Ok(DataSet { samples, bars, columns, sessions, splits: splits.ok(), archive, replay, summary })
+    Ok(DataSet { samples, bars, columns, sessions, splits: splits.ok(), archive: aside.archive, replay: aside.replay, summary })
 }
 
 fn is_used(feature: &Feature, rules: &StrategySettings) -> bool {
@@ -125,56 +133,94 @@ fn is_used(feature: &Feature, rules: &StrategySettings) -> bool {
 
 /// What each symbol gives, in the order of the universe. The strategy's database has one connection, so symbols are read
 /// in turn and worked on together, a few at a time to bound the memory.
-fn parts(db: &ModelDb, order: &Order<'_>, used: &[&Feature]) -> Result<Vec<Part>, DatasetError> {
+fn parts(db: &ModelDb, order: &Order<'_>, used: &[&Feature], errors: &[ReplayError]) -> Result<Vec<Part>, DatasetError> {
     let instruments = &order.universe.instruments;
-    let mut parts = Vec::with_capacity(instruments.len());
-    for chunk in instruments.chunks(2 * rayon::current_num_threads()) {
+    let mut parts = instruments.par_iter().map(|i| with_bars(order, i)).collect::<Result<Vec<_>, _>>()?;
+    let newest = |calendar: Calendar| {
+        let same = instruments.iter().zip(&parts).filter(|(i, _)| i.calendar() == calendar);
+        same.filter_map(|(_, p)| p.bars.date.last().copied()).max().unwrap_or(NaiveDate::MIN)
+    };
+    let known: Vec<NaiveDate> = instruments.iter().map(|i| newest(i.calendar())).collect();
+    let (row_rules, step) = (order.rules.row_hash(), 2 * rayon::current_num_threads());
+    for (at, chunk) in parts.chunks_mut(step).enumerate() {
         if order.stop.is_cancelled() {
             return Err(NightError::Stopped.into());
         }
+        let of = &instruments[at * step..][..chunk.len()];
         let read = |i: &Instrument| nightly::read_features(db.reader(), i.symbol, (i64::MIN, i64::MAX));
-        let features = chunk.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        let made = chunk.par_iter().zip(features).map(|(instrument, features)| part(order, instrument, &features, used));
-        parts.extend(made.collect::<Result<Vec<_>, _>>()?);
-        (order.progress)(Phase::Rows, parts.len(), instruments.len());
+        let features = of.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        let with = of.par_iter().zip(&known[at * step..]).zip(features);
+        let filled = chunk.par_iter_mut().zip(with).map(|(part, ((instrument, known), features))| {
+            let wanted = |date: NaiveDate| errors.iter().any(|e| e.sample.symbol == instrument.symbol && e.sample.date == date);
+            let with = Filling { order, instrument, features: &features, used, known: *known, row_rules: &row_rules };
+            with.fill(part, &wanted)
+        });
+        filled.collect::<Result<(), _>>()?;
+        (order.progress)(Phase::Rows, at * step + of.len(), instruments.len());
     }
     Ok(parts)
 }
 
-fn part(order: &Order<'_>, instrument: &Instrument, features: &FeatureColumns, used: &[&Feature]) -> Result<Part, DatasetError> {
+/// A symbol's bars, or why it has none.
+fn with_bars(order: &Order<'_>, instrument: &Instrument) -> Result<Part, DatasetError> {
     let (state, candles) = order.master.ask(|reader| reader.daily(instrument.symbol, i64::MIN))?;
     if let Some(why) = state.unusable {
-        return Ok(Part { without: Some(NoFeatures::Blocked(why).to_string()), ..Part::default() });
+        return Ok(Part { without: Some(NoFeatures::Blocked(why).to_string()), blocked: true, ..Part::default() });
     }
     let dividends = if order.rules.features.uses_dividends() { &state.dividends[..] } else { &[] };
     let bars = forward_adjusted(&candles, dividends, 1.0).bars;
-    if bars.is_empty() {
-        return Ok(Part { without: Some(NoFeatures::NoBars.to_string()), ..Part::default() });
-    }
-    if !features.ts.iter().copied().eq(bars.date.iter().map(|d| date_to_ts(*d))) {
-        return Err(DatasetError::Changed);
-    }
-    let made = symbol::rows(&Source { bars: &bars, features, calendar: instrument.calendar() }, used, order.rules);
-    let without = made.rows.rows.is_empty().then(|| "no bar gives a row".to_owned());
-    let event = |&(row, rarity): &(usize, archive::Rarity)| {
-        let row = &made.rows.rows[row];
-        RareEvent {
-            sample: Sample {
-                symbol: instrument.symbol,
-                date: row.date,
-                label_end: row.label_end,
-                class: row.class.index() as u8,
-                regime: row.regime.name().to_owned(),
-                features: features.columns.iter().map(|c| c[row.bar as usize]).collect(),
-                definition: definition_hash().to_owned(),
-            },
+    let without = bars.is_empty().then(|| NoFeatures::NoBars.to_string());
+    Ok(Part { bars, without, ..Part::default() })
+}
+
+/// What turns the bars of a symbol into rows.
+struct Filling<'a> {
+    order: &'a Order<'a>,
+    instrument: &'a Instrument,
+    features: &'a FeatureColumns,
+    used: &'a [&'a Feature],
+    known: NaiveDate,
+    row_rules: &'a str,
+}
+
+impl Filling<'_> {
+    /// `wanted` are dates of the replay buffer.
+    fn fill(&self, part: &mut Part, wanted: &dyn Fn(NaiveDate) -> bool) -> Result<(), DatasetError> {
+        let (bars, features) = (&part.bars, self.features);
+        if part.without.is_some() {
+            return Ok(());
+        }
+        if !features.ts.iter().copied().eq(bars.date.iter().map(|d| date_to_ts(*d))) {
+            return Err(DatasetError::Changed);
+        }
+        let source = Source { bars, features, calendar: self.instrument.calendar(), known: self.known };
+        part.made = symbol::rows(&source, self.used, self.order.rules);
+        let rows = &part.made.rows.rows;
+        part.without = rows.is_empty().then(|| "no bar gives a row".to_owned());
+        part.replayed = rows.iter().filter(|r| wanted(r.date)).map(|r| self.sample(r)).collect();
+        let event = |&(row, rarity): &(usize, Rarity)| RareEvent {
+            sample: self.sample(&rows[row]),
             kind: rarity.kind.to_owned(),
             magnitude: rarity.magnitude,
-            archived_at: order.now,
+            archived_at: self.order.now,
+        };
+        part.rare = part.made.rare.iter().map(event).collect();
+        Ok(())
+    }
+
+    fn sample(&self, row: &Row) -> Sample {
+        Sample {
+            symbol: self.instrument.symbol,
+            date: row.date,
+            label_end: row.label_end,
+            matured: row.matured,
+            class: row.class.index() as u8,
+            regime: row.regime.name().to_owned(),
+            features: self.features.columns.iter().map(|c| c[row.bar as usize]).collect(),
+            definition: definition_hash().to_owned(),
+            rules: self.row_rules.to_owned(),
         }
-    };
-    let rare = made.rare.iter().map(event).collect();
-    Ok(Part { bars, made, rare, without })
+    }
 }
 
 /// The sessions from the first row to the last: those of shares where there are any.
@@ -186,40 +232,16 @@ fn sessions(samples: &Samples, instruments: &[Instrument]) -> Vec<NaiveDate> {
     around.map(|s| s.date).filter(|d| (first..=last).contains(d)).collect()
 }
 
-/// Brings the archive up to date, and gives what of it may be mixed in.
-fn rare_events(
-    db: &mut ModelDb,
-    order: &Order<'_>,
-    parts: &mut [Part],
-    sessions: &[NaiveDate],
-    used: &[&Feature],
-) -> Result<(Vec<Kept>, Archived), DatasetError> {
-    let rules = order.rules;
-    let stored = db.reader().rare_events()?;
-    let found: Vec<RareEvent> = parts.iter_mut().flat_map(|p| std::mem::take(&mut p.rare)).collect();
-    let change = match rules.dynamic_archive_updates.when {
-        UpdateTime::Training if !order.training => archive::Change::default(),
-        _ => archive::update(&stored, &found, sessions, &rules.rare_event_archive, &rules.dynamic_archive_updates),
-    };
-    let mut archived = Archived { added: change.taken.len(), gone: change.gone.len(), ..Archived::default() };
-    if change != archive::Change::default() {
-        db.update_archive(&change.gone, &change.taken)?;
-    }
-    let kept = db.reader().rare_events()?;
-    let usable: Vec<Kept> = kept.iter().filter_map(|e| Kept::of_event(e, used, definition_hash())).collect();
-    (archived.kept, archived.usable) = (kept.len(), usable.len());
-    Ok((usable, archived))
-}
-
 fn summarise(order: &Order<'_>, samples: &Samples, parts: &[Part], splits: &Result<Splits, SplitError>, snapshot: String) -> Summary {
     let instruments = &order.universe.instruments;
     let sector_of: Vec<&str> = instruments.iter().map(|i| i.sector.as_str()).collect();
     let sectors: Vec<&str> = sector_of.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
     let sector_at = |row: usize| sectors.binary_search(&sector_of[samples.symbol[row] as usize]).unwrap_or(0);
     let names = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
-    let by_sector = summary::groups(samples, names(&sectors), sector_at);
-    let by_symbol = summary::groups(samples, instruments.iter().map(|i| i.symbol.to_string()), |row| samples.symbol[row] as usize);
-    let by_regime = summary::groups(samples, Regime::ALL.map(|r| r.name().to_owned()), |row| samples.regime[row] as usize);
+    let known = (samples, splits.as_ref().map_or(NaiveDate::MAX, |s| s.holdout.bound));
+    let by_sector = summary::groups(known, names(&sectors), sector_at);
+    let by_symbol = summary::groups(known, instruments.iter().map(|i| i.symbol.to_string()), |row| samples.symbol[row] as usize);
+    let by_regime = summary::groups(known, Regime::ALL.map(|r| r.name().to_owned()), |row| samples.regime[row] as usize);
     let with_rows = |sector: &str| sector_of.iter().zip(&by_symbol).filter(|(s, g)| **s == sector && g.rows > 0).count();
     let measured: Vec<Sector<'_>> = by_sector.iter().map(|group| Sector { group, symbols: with_rows(&group.name) }).collect();
     let thin = tracking::thin(&measured, &by_symbol, &order.rules.sector_symbol_tracking);
@@ -238,12 +260,13 @@ fn summarise(order: &Order<'_>, samples: &Samples, parts: &[Part], splits: &Resu
     Summary {
         strategy: order.strategy,
         config_version: order.rules.metadata.version,
+        rules: order.rules.hash(),
         snapshot,
         definition: definition_hash().to_owned(),
         features: samples.width,
         dates: samples.date.first().copied().zip(samples.date.last().copied()),
         bars: parts.iter().map(|p| p.bars.len() as u64).sum(),
-        all: summary::groups(samples, ["all".to_owned()], |_| 0).pop().unwrap_or_default(),
+        all: summary::groups(known, ["all".to_owned()], |_| 0).pop().unwrap_or_default(),
         emphasis: summary::emphasis(&by_regime, order.rules),
         regimes: by_regime,
         sectors: by_sector,
@@ -253,6 +276,7 @@ fn summarise(order: &Order<'_>, samples: &Samples, parts: &[Part], splits: &Resu
         thin,
         archive: Archived::default(),
         replay: 0,
+        aside: String::new(),
         blocks: splits.iter().flat_map(|s| s.blocks.iter().chain([&s.holdout])).map(size).collect(),
         no_blocks: splits.as_ref().err().map(ToString::to_string),
     }

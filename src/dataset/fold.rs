@@ -3,13 +3,17 @@
 //! Everything is worked out from the rows that the fold may know. Test rows never pass through here: they keep their
 //! natural frequencies and weigh alike.
 
+use std::collections::HashMap;
+
 use chrono::NaiveDate;
 
+use super::kept::{KeptRow, Present};
 use super::{DataSet, archive, replay};
 use crate::config::strategy::StrategySettings;
 use crate::labels::sampling::{self, Drawn};
+use crate::labels::splits::Learnable;
 use crate::labels::{Class, weights};
-use crate::market::Regime;
+use crate::market::{Regime, Symbol};
 
 /// Where a training row comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,16 +37,45 @@ pub struct Fold {
     pub drawn: [Drawn; Regime::ALL.len()],
     /// Class shares of the rows before drawing, SELL, HOLD, BUY.
     pub natural: [f64; Class::COUNT],
-    /// Class shares that the model sees, drawn and weighed: [`sampling::correct_prior`] undoes the difference.
+    /// Class shares that the model sees, drawn and weighed: [`Fold::correct`] undoes the difference.
     pub seen: [f64; Class::COUNT],
+    /// Whether the rules want it undone.
+    pub correct_priors: bool,
     /// Sum of uniqueness of the rows before drawing.
     pub n_eff: f64,
 }
 
+impl Fold {
+    /// Brings probabilities that a model of this fold gives back to the natural shares of the classes, unless
+    /// `balanced_sampling.correct_priors` is off.
+    pub fn correct(&self, p: &mut [f64; Class::COUNT]) {
+        if self.correct_priors {
+            sampling::correct_prior(p, &self.natural, &self.seen);
+        }
+    }
+}
+
+/// How often each row is in a fold, from wherever it comes.
+struct Copies {
+    of: HashMap<(Symbol, NaiveDate), u32>,
+    most: u32,
+}
+
+impl Copies {
+    /// Counts a row from aside, unless there are enough of it.
+    fn admit(&mut self, row: &KeptRow) -> bool {
+        let copies = self.of.entry((row.symbol, row.date)).or_default();
+        let room = *copies < self.most;
+        *copies += u32::from(room);
+        room
+    }
+}
+
 impl DataSet {
-    /// The training rows made of `train`, rows of the samples whose labels all end before `bound`.
-    pub fn fold(&self, train: &[usize], bound: NaiveDate, rules: &StrategySettings, seed: u64) -> Fold {
-        let s = &self.samples;
+    /// The training rows made of a block or of its part that is fitted. Rows from aside that have not matured before its bound
+    /// are not in it.
+    pub fn fold(&self, of: &impl Learnable, rules: &StrategySettings, seed: u64) -> Fold {
+        let (s, train, bound) = (&self.samples, of.rows(), of.bound());
         let unique = s.uniqueness_among(train);
         let n_eff = weights::n_eff(&unique);
         let mean = n_eff / train.len().max(1) as f64;
@@ -54,17 +87,22 @@ impl DataSet {
         let draw = sampling::balanced(&regimes, &rules.balanced_sampling, seed);
         let mut rows: Vec<Origin> = Vec::with_capacity(draw.rows.len());
         let mut weighed: Vec<f64> = Vec::with_capacity(draw.rows.len());
+        let mut copies = Copies { of: HashMap::new(), most: rules.balanced_sampling.max_repetition };
         for at in draw.rows {
-            rows.push(Origin::Sample(train[at]));
-            weighed.push(weight(unique[at], regimes[at], s.date[train[at]]));
+            let row = train[at];
+            rows.push(Origin::Sample(row));
+            weighed.push(weight(unique[at], regimes[at], s.date[row]));
+            *copies.of.entry((s.symbols[s.symbol[row] as usize], s.date[row])).or_default() += 1;
         }
+        let present = Present { bound, rows: train.len(), sessions: &self.sessions };
         // Rows from aside have no life of their own in this fold: they count as unique as its rows on average.
-        for i in archive::mixed_in(&self.archive, bound, train.len(), &rules.rare_event_archive) {
+        let rule = (&rules.rare_event_archive, &rules.dynamic_archive_updates);
+        for i in archive::mixed_in(&self.archive, &present, rule, |row| copies.admit(row)) {
             let kept = &self.archive[i].row;
             rows.push(Origin::Archive(i));
             weighed.push(weight(mean, kept.regime, kept.date));
         }
-        for (i, factor) in replay::mixed_in(&self.replay, bound, train.len(), &self.sessions, &rules.error_replay_buffer) {
+        for (i, factor) in replay::mixed_in(&self.replay, &present, &rules.error_replay_buffer, |row| copies.admit(row)) {
             let kept = &self.replay[i].row;
             rows.push(Origin::Replay(i));
             weighed.push(factor * weight(mean, kept.regime, kept.date));
@@ -72,7 +110,7 @@ impl DataSet {
         weights::normalise(&mut weighed);
         let natural = sampling::class_shares(train.iter().map(|&r| (s.class[r], 1.0)));
         let seen = sampling::class_shares(rows.iter().zip(&weighed).map(|(r, w)| (self.class(*r), *w)));
-        Fold { rows, weights: weighed, drawn: draw.regimes, natural, seen, n_eff }
+        Fold { rows, weights: weighed, drawn: draw.regimes, natural, seen, correct_priors: rules.balanced_sampling.correct_priors, n_eff }
     }
 
     /// The class of a training row.

@@ -5,6 +5,7 @@
 //! and the statistics of sectors, both in the strategy's own database.
 
 mod archive;
+mod aside;
 mod build;
 mod fold;
 mod kept;
@@ -22,7 +23,7 @@ use crate::market::DailyBars;
 
 pub use build::{DatasetError, Order, Phase, build};
 pub use fold::{Fold, Origin};
-pub use kept::{Kept, KeptRow};
+pub use kept::{Fresh, Kept, KeptRow};
 pub use normalise::{Normaliser, Scale};
 pub use samples::Samples;
 pub use summary::{Archived, BlockSize, DropCount, Dropped, Emphasis, Group, Summary, Without};

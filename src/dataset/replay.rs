@@ -1,18 +1,18 @@
 //! The error replay buffer: matured predictions that were wrong enough to be learnt again.
 //!
 //! The rule is `[error_replay_buffer]`. Training gives what its models predicted out of fold, the scanner what they
-//! predicted by night; `store::model` keeps the rows. Like all rows they go only where their label had ended before the
-//! fold's bound.
+//! predicted by night; `store::model` keeps the rows. Like all rows they go only where their horizon had ended
+//! before the fold's bound.
 
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
-use super::kept::{Kept, strongest};
+use super::kept::{Fresh, Kept, KeptRow, Present};
 use crate::config::strategy::{ErrorReplay, PredictionError};
 use crate::labels::{Class, weights};
 use crate::market::Symbol;
-use crate::store::model::ReplayError;
+use crate::store::model::{ReplayError, Sample};
 
 /// What the buffer lets go and takes in.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -42,42 +42,63 @@ pub fn is_replayed(decision: Class, probabilities: &[f64; Class::COUNT], came: C
     (rule.enabled && rule.errors.contains(&error) && confidence >= rule.min_confidence).then_some(confidence)
 }
 
-/// What becomes of the buffer when `found` are new errors. `sessions` are the ascending dates in which ages are counted.
-pub fn update(buffered: &[ReplayError], found: &[ReplayError], sessions: &[NaiveDate], rule: &ErrorReplay) -> Change {
+/// What becomes of the buffer when `found` are new errors. It is bounded by its size alone; how old a row may be, each fold
+/// asks for itself.
+pub fn update(buffered: &[ReplayError], found: &[ReplayError], rule: &ErrorReplay) -> Change {
     if !rule.enabled {
         return Change::default();
     }
-    let stored: BTreeMap<(Symbol, NaiveDate), &ReplayError> = buffered.iter().map(|e| (key(e), e)).collect();
-    let mut pool: BTreeMap<(Symbol, NaiveDate), &ReplayError> = stored.clone();
+    let stored: BTreeMap<Key, &ReplayError> = buffered.iter().map(|e| (key(e), e)).collect();
+    let mut pool: BTreeMap<Key, &ReplayError> = stored.clone();
     // The newest model's error is the one that is still made.
     pool.extend(found.iter().map(|e| (key(e), e)));
-    let mut pool: Vec<&ReplayError> =
-        pool.into_values().filter(|e| age(e.sample.date, sessions) <= rule.max_age_sessions as usize).collect();
+    let mut pool: Vec<&ReplayError> = pool.into_values().collect();
     pool.sort_by(|a, b| b.confidence.total_cmp(&a.confidence).then_with(|| key(a).cmp(&key(b))));
     pool.truncate(rule.max_rows as usize);
-    let kept: BTreeMap<(Symbol, NaiveDate), &ReplayError> = pool.into_iter().map(|e| (key(e), e)).collect();
+    let kept: BTreeMap<Key, &ReplayError> = pool.into_iter().map(|e| (key(e), e)).collect();
     Change {
         gone: stored.keys().filter(|k| !kept.contains_key(*k)).copied().collect(),
         taken: kept.iter().filter(|(k, e)| stored.get(*k) != Some(*e)).map(|(_, e)| (*e).clone()).collect(),
     }
 }
 
-/// Positions of the buffered rows that a training fold of `rows` rows gets, with the loss weight of each beside that of
-/// its regime: known before `bound`, the most confident first, up to the rule's share.
-pub(super) fn mixed_in(buffered: &[Kept], bound: NaiveDate, rows: usize, sessions: &[NaiveDate], rule: &ErrorReplay) -> Vec<(usize, f64)> {
-    let most = if rule.enabled { (rule.max_share * rows as f64) as usize } else { 0 };
+/// What becomes of the buffer when its rows are made anew: `found` are those of them that the data which `fresh` tells of
+/// still give. A row that they no longer give goes, and so does one whose outcome turns out to be what was predicted.
+pub fn refresh(buffered: &[ReplayError], found: &[Sample], fresh: &Fresh<'_>, rule: &ErrorReplay) -> Change {
+    let mut change = Change::default();
+    if !rule.enabled {
+        return change;
+    }
+    let today: BTreeMap<Key, &Sample> = found.iter().map(|s| ((s.symbol, s.date), s)).collect();
+    for error in buffered {
+        match today.get(&key(error)) {
+            Some(sample) if sample.class == error.predicted => change.gone.push(key(error)),
+            Some(&sample) if *sample != error.sample => change.taken.push(ReplayError { sample: sample.clone(), ..error.clone() }),
+            None if fresh.covers(error.sample.symbol, error.sample.date) => change.gone.push(key(error)),
+            _ => {}
+        }
+    }
+    change
+}
+
+/// Positions of the buffered rows that a training fold gets, with the loss weight of each beside that of its regime: known and
+/// young enough, the most confident first, up to the rule's share of those that `admit` lets in.
+pub(super) fn mixed_in(
+    buffered: &[Kept],
+    present: &Present<'_>,
+    rule: &ErrorReplay,
+    admit: impl FnMut(&KeptRow) -> bool,
+) -> Vec<(usize, f64)> {
+    let share = if rule.enabled { rule.max_share } else { 0.0 };
     // Ages count from the fold's own present, or a later fold's rows would fade an earlier one's.
-    let known = &sessions[..sessions.partition_point(|&s| s < bound)];
-    let weight = |i: usize| rule.weight * weights::halved(age(buffered[i].row.date, known), rule.half_life_sessions);
-    strongest(buffered, bound, most).into_iter().map(|i| (i, weight(i))).collect()
+    let weight = |i: usize| rule.weight * weights::halved(present.age(buffered[i].row.date), rule.half_life_sessions);
+    present.strongest(buffered, share, rule.max_age_sessions, admit).into_iter().map(|i| (i, weight(i))).collect()
 }
 
-fn key(e: &ReplayError) -> (Symbol, NaiveDate) {
+type Key = (Symbol, NaiveDate);
+
+fn key(e: &ReplayError) -> Key {
     (e.sample.symbol, e.sample.date)
-}
-
-fn age(date: NaiveDate, sessions: &[NaiveDate]) -> usize {
-    sessions.len().saturating_sub(1 + sessions.partition_point(|&s| s < date))
 }
 
 #[cfg(test)]

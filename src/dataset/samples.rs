@@ -23,6 +23,8 @@ pub struct Samples {
     pub class: Vec<Class>,
     /// Last date that the label knows of.
     pub label_end: Vec<NaiveDate>,
+    /// Last session of the horizon, whatever came: splits and folds go by it.
+    pub matured: Vec<NaiveDate>,
     /// Sessions from entry to exit, numbered on the symbol's own calendar.
     pub span: Vec<Span>,
     /// The symbol's regime on the date.
@@ -46,6 +48,7 @@ pub(super) struct Row {
     pub date: NaiveDate,
     pub class: Class,
     pub label_end: NaiveDate,
+    pub matured: NaiveDate,
     pub span: Span,
     pub regime: Regime,
     pub gross: f64,
@@ -78,7 +81,7 @@ impl Samples {
 
     /// What the splits need to know of each row.
     pub fn lifetimes(&self) -> Vec<Lifetime> {
-        self.date.iter().zip(&self.label_end).map(|(&date, &label_end)| Lifetime { date, label_end }).collect()
+        self.date.iter().zip(&self.matured).map(|(&date, &matured)| Lifetime { date, matured }).collect()
     }
 
     /// The uniqueness of each of `rows` among themselves, in their order: two labels of one symbol that live at the same
@@ -116,6 +119,7 @@ impl Samples {
             out.date.push(date);
             out.class.push(r.class);
             out.label_end.push(r.label_end);
+            out.matured.push(r.matured);
             out.span.push(r.span);
             out.regime.push(r.regime);
             out.gross.push(r.gross);

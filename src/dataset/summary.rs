@@ -63,13 +63,15 @@ pub struct Group {
     pub rows: u64,
     /// Share of all rows.
     pub share: f64,
-    /// Rows of each class: SELL, HOLD, BUY.
+    /// Rows of each class: SELL, HOLD, BUY. Those that mature within the hold-out, or an embargo before it, are left out:
+    /// what came of them is read once, for a candidate.
     pub classes: [u64; Class::COUNT],
     /// Sum of uniqueness.
     pub n_eff: f64,
 }
 
-/// What balanced sampling and the loss make of a regime's rows, in a fold that had the shares of the whole set.
+/// What balanced sampling and the loss make of a regime's rows, in a fold that had the shares of the whole set, before
+/// archive and replay are mixed in.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Emphasis {
     /// Which regime.
@@ -89,7 +91,7 @@ pub struct Emphasis {
 pub struct Archived {
     /// Events kept.
     pub kept: usize,
-    /// Of these, those whose features have the present definitions.
+    /// Of these, those made by the present definitions and rules.
     pub usable: usize,
     /// Taken in now.
     pub added: usize,
@@ -104,7 +106,7 @@ pub struct BlockSize {
     pub first: NaiveDate,
     /// Last session.
     pub last: NaiveDate,
-    /// Labels of training rows end before this date.
+    /// Horizons of training rows end before this date.
     pub bound: NaiveDate,
     /// Training rows.
     pub train: usize,
@@ -121,6 +123,8 @@ pub struct Summary {
     pub strategy: Strategy,
     /// Version of its rules.
     pub config_version: u32,
+    /// Hash of its rules.
+    pub rules: String,
     /// Id of the market data.
     pub snapshot: String,
     /// Hash of the definitions of the features.
@@ -151,6 +155,9 @@ pub struct Summary {
     pub archive: Archived,
     /// Errors kept to be learnt again.
     pub replay: usize,
+    /// Hash of the usable rows of archive and replay. With `snapshot`, `definition`, `rules` and a seed it fixes each row of
+    /// each fold.
+    pub aside: String,
     /// Test blocks in order, the hold-out last; none where the history is too short.
     pub blocks: Vec<BlockSize>,
     /// Why there are no blocks.
@@ -166,12 +173,17 @@ pub(super) fn drop_counts(counts: BTreeMap<Dropped, u64>) -> Vec<DropCount> {
 }
 
 /// Groups rows by `key`, a number below the count of `names`. A name without a row has a group without rows.
-pub(super) fn groups(samples: &Samples, names: impl IntoIterator<Item = String>, key: impl Fn(usize) -> usize) -> Vec<Group> {
+/// Classes are counted of rows that mature before `bound`.
+pub(super) fn groups(
+    (samples, bound): (&Samples, NaiveDate),
+    names: impl IntoIterator<Item = String>,
+    key: impl Fn(usize) -> usize,
+) -> Vec<Group> {
     let mut groups: Vec<Group> = names.into_iter().map(|name| Group { name, ..Group::default() }).collect();
     for row in 0..samples.len() {
         let group = &mut groups[key(row)];
         group.rows += 1;
-        group.classes[samples.class[row].index()] += 1;
+        group.classes[samples.class[row].index()] += u64::from(samples.matured[row] < bound);
         group.n_eff += samples.uniqueness[row];
     }
     for group in &mut groups {

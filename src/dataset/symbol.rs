@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDate;
+
 use super::archive::{self, Rarity};
 use super::samples::{Row, SymbolRows};
 use super::summary::Dropped;
@@ -19,6 +21,8 @@ pub(super) struct Source<'a> {
     /// All features of the same bars.
     pub features: &'a FeatureColumns,
     pub calendar: Calendar,
+    /// The newest date of which any symbol of that calendar has a bar.
+    pub known: NaiveDate,
 }
 
 /// What came of a symbol.
@@ -34,7 +38,7 @@ pub(super) struct Made {
 pub(super) fn rows(source: &Source<'_>, used: &[&Feature], rules: &StrategySettings) -> Made {
     let bars = source.bars;
     let atr = average_true_range(bars, rules.validation.label.atr_sessions);
-    let barriers = Barriers::new(bars, &atr, source.calendar, &rules.validation.label);
+    let barriers = Barriers::known_to(source.known, bars, &atr, source.calendar, &rules.validation.label);
     let measured = measures(&bars.close, &rules.regime_labeling);
     let regimes = regimes_of(&bars.close, &measured, &rules.regime_labeling);
     let mut made = Made::default();
@@ -85,6 +89,7 @@ fn labelled(bars: &DailyBars, barriers: &Barriers<'_>, bar: usize, regime: Regim
         date: bars.date[bar],
         class: label.class,
         label_end: label.end,
+        matured: label.matured,
         span: barriers.span(bar, label),
         regime,
         gross: label.gross,

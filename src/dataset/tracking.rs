@@ -1,5 +1,7 @@
 //! Sectors and symbols with too few rows to learn from or to judge by.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::summary::Group;
@@ -53,6 +55,23 @@ impl Thin {
             }
         }
     }
+}
+
+/// All of them in one sentence, the first one whole; `None` when nothing is thin.
+pub(super) fn summary(thin: &[Thin]) -> Option<String> {
+    let first = thin.first()?;
+    let names = |measures: &[Measure]| {
+        let of: BTreeSet<&str> = thin.iter().filter(|t| measures.contains(&t.measure)).map(|t| t.name.as_str()).collect();
+        of.len()
+    };
+    let count = |n: usize, one: &str, many: &str| (n > 0).then(|| format!("{n} {}", if n == 1 { one } else { many }));
+    let sectors = names(&[Measure::SectorRows, Measure::SectorSymbols]);
+    let symbols = names(&[Measure::SymbolRows, Measure::SymbolEffectiveRows]);
+    let few: Vec<String> = [count(sectors, "sector", "sectors"), count(symbols, "symbol", "symbols")].into_iter().flatten().collect();
+    let few = (!few.is_empty()).then(|| format!("{} {} thin", few.join(" and "), if sectors + symbols == 1 { "is" } else { "are" }));
+    let much = count(names(&[Measure::SectorShare]), "sector outweighs the others", "sectors outweigh the others");
+    let what: Vec<String> = [few, much].into_iter().flatten().collect();
+    Some(format!("{}: {}", what.join(", "), first.sentence()))
 }
 
 /// A sector with its rows and how many of its symbols have any.
@@ -121,6 +140,11 @@ mod tests {
         ];
         assert_eq!(names, want);
         assert_eq!(found[2].sentence(), "Information Technology gives 60 % of all rows, more than 35 %: the models mostly learn it");
-        assert_eq!(found[0].sentence(), "Energy has 4999 labelled rows, fewer than 5000: results by sector say little");
+        let first = found[0].sentence();
+        let all = summary(&found).unwrap();
+        assert_eq!(all, format!("1 sector and 3 symbols are thin, 1 sector outweighs the others: {first}"));
+        assert_eq!(summary(&found[5..]).unwrap(), format!("1 symbol is thin: {}", found[5].sentence()));
+        assert_eq!(summary(&[]), None);
+        assert_eq!(first, "Energy has 4999 labelled rows, fewer than 5000: results by sector say little");
     }
 }

@@ -1,9 +1,11 @@
 //! The NEEDS YOU line: what an operator should know without asking, worst first, one line a cause.
 
 use super::{Alert, AlertLevel, CellState, HostStats, JobView, Market, RunView};
-use crate::market::{DAY, Series, Timeframe};
+use crate::config::strategy::ThinAlert;
+use crate::market::{DAY, Series, Strategy, Timeframe};
 use crate::sources::{BreakerState, LinkState, SourceStatus};
 use crate::store::master::RunState;
+use crate::store::model::Shortage;
 use crate::store::scheduler::{Job, JobState};
 
 /// A backup is made every Sunday; a day more than a week means that one is missing.
@@ -41,6 +43,8 @@ pub struct Inputs<'a> {
     pub damaged: Option<&'a str>,
     /// The database writer gives no sign of life.
     pub silent: bool,
+    /// What the strategies' last data sets are short of.
+    pub short: &'a [(Strategy, Shortage)],
     /// UTC seconds.
     pub now: i64,
 }
@@ -57,6 +61,7 @@ pub fn compute(inputs: &Inputs<'_>, before: &[Alert]) -> Vec<Alert> {
     inputs.jobs.iter().for_each(|view| job(inputs, view, &mut out));
     last_ingest(inputs, &mut out);
     cells(inputs, &mut out);
+    data_sets(inputs, &mut out);
     for alert in &mut out {
         if let Some(old) = before.iter().find(|b| b.key == alert.key) {
             alert.since = old.since;
@@ -214,6 +219,18 @@ fn cells(i: &Inputs<'_>, out: &mut Vec<Alert>) {
     }
 }
 
+fn data_sets(i: &Inputs<'_>, out: &mut Vec<Alert>) {
+    for (strategy, Shortage { alert, text }) in i.short {
+        let level = match alert {
+            ThinAlert::Off => continue,
+            ThinAlert::Warn => AlertLevel::Warn,
+            ThinAlert::Bad => AlertLevel::Bad,
+        };
+        let text = format!("{strategy}: {text}; `nightdesk dataset --strategy {strategy}` tells all");
+        push(out, i.now, &format!("thin:{strategy}"), level, text, None);
+    }
+}
+
 fn first_series(market: &Market, state: CellState) -> Option<Series> {
     let columns = market.instruments.len().max(1);
     let at = market.cells.iter().position(|c| c.state == state)?;
@@ -245,6 +262,7 @@ mod tests {
             checking: false,
             damaged: None,
             silent: false,
+            short: &[],
             now,
         }
     }
@@ -264,6 +282,20 @@ mod tests {
         assert_eq!(told(Inputs { checking: true, ..quiet() }), [("database.check".to_owned(), AlertLevel::Warn)]);
         assert_eq!(told(Inputs { damaged: Some("x"), ..quiet() }), [("database".to_owned(), AlertLevel::Bad)]);
         assert_eq!(told(Inputs { silent: true, ..quiet() }), [("writer".to_owned(), AlertLevel::Bad)]);
+    }
+
+    #[test]
+    fn a_thin_data_set_is_told_as_loudly_as_its_rules_say() {
+        let (market, host) = (Market::default(), HostStats::default());
+        let short = |alert| Shortage { alert, text: "1 sector is thin: Crypto has 0 labelled rows".into() };
+        let sets = [(Strategy::Turbomode, short(ThinAlert::Warn)), (Strategy::Slipstream, short(ThinAlert::Bad))];
+        let told = |short: &[(Strategy, Shortage)]| compute(&Inputs { short, ..inputs(&market, &[], &host, 5) }, &[]);
+        let alerts = told(&sets);
+        let keys: Vec<_> = alerts.iter().map(|a| (a.key.as_str(), a.level)).collect();
+        assert_eq!(keys, [("thin:slipstream", AlertLevel::Bad), ("thin:turbomode", AlertLevel::Warn)]);
+        let text = "turbomode: 1 sector is thin: Crypto has 0 labelled rows; `nightdesk dataset --strategy turbomode` tells all";
+        assert_eq!(alerts[1].text, text);
+        assert!(told(&[(Strategy::Turbomode, short(ThinAlert::Off))]).is_empty());
     }
 
     #[test]

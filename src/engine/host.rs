@@ -46,6 +46,11 @@ impl Host {
         self.readings = 0;
     }
 
+    /// The newest backup there is now.
+    pub fn newest_backup(&self) -> Option<PathBuf> {
+        newest_backup(&self.data_dir, &self.maintenance).map(|(_, path)| path)
+    }
+
     pub fn read(&mut self) -> HostStats {
         let mut stats = HostStats::default();
         if let (Some(pid), Some(system)) = (self.pid, &mut self.system) {
@@ -66,7 +71,7 @@ impl Host {
             stats.disk_low = stats.disk_free < self.floor;
         }
         if self.readings.is_multiple_of(BACKUPS_EVERY) {
-            self.backup_at = newest_backup(&self.data_dir, &self.maintenance);
+            self.backup_at = newest_backup(&self.data_dir, &self.maintenance).map(|(at, _)| at);
         }
         self.readings = self.readings.wrapping_add(1);
         stats.backup_at = self.backup_at;

@@ -28,6 +28,7 @@ mod pulse;
 mod query;
 mod reload;
 mod settling;
+mod shortages;
 mod snapshot;
 mod start;
 mod timetable;

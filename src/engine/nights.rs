@@ -140,6 +140,7 @@ impl Owner {
         } else {
             tracing::info!(target: "engine", run = run.id, job = %run.job, state = %run.state, seconds, error, "Run ended");
         }
+        self.shortages.look.notify_one();
         if run.job == Job::Maintenance {
             // The alarm about backups judges the run and its backup together, never the one without the other.
             self.host.look_at_backups();

@@ -18,6 +18,7 @@ use super::jobs::BodyEnd;
 use super::pages::Pages;
 use super::reload::Config;
 use super::settling::{Rederived, Settling};
+use super::shortages::Shortages;
 use super::start::Checked;
 use super::timetable::Timetable;
 use super::{Alert, HostStats, JobLine, JobView, LogRing, Market, ProcessView, Request, RunView, SchedulerView, Snapshot};
@@ -82,6 +83,8 @@ pub(super) struct Owner {
     pub(super) pages: Pages,
     /// Whether the writer hangs.
     pub(super) silent: watch::Receiver<bool>,
+    /// What the data sets are short of.
+    pub(super) shortages: Shortages,
     pub(super) stale_market: bool,
     pub(super) seconds: u64,
     pub(super) last_beat: u64,
@@ -109,7 +112,7 @@ impl Owner {
     pub async fn run(mut self, mut inbox: Inbox, shutdown: CancellationToken) {
         let mut tick = tokio::time::interval(Duration::from_secs(1));
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-        let (mut recovered, mut silent) = (self.pipeline.hybrid.recovered(), self.silent.clone());
+        let (mut recovered, mut silent, mut short) = (self.pipeline.hybrid.recovered(), self.silent.clone(), self.shortages.known.clone());
         let mut next_publish = tokio::time::Instant::now();
         let mut dirty = true;
         self.open_timetable().await;
@@ -130,6 +133,7 @@ impl Owner {
                 end = once(&mut inbox.checked) => { self.checked(end).await; dirty = true; }
                 Ok(()) = recovered.changed() => { self.start_recovery().await; dirty = true; }
                 Ok(()) = silent.changed() => dirty = true,
+                Ok(()) = short.changed() => dirty = true,
                 _ = tick.tick() => { self.every_second().await; dirty = true; }
                 () = tokio::time::sleep_until(next_publish), if dirty => {
                     self.publish();
@@ -325,6 +329,7 @@ impl Owner {
             checking: self.pages.is_checking(),
             damaged: self.pages.bad(),
             silent: *self.silent.borrow(),
+            short: &self.shortages.known.borrow(),
             now: self.clock.now(),
         };
         alerts::compute(&inputs, &self.alerts)

@@ -58,8 +58,9 @@ impl Owner {
         self.pages = match end {
             Ok(()) => Pages::Sound,
             Err(e) => {
-                tracing::error!(target: "engine", error = %e, "No run begins, because nothing may be written");
-                Pages::Bad(e.to_string())
+                let why = self.advised(&e);
+                tracing::error!(target: "engine", why, "No run begins, because nothing may be written");
+                Pages::Bad(why)
             }
         };
         // Runs of an earlier process have become lost ones.
@@ -68,6 +69,16 @@ impl Owner {
         }
         self.hold_all(None);
         self.settle().await;
+    }
+
+    /// What is wrong and what to do: of damage, with the backup to restore.
+    fn advised(&self, e: &StoreError) -> String {
+        match (e, self.host.newest_backup()) {
+            (StoreError::Corrupt(why), Some(backup)) => {
+                format!("the database is damaged: {why}; put the newest backup in its place: `nightdesk restore {}`", backup.display())
+            }
+            _ => e.to_string(),
+        }
     }
 
     fn hold_all(&mut self, why: Option<&'static str>) {

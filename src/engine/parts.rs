@@ -18,6 +18,7 @@ use super::pages::Pages;
 use super::pulse::watch_writer;
 use super::reload::{Config, ConfigSource};
 use super::settling::{Rederived, Settling};
+use super::shortages::Shortages;
 use super::start::{BodyMaker, DATABASE, EngineOptions, Materials, Tuning};
 use super::timetable::Timetable;
 use super::{JobBody, LogRing, Market, ProcessView, Snapshot};
@@ -144,6 +145,7 @@ impl Parts {
             settling: Settling::new(rederived),
             pages: Pages::default(),
             silent,
+            shortages: Shortages::watch(self.data_dir),
             stale_market: true,
             seconds: 0,
             last_beat: 0,

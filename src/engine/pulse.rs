@@ -71,8 +71,10 @@ pub(super) async fn watch_writer(writer: Writer, silent: watch::Sender<bool>) {
                 tracing::error!(target: "engine", "{}, nothing is stored", Silent::Writer);
                 silent.send_replace(true);
                 let end = answer.await;
-                tracing::warn!(target: "engine", "The database writer answers again");
-                silent.send_replace(false);
+                if end.is_ok() {
+                    tracing::warn!(target: "engine", "The database writer answers again");
+                    silent.send_replace(false);
+                }
                 end
             };
             if end.is_err() {
@@ -88,8 +90,11 @@ pub(super) async fn watch_writer(writer: Writer, silent: watch::Sender<bool>) {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
     use crate::market::ManualClock;
+    use crate::store::StoreError;
     use crate::store::master::WriterOptions;
 
     #[tokio::test(start_paused = true)]
@@ -112,5 +117,25 @@ mod tests {
         seen.changed().await.unwrap();
         assert!(!*seen.borrow_and_update());
         waiting.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_engine_whose_owner_or_writer_has_ended_is_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = |name: &str| {
+            let options = WriterOptions { cache_mib: 1, demo: false, clock: ManualClock::at(0) };
+            Writer::open(&dir.path().join(name).join("market_data.db"), options).unwrap()
+        };
+        let (requests, owner) = mpsc::channel(1);
+        let pulse = Pulse { requests: requests.clone(), writer: open("a") };
+        let mut gone = Box::pin(pulse.gone());
+        assert!(gone.as_mut().now_or_never().is_none(), "both are there");
+        pulse.writer.clone().close().await.unwrap();
+        gone.await;
+        assert_eq!(pulse.writer.pulse().await.map_err(|e| e.to_string()), Err(StoreError::WriterGone.to_string()));
+        let pulse = Pulse { requests, writer: open("b") };
+        drop(owner);
+        pulse.gone().await;
+        assert_eq!(pulse.beat(PATIENCE).await, Err(Silent::Dispatcher));
     }
 }

@@ -117,19 +117,21 @@ impl Owner {
     /// A round has ended: answers who waited for it.
     pub(super) async fn rederived(&mut self, ends: Rederived) {
         let mut round = self.settling.at_work.take().unwrap_or_default();
-        let read = self.load_states().await.map_err(|e| refused(&e));
+        if let Err(e) = self.load_states().await {
+            tracing::error!(target: "engine", error = %e, "Could not read the series after a finding was settled");
+        }
         self.count_issues().await;
         for (symbol, end) in ends {
             if let Err(e) = &end {
                 tracing::error!(target: "engine", %symbol, error = %e, "Could not derive the symbol anew after a finding was settled");
             }
-            let end = end.map_err(|e| refused(&e)).and(read.clone());
-            for Waiting { command, ack, backs } in round.remove(&symbol).into_iter().flatten() {
-                if end.is_ok() {
-                    self.acks.keep(command, &ack);
-                }
+            let note = end.err().map(|e| format!("; its bars are derived anew by the next ingest: {e}"));
+            for Waiting { command, mut ack, backs } in round.remove(&symbol).into_iter().flatten() {
+                // The finding is settled, and sent again it must not be settled again; the store remembers what is to be derived.
+                ack.message.extend(note.as_deref());
+                self.acks.keep(command, &ack);
                 for back in backs {
-                    let _ = back.send(end.clone().map(|()| ack.clone()));
+                    let _ = back.send(Ok(ack.clone()));
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -24,6 +25,10 @@ use crate::webhook::Webhook;
 
 /// Name of the master database in the data folder.
 pub const DATABASE: &str = "market_data.db";
+
+/// The first pause after a recovery that failed, and the longest.
+const RECOVER_AGAIN: Duration = Duration::from_secs(1);
+const RECOVER_AT_LEAST: Duration = Duration::from_mins(1);
 
 /// What an engine is made of.
 pub struct EngineOptions {
@@ -216,14 +221,31 @@ async fn open_master(
     let (tell, checked) = oneshot::channel();
     let recovering = writer.clone();
     tokio::spawn(async move {
-        let end = match check.await.unwrap_or(Err(StoreError::WriterGone)) {
-            Ok(()) => recover(&recovering, universe).await,
-            damaged => damaged,
+        let mut tell = tell;
+        let end = async {
+            check.await.unwrap_or(Err(StoreError::WriterGone))?;
+            recover_in_time(&recovering, &universe).await
         };
-        // An engine that has stopped meanwhile leaves it to the next one.
-        let _ = tell.send(end);
+        tokio::select! {
+            end = end => drop(tell.send(end)),
+            // An engine that has stopped meanwhile leaves it to the next one.
+            () = tell.closed() => {}
+        }
     });
     Ok((writer, Some(checked)))
+}
+
+/// Recovers a file whose pages are sound, however often it takes: a lock of another program and a full disk pass.
+async fn recover_in_time(writer: &Writer, universe: &Universe) -> Result<(), StoreError> {
+    let mut pause = RECOVER_AGAIN;
+    loop {
+        match recover(writer, universe.clone()).await {
+            end @ (Ok(()) | Err(StoreError::Corrupt(_) | StoreError::WriterGone)) => return end,
+            Err(e) => tracing::warn!(target: "engine", error = %e, again_in_s = pause.as_secs(), "Could not recover after an unclean end"),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(RECOVER_AT_LEAST);
+    }
 }
 
 async fn recover(writer: &Writer, universe: Universe) -> Result<(), StoreError> {
@@ -245,4 +267,34 @@ async fn refuse_mixed(reads: &ReadPool, data_dir: &Path, demo: bool) -> Result<(
     } else {
         EngineError::Mixed { folder, found: "real", wanted: "demo", advice: "leave --data-dir out, the demo has its own folder" }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::market::ManualClock;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_recovery_that_cannot_be_written_is_tried_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(DATABASE);
+        let options = WriterOptions { cache_mib: 1, demo: false, clock: ManualClock::at(0) };
+        let before = Writer::open(&path, options.clone()).unwrap();
+        before.begin_run(None, "{}".into()).await.unwrap();
+        before.close().await.unwrap();
+        let writer = Writer::open(&path, options).unwrap();
+        let other = rusqlite::Connection::open(&path).unwrap();
+        other.execute_batch("CREATE TRIGGER refuse BEFORE UPDATE ON ingest_runs BEGIN SELECT RAISE(FAIL, 'refused'); END").unwrap();
+        let trying = tokio::spawn({
+            let writer = writer.clone();
+            async move { recover_in_time(&writer, &Universe::default()).await }
+        });
+        // The first try is in the writer's queue, and has failed when the writer answers what comes after it.
+        tokio::task::yield_now().await;
+        writer.pulse().await.unwrap();
+        other.execute_batch("DROP TRIGGER refuse").unwrap();
+        trying.await.unwrap().unwrap();
+        let lost: i64 = other.query_row("SELECT count(*) FROM ingest_runs WHERE state = 'lost'", [], |r| r.get(0)).unwrap();
+        assert_eq!(lost, 1);
+    }
 }

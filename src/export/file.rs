@@ -1,6 +1,7 @@
 //! Output files that appear whole or not at all.
 
 use std::fs::{File, OpenOptions};
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -47,12 +48,13 @@ pub struct AtomicFile {
 }
 
 impl AtomicFile {
-    /// Begins a file, readable by the user only.
+    /// Begins a file, readable by the user only. Its name until then cannot be foreseen and must be new, so that nobody who
+    /// may write to the folder can have put a link there.
     pub fn create(path: &Path) -> Result<Self, ExportError> {
         let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        let partial = path.with_file_name(format!(".{name}.{}.partial", std::process::id()));
+        let partial = path.with_file_name(format!(".{name}.{:016x}.partial", RandomState::new().hash_one(std::process::id())));
         let failed = |source| ExportError::File { path: path.to_owned(), source };
-        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial).map_err(failed)?;
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial).map_err(failed)?;
         Ok(Self { file, partial, path: path.to_owned(), committed: false })
     }
 

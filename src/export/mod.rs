@@ -37,7 +37,7 @@ pub enum Values {
     MaybeDate(Vec<Option<i64>>),
     /// Words that may be missing.
     Text(Vec<Option<String>>),
-    /// Numbers; NaN stands for "not known" and becomes an empty field, null or a Parquet null.
+    /// Numbers; NaN stands for "not known" and becomes an empty field, null or a Parquet null. So do infinities.
     Number(Vec<f64>),
 }
 

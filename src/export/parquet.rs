@@ -51,8 +51,8 @@ pub(super) fn write(sheet: &Sheet, out: impl Write + Send) -> Result<(), ExportE
                     column.typed::<ByteArrayType>().write_batch(&words, Some(&present(&v[start..end])), None)?;
                 }
                 Values::Number(v) => {
-                    let known: Vec<f64> = v[start..end].iter().copied().filter(|x| !x.is_nan()).collect();
-                    let levels: Vec<i16> = v[start..end].iter().map(|x| i16::from(!x.is_nan())).collect();
+                    let known: Vec<f64> = v[start..end].iter().copied().filter(|x| x.is_finite()).collect();
+                    let levels: Vec<i16> = v[start..end].iter().map(|x| i16::from(x.is_finite())).collect();
                     column.typed::<DoubleType>().write_batch(&known, Some(&levels), None)?;
                 }
             }

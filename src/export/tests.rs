@@ -141,6 +141,9 @@ fn a_file_appears_whole_or_not_at_all() {
     drop(half);
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     let mut whole = AtomicFile::create(&path).unwrap();
+    let other = AtomicFile::create(&path).unwrap();
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2, "each has a name of its own");
+    drop(other);
     whole.write_all(b"whole").unwrap();
     whole.commit().unwrap();
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "whole");
@@ -149,14 +152,14 @@ fn a_file_appears_whole_or_not_at_all() {
 
 #[test]
 fn words_and_dates_may_be_missing_in_every_format() {
-    let words = [Some("BUY"), None, Some("a, \"b\"")];
+    let words = [Some("BUY"), None, Some("a, \"b\""), None];
     let sheet = Sheet {
         about: vec![("kind", "labels".to_owned())],
         columns: vec![
-            ("date", Values::Date(vec![0, DAY, 2 * DAY])),
+            ("date", Values::Date(vec![0, DAY, 2 * DAY, 3 * DAY])),
             ("label", Values::Text(words.iter().map(|w| w.map(str::to_owned)).collect())),
-            ("label_end", Values::MaybeDate(vec![Some(3 * DAY), None, None])),
-            ("net", Values::Number(vec![0.1 + 0.2, f64::NAN, -1e-300])),
+            ("label_end", Values::MaybeDate(vec![Some(3 * DAY), None, None, None])),
+            ("net", Values::Number(vec![0.1 + 0.2, f64::NAN, -1e-300, f64::INFINITY])),
         ],
     };
     let csv = String::from_utf8(bytes(&sheet, Format::Csv)).unwrap();
@@ -166,15 +169,17 @@ fn words_and_dates_may_be_missing_in_every_format() {
             "date,label,label_end,net",
             "1970-01-01,BUY,1970-01-04,0.30000000000000004",
             "1970-01-02,,,",
-            &format!("1970-01-03,\"a, \"\"b\"\"\",,{}", -1e-300)
+            &format!("1970-01-03,\"a, \"\"b\"\"\",,{}", -1e-300),
+            "1970-01-04,,,"
         ]
     );
     let json: serde_json::Value = serde_json::from_slice(&bytes(&sheet, Format::Json)).unwrap();
     assert_eq!(json["rows"][1], serde_json::json!({ "date": "1970-01-02", "label": null, "label_end": null, "net": null }));
-    assert_eq!(json["rows"][0]["net"].as_f64(), Some(0.1 + 0.2));
+    assert_eq!((json["rows"][0]["net"].as_f64(), &json["rows"][3]["net"]), (Some(0.1 + 0.2), &serde_json::Value::Null));
     let rows: Vec<Vec<Field>> =
         parquet_of(&sheet).get_row_iter(None).unwrap().map(|r| r.unwrap().into_columns().into_iter().map(|(_, f)| f).collect()).collect();
     assert_eq!(rows[0][1..], [Field::Str("BUY".into()), Field::Date(3), Field::Double(0.1 + 0.2)]);
     assert_eq!(rows[1][1..], [Field::Null, Field::Null, Field::Null]);
+    assert_eq!(rows[3][3], Field::Null, "an infinity");
     assert_eq!(rows[2][1], Field::Str("a, \"b\"".into()));
 }

@@ -19,7 +19,8 @@ pub(super) fn csv(sheet: &Sheet, out: impl Write) -> Result<(), ExportError> {
                 out.write_all(b",")?;
             }
             match values {
-                Values::Number(v) if v[row].is_nan() => {}
+                // As in JSON, which has no other word for it.
+                Values::Number(v) if !v[row].is_finite() => {}
                 // Rust prints the shortest digits that parse back to the same number.
                 Values::Number(v) => write!(out, "{}", v[row])?,
                 Values::Date(v) | Values::Instant(v) => out.write_all(stamp(values, v[row]).as_bytes())?,

@@ -106,7 +106,7 @@ pub struct RunSummary {
     pub requests: Vec<(SourceId, u32)>,
     /// Bars received.
     pub bars: u64,
-    /// Bars that were new.
+    /// Of these, bars that were not stored before; derived ones are not among them.
     pub inserted: u64,
     /// Stored final bars that changed.
     pub revised: u64,

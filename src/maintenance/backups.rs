@@ -73,9 +73,9 @@ impl Backups {
         &self.dir
     }
 
-    /// When the newest backup was made.
-    pub fn newest_at(&self) -> Option<i64> {
-        self.list().ok()?.first().map(|b| b.made.timestamp())
+    /// When the newest backup was made, and where it is.
+    pub fn newest(&self) -> Option<(i64, PathBuf)> {
+        self.list().ok()?.into_iter().next().map(|b| (b.made.timestamp(), b.path))
     }
 
     /// Whole backups of this data folder, newest first.

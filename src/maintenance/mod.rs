@@ -39,8 +39,8 @@ pub struct Maintenance {
     pub data_dir: PathBuf,
     /// The one checkpointer.
     pub writer: Writer,
-    /// Where old runs are forgotten; `None` leaves that step out.
-    pub runs: Option<SchedulerDb>,
+    /// Where old runs are forgotten.
+    pub runs: SchedulerDb,
     /// Settings in force; each run reads them anew.
     pub settings: Arc<ArcSwap<Settings>>,
     /// Time.
@@ -103,9 +103,8 @@ impl Maintenance {
                 Ok(Did::new(format!("{} KiB of log moved, {} KiB left", before >> 10, place.wal() >> 10)).bytes(before))
             }
             Step::Runs => {
-                let Some(runs) = &self.runs else { return Ok(Did::new("the scheduler keeps no runs yet".to_owned())) };
                 let before = self.clock.now() - i64::from(settings.schedule.keep_runs_days) * DAY;
-                let gone = runs.prune(before).await.map_err(|e| Fault::Limit(e.to_string()))?;
+                let gone = self.runs.prune(before).await.map_err(|e| Fault::Limit(e.to_string()))?;
                 Ok(Did::new(format!("{gone} runs forgotten")).rows(gone))
             }
             step => {
@@ -117,9 +116,9 @@ impl Maintenance {
     }
 }
 
-/// When the newest whole backup of a data folder was made, UTC seconds; `None` when there is none.
-pub fn newest_backup(data_dir: &Path, settings: &MaintenanceSettings) -> Option<i64> {
-    Backups::new(data_dir, backup_dir(data_dir, settings)).newest_at()
+/// When the newest whole backup of a data folder was made, UTC seconds, and the folder that it is; `None` when there is none.
+pub fn newest_backup(data_dir: &Path, settings: &MaintenanceSettings) -> Option<(i64, PathBuf)> {
+    Backups::new(data_dir, backup_dir(data_dir, settings)).newest()
 }
 
 /// The folder of the backups; a relative one lies in the data folder.

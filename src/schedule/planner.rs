@@ -1,6 +1,7 @@
 //! What the dispatcher asks: what is due, what comes next, and whether the clock can be trusted. No I/O.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
 use super::clock_watch::ClockWatch;
 use super::{Alarm, DueTick, Jump, PlannedTick, Rule, SchedulerState, Verdict};
@@ -10,7 +11,7 @@ use crate::store::scheduler::{Job, JobRow};
 /// Shorter jumps never hold anything back, however short the windows of the jobs are: a machine slept.
 const MIN_WINDOW_S: i64 = DAY;
 
-/// Jumps forward that may yet be undone; a laptop that sleeps makes one a night.
+/// Jumps forward that may yet be undone, for as long as missed ticks are made up for; a laptop that sleeps makes one a night.
 const LEAPS: usize = 8;
 /// How far a jump back may differ from the jump forward that it undoes, milliseconds: two settings by hand, and drift.
 const SAME_MS: i64 = 300_000;
@@ -37,6 +38,8 @@ struct Lane {
     leaps: VecDeque<Leap>,
     /// Ticks that led to runs.
     ran: BTreeSet<i64>,
+    /// The newest tick that passed while the job was paused or the scheduler off.
+    passed: i64,
 }
 
 /// A jump forward, and the last tick dealt with before it.
@@ -44,29 +47,38 @@ struct Lane {
 struct Leap {
     ms: i64,
     last: i64,
+    /// On the monotonic clock.
+    at: Duration,
 }
 
 impl Lane {
     fn new(last: i64, rule: Rule) -> Self {
-        Self { first: rule.next_tick(last), rule, last, leaps: VecDeque::new(), ran: BTreeSet::new() }
+        Self { first: rule.next_tick(last), rule, last, leaps: VecDeque::new(), ran: BTreeSet::new(), passed: i64::MIN }
     }
 
     /// Keeps the state before a jump forward. A jump back that undoes the newest of them says that the clock was ahead:
-    /// what it made of the ticks since is judged again. One that undoes none frees the ticks that are to come again.
-    fn jumped(&mut self, ms: i64, now: i64) {
+    /// what it made of the ticks since is judged again, but for ticks that nobody missed because they were to pass. One
+    /// that undoes none frees the ticks that are to come again.
+    fn jumped(&mut self, ms: i64, clock: &dyn Clock) {
+        let (now, mono) = (clock.now(), clock.mono());
+        let window = Duration::from_secs(self.rule.catch_up_s.max(MIN_WINDOW_S).unsigned_abs());
+        self.leaps.retain(|leap| mono.saturating_sub(leap.at) <= window);
         if ms > 0 {
-            self.leaps.push_back(Leap { ms, last: self.last });
+            self.leaps.push_back(Leap { ms, last: self.last, at: mono });
             if self.leaps.len() > LEAPS {
                 self.leaps.pop_front();
             }
             return;
         }
+        // A small step back says nothing of a leap that happens to be small too.
+        let same = SAME_MS.min(-ms / 2);
         let mut left = ms;
         let undone = (0..self.leaps.len()).rev().find(|&i| {
             left += self.leaps[i].ms;
-            left.abs() <= SAME_MS
+            left.abs() <= same
         });
-        let back_to = undone.and_then(|i| self.leaps.drain(i..).next()).map_or(now, |leap| leap.last);
+        let before = undone.and_then(|i| self.leaps.drain(i..).next());
+        let back_to = before.map_or(now, |leap| leap.last.max(self.passed.min(now)));
         self.set_last(self.last.min(back_to));
     }
 
@@ -109,7 +121,7 @@ impl Planner {
     pub fn reload(&mut self, rules: Vec<Rule>, now: i64) {
         let mut old = std::mem::take(&mut self.lanes);
         let mut lane = |rule: Rule| match old.remove(&rule.job()).filter(|lane| lane.rule.hash() == rule.hash()) {
-            Some(lane) => Lane { leaps: lane.leaps, ran: lane.ran, ..Lane::new(lane.last, rule) },
+            Some(lane) => Lane { leaps: lane.leaps, ran: lane.ran, passed: lane.passed, ..Lane::new(lane.last, rule) },
             None => Lane::new(now, rule),
         };
         self.lanes = rules.into_iter().map(|rule| (rule.job(), lane(rule))).collect();
@@ -121,9 +133,11 @@ impl Planner {
     pub fn look(&mut self, clock: &dyn Clock) -> Option<Jump> {
         let jump = self.watch.look(clock)?;
         tracing::warn!(target: "schedule", seconds = jump.ms / 1000, "The clock jumped");
-        self.hold(self.held_ms.unwrap_or(0) + jump.ms);
+        // When a hold ends, the rest of what was held is a jump like others.
+        let all = self.held_ms.unwrap_or(0) + jump.ms;
+        self.hold(all);
         if self.held_ms.is_none() {
-            self.lanes.values_mut().for_each(|lane| lane.jumped(jump.ms, clock.now()));
+            self.lanes.values_mut().for_each(|lane| lane.jumped(all, clock));
         }
         Some(jump)
     }
@@ -172,6 +186,9 @@ impl Planner {
         let come = lane.first.is_some_and(|at| at <= now);
         let Some(newest) = lane.rule.last_tick(now).filter(|_| come) else { return Vec::new() };
         let due = lane.rule.due(lane.last, now, blocked);
+        if blocked.is_some() {
+            lane.passed = newest;
+        }
         lane.set_last(newest);
         lane.once(due)
     }

@@ -259,6 +259,54 @@ fn a_clock_that_was_ahead_for_a_while_loses_no_tick_and_runs_none_twice() {
 }
 
 #[test]
+fn a_small_step_back_undoes_no_other_leap_and_none_of_long_ago() {
+    // Another size; and the same size, long ago.
+    for (leap, nights, back) in [(100, 1, 60), (60, 10, 60)] {
+        let clock = ManualClock::at(ny("2026-11-17 20:00"));
+        let mut p = planner(ingest(|_| {}), ny("2026-11-16 22:45"), &clock);
+        clock.jump_to(clock.now() + leap);
+        assert!(p.look(&*clock).is_some());
+        for _ in 0..nights {
+            clock.advance(Duration::from_hours(24));
+            p.due(Job::Ingest, clock.now(), None);
+        }
+        let mark = p.mark(Job::Ingest);
+        clock.jump_to(clock.now() - back);
+        assert!(p.look(&*clock).is_some());
+        assert_eq!(p.mark(Job::Ingest), mark, "+{leap} s, and -{back} s {nights} nights later");
+    }
+}
+
+#[test]
+fn a_clock_that_was_ahead_brings_back_no_tick_that_was_to_pass() {
+    let clock = ManualClock::at(ny("2026-11-17 20:00"));
+    let mut p = planner(ingest(|_| {}), ny("2026-11-16 22:45"), &clock);
+    clock.jump_to(clock.now() + 8 * HOUR);
+    assert!(p.look(&*clock).is_some());
+    assert!(matches!(p.due(Job::Ingest, clock.now(), Some("paused by cli"))[..], [DueTick { verdict: Verdict::Skip(_), .. }]));
+    clock.advance(Duration::from_hours(5));
+    clock.jump_to(clock.now() - 8 * HOUR);
+    assert!(p.look(&*clock).is_some());
+    assert!(p.due(Job::Ingest, clock.now(), None).is_empty(), "it was paused when the tick had come");
+}
+
+#[test]
+fn what_is_left_of_a_held_leap_can_be_undone_too() {
+    let rule = ingest(|_| {});
+    let clock = ManualClock::at(ny("2026-11-17 20:00"));
+    let mut p = planner(rule.clone(), ny("2026-11-16 22:45"), &clock);
+    clock.jump_to(clock.now() + 120 * HOUR);
+    assert!(p.look(&*clock).is_some() && p.held().is_some());
+    clock.jump_to(clock.now() - 72 * HOUR);
+    assert!(p.look(&*clock).is_some() && p.held().is_none());
+    assert_eq!(p.due(Job::Ingest, clock.now(), None).len(), 2, "one missed, one made up for");
+    clock.advance(Duration::from_hours(5));
+    clock.jump_to(clock.now() - 48 * HOUR);
+    assert!(p.look(&*clock).is_some());
+    assert_eq!(brief(&p.due(Job::Ingest, clock.now(), None), &rule), ["2026-11-17 22:45 run catch-up for 2026-11-17"]);
+}
+
+#[test]
 fn a_leap_forward_waits_for_an_operator() {
     let clock = ManualClock::at(ny("2026-11-17 20:00"));
     let rule = ingest(|_| {});

@@ -127,6 +127,12 @@ pub enum StoreError {
     /// The content contradicts itself or the schema.
     #[error("the database is damaged: {0}; put the last good backup in its place: `nightdesk restore DIR`")]
     Corrupt(String),
+    /// The look through the pages after an unclean end came to no end of its own.
+    #[error(
+        "the database could not be checked after an unclean end: {0}; it need not be damaged, and nothing is written until it was \
+         checked: see to the cause, then start nightdesk again"
+    )]
+    Unchecked(String),
     /// Cached features were made by other definitions than those of this program.
     #[error("the cached features of {symbol} were made by other definitions; run `nightdesk features build` to make them anew")]
     OldFeatures {

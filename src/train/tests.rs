@@ -31,7 +31,7 @@ const SHIFTS: u32 = 8;
 #[derive(Clone, Copy)]
 struct Sample {
     date: NaiveDate,
-    label_end: NaiveDate,
+    matured: NaiveDate,
     symbol: Symbol,
     class: Class,
     uniqueness: f64,
@@ -68,7 +68,7 @@ fn samples(symbol: Symbol, bars: &DailyBars) -> Vec<Sample> {
     let made = rows.iter().zip(uniqueness(&spans));
     made.map(|((t, label), uniqueness)| Sample {
         date: bars.date[*t],
-        label_end: label.end,
+        matured: label.matured,
         symbol,
         class: label.class,
         uniqueness,
@@ -98,10 +98,11 @@ struct Blocks {
 fn base_models(market: &[Vec<Sample>], sights: &[Sight]) -> Blocks {
     let mut rows: Vec<Sample> = market.concat();
     rows.sort_by_key(|r| (r.date, r.symbol));
-    let lives: Vec<_> = rows.iter().map(|r| Lifetime { date: r.date, label_end: r.label_end }).collect();
+    let lives: Vec<_> = rows.iter().map(|r| Lifetime { date: r.date, matured: r.matured }).collect();
     let shipped = StrategySettings::shipped(Strategy::Turbomode).unwrap().validation;
-    let splits = plan(&lives, &sessions(), &Validation { test_blocks: 5, min_train_sessions: 350, ..shipped }).unwrap();
-    assert!(splits.proof(&lives).iter().all(Proof::holds));
+    let rule = Validation { test_blocks: 5, min_train_sessions: 350, ..shipped };
+    let splits = plan(&lives, &sessions(), &rule).unwrap();
+    assert!(splits.proof(&lives, &sessions(), &rule).iter().all(Proof::holds));
     let mut out = Blocks {
         answers: vec![vec![[1.0 / 3.0; 3]; rows.len()]; sights.len()],
         prior: vec![[1.0 / 3.0; 3]; rows.len()],

@@ -1,9 +1,9 @@
 //! Commands that find a running engine and let it do the work.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 
 use chrono::{Days, Utc};
-use nightdesk::store::master::{Reader, RunState};
+use nightdesk::store::master::{FolderLock, Reader, RunState};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::desk::Desk;
@@ -110,6 +110,26 @@ fn maintenance_is_done_by_the_daemon_and_is_a_run_on_record() {
 }
 
 #[test]
+fn an_attached_maintenance_can_be_ended_when_its_daemon_is_gone() {
+    let desk = small();
+    let mut daemon = Daemon::start(&desk);
+    at_rest(&desk);
+    // The checkpoint waits for this, so the job does not end before its daemon does.
+    let other = rusqlite::Connection::open(desk.path("data-demo/market_data.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mut child = desk.command(&["--demo", "maintenance"]).spawn().unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let first = said.next().unwrap();
+    daemon.signal(Signal::KILL);
+    daemon.ended();
+    assert!(said.any(|line| line.contains("The daemon does not answer, waiting for it")), "after: {first}");
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let rest: Vec<String> = said.collect();
+    assert_eq!(child.wait().unwrap().code(), Some(1), "{rest:?}");
+    assert!(rest.iter().any(|line| line.contains("could not be told to stop")), "{rest:?}");
+}
+
+#[test]
 fn a_run_whose_engine_was_killed_is_shown_as_lost_before_the_next_one_starts() {
     let desk = small();
     let mut daemon = Daemon::start(&desk);
@@ -120,6 +140,11 @@ fn a_run_whose_engine_was_killed_is_shown_as_lost_before_the_next_one_starts() {
     record.execute("UPDATE run SET state = 'running', ended_at = NULL WHERE id = 1", []).unwrap();
     let master = rusqlite::Connection::open(desk.path("data-demo/market_data.db")).unwrap();
     master.execute("UPDATE ingest_runs SET state = 'running', ended_at = NULL WHERE run_id = 1", []).unwrap();
+    // An engine that is starting is no proof that the run's own one is gone.
+    let starting = FolderLock::take(&desk.path("data-demo/market_data.db"), 0).unwrap();
+    let (_, run) = desk.json(&["--demo", "runs", "show", "1", "--json"]);
+    assert_eq!(run["state"].as_str(), Some("running"), "{run}");
+    drop(starting);
     let (_, run) = desk.json(&["--demo", "runs", "show", "1", "--json"]);
     assert_eq!((run["state"].as_str(), run["error"].as_str()), (Some("lost"), Some("its engine ended")), "{run}");
     assert!(desk.ok(&["--demo", "runs", "list"]).contains("lost"));

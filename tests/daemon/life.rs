@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nightdesk::store::master::{Reader, Role, RunState};
+use nightdesk::store::master::{Holder, Reader, Role, RunState};
 use rusqlite::Connection;
 use rustix::process::Signal;
 
@@ -102,6 +102,28 @@ fn a_second_signal_ends_it_at_once_and_what_hangs_is_left_after_five_seconds() {
     let mut next = Daemon::start(&desk);
     next.signal(Signal::TERM);
     assert_eq!(next.ended().0.code(), Some(0));
+}
+
+#[test]
+fn a_stop_ends_a_start_that_waits() {
+    for (signal, name) in [(Signal::TERM, "TERM"), (Signal::INT, "INT")] {
+        let desk = small();
+        let path = database(&desk);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        // Held by a foreign program from the first byte on: the start waits for it for up to 5 s.
+        let foreign = Connection::open(&path).unwrap();
+        foreign.execute_batch("BEGIN EXCLUSIVE").unwrap();
+        let mut daemon = Daemon::spawn(&desk, &["--demo", "--daemon"], &[]);
+        let pid = daemon.child.id();
+        // It takes the folder before it opens the file, and listens to signals before that.
+        wait("the start", || Holder::of(&path).filter(|h| h.pid == pid));
+        daemon.signal(signal);
+        let (status, took) = daemon.ended();
+        assert!(status.code() == Some(0) && took < Duration::from_secs(1), "{status} after {took:?}: {}", daemon.said());
+        drop(foreign);
+        let log = logged(&desk, "Stopped while starting").out;
+        assert!(log.contains(&format!("signal={name}")) && !log.contains("The daemon is ready"), "{log}");
+    }
 }
 
 #[test]

@@ -1,5 +1,10 @@
 //! A running daemon whose configuration changes.
 
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::Signal;
 
 use crate::desk::Desk;
@@ -98,6 +103,48 @@ fn a_hangup_and_a_command_are_told_apart_on_record() {
     assert_eq!(told.trim(), "in force now: quality.jump");
     assert_eq!(audit(&desk)[1], ["cli", "quality.jump", "0.6", "0.4"].map(str::to_owned));
     assert!(holder(&desk).ended_at.is_none());
+}
+
+/// Puts a pipe in the place of a file: who reads it waits until somebody has written.
+fn pipe(path: &Path) {
+    drop(std::fs::remove_file(path));
+    mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+}
+
+#[test]
+fn hangups_during_a_reload_become_one_more_and_a_reload_that_hangs_keeps_no_stop_waiting() {
+    let desk = small();
+    let real = desk.path("linked/real.toml");
+    std::fs::create_dir(desk.path("linked")).unwrap();
+    std::fs::rename(desk.path("config/nightdesk.toml"), &real).unwrap();
+    std::os::unix::fs::symlink(&real, desk.path("config/nightdesk.toml")).unwrap();
+    let mut daemon = Daemon::start(&desk);
+    pipe(&real);
+    daemon.signal(Signal::HUP);
+    daemon.wait_for("RELOADING=1");
+    // Opens once the reload reads.
+    let mut first = std::fs::OpenOptions::new().write(true).open(&real).unwrap();
+    daemon.signal(Signal::HUP);
+    daemon.signal(Signal::HUP);
+    std::fs::remove_file(&real).unwrap();
+    std::fs::write(&real, format!("{SETTINGS}\n[quality]\njump = 0.7\n")).unwrap();
+    write!(first, "{SETTINGS}\n[quality]\njump = 0.6\n").unwrap();
+    drop(first);
+    for word in ["READY=1", "RELOADING=1", "READY=1"] {
+        daemon.wait_for(word);
+    }
+    let changes = [["hup", "quality.jump", "0.4", "0.6"], ["hup", "quality.jump", "0.6", "0.7"]];
+    assert_eq!(audit(&desk), changes.map(|row| row.map(str::to_owned)));
+
+    pipe(&real);
+    daemon.signal(Signal::HUP);
+    daemon.wait_for("RELOADING=1");
+    daemon.signal(Signal::TERM);
+    daemon.wait_for("STOPPING=1");
+    // The engine waits for the file; a second signal does not.
+    daemon.signal(Signal::TERM);
+    let (status, took) = daemon.ended();
+    assert!(status.code() == Some(130) && took < Duration::from_secs(1), "{status} after {took:?}");
 }
 
 #[test]

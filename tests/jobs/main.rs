@@ -8,4 +8,5 @@ mod support;
 mod misbehaving;
 mod recovery;
 mod script;
+mod thin;
 mod ticks;

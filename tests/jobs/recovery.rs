@@ -163,9 +163,16 @@ async fn a_damaged_database_is_told_and_no_run_begins() {
     bytes[page..page + 4096].fill(0);
     std::fs::write(&path, &bytes).unwrap();
     cut_off(&dir);
+    let backup = dir.path().join("backups/backup-20240301T020000Z");
+    std::fs::create_dir_all(&backup).unwrap();
+    std::fs::write(backup.join(DATABASE), "").unwrap();
+    let of = std::fs::canonicalize(dir.path()).unwrap();
+    let manifest = serde_json::json!({ "data_dir": of, "version": "0", "rows": 0, "series": 0, "bytes": 0 });
+    std::fs::write(backup.join("backup.json"), manifest.to_string()).unwrap();
     let mut desk = next_start(dir).await;
     let alert = desk.wait_for(|s| s.alerts.iter().find(|a| a.key == "database").cloned()).await;
-    assert!(alert.level == AlertLevel::Bad && alert.text.contains("nightdesk restore"), "{alert:?}");
+    let advice = format!("`nightdesk restore {}`", backup.display());
+    assert!(alert.level == AlertLevel::Bad && alert.text.contains(&advice) && alert.text.lines().count() == 1, "{alert:?}");
     let run = desk.begin(daily()).await;
     let ended = reaches(&desk, run, JobState::Failed).await;
     assert!(ended.error.unwrap().contains("the database is damaged"));

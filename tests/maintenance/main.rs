@@ -71,7 +71,7 @@ fn writer(db: &Path, clock: Arc<dyn Clock>) -> Writer {
 }
 
 fn job(data: &Path, writer: &Writer, clock: Arc<dyn Clock>, settings: Settings) -> Maintenance {
-    let runs = Some(SchedulerDb::open(&data.join("scheduler.db"), clock.now()).unwrap().db);
+    let runs = SchedulerDb::open(&data.join("scheduler.db"), clock.now()).unwrap().db;
     let settings = Arc::new(ArcSwap::from_pointee(settings));
     Maintenance { data_dir: data.to_owned(), writer: writer.clone(), runs, settings, clock }
 }

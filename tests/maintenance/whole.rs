@@ -45,7 +45,7 @@ async fn a_night_leaves_a_checked_backup_of_everything_and_packed_logs() {
         assert_eq!(backup.join(&file).metadata().unwrap().permissions().mode() & 0o777, 0o600, "{file}");
     }
     assert_eq!(backup.metadata().unwrap().permissions().mode() & 0o777, 0o700);
-    assert_eq!(newest_backup(&desk.data(), &MaintenanceSettings::default()), Some(NIGHT));
+    assert_eq!(newest_backup(&desk.data(), &MaintenanceSettings::default()).map(|(at, _)| at), Some(NIGHT));
 
     let packed = logs.join("archive/nightdesk.2024-02-01.log.gz");
     assert_eq!(names(&logs), ["archive", "nightdesk.2024-02-02.log", "nightdesk.2024-03-02.log"]);

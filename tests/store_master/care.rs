@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use nightdesk::market::Clock;
-use nightdesk::store::master::{StoreError, backup, restore, verify};
+use nightdesk::store::master::{Holder, StoreError, backup, restore, verify};
 
 use crate::{Desk, all, batch, minutes};
 
@@ -51,6 +51,7 @@ async fn a_damaged_backup_is_refused_and_nothing_is_replaced() {
     assert!(e.to_string().contains("AAPL 1m, 2024-03: a value differs"), "{e}");
     std::fs::write(&made.path, b"gone").unwrap();
     assert!(matches!(restore(&made.path, &desk.db(), &*desk.clock), Err(StoreError::BadBackup { .. })));
+    assert!(Holder::of(&desk.db()).unwrap().ended_at.is_some(), "a refusal does not look like a kill");
     for nothing in [desk.dir.path().join("nothing"), desk.dir.path().join("data")] {
         let e = restore(&nothing, &desk.db(), &*desk.clock).unwrap_err();
         assert!(matches!(e, StoreError::NoBackup(_)) && e.to_string().contains("nightdesk backup"), "{e}");

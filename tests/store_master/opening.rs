@@ -112,7 +112,9 @@ async fn demo_and_real_data_never_share_a_file() {
     desk.writer().close().await.unwrap();
     let mut demo = desk.options();
     demo.demo = true;
+    let before = Holder::of(&desk.db());
     assert!(matches!(Writer::open(&desk.db(), demo), Err(StoreError::Demo { demo: false, .. })));
+    assert_eq!(Holder::of(&desk.db()), before, "a refusal is no unclean end");
 }
 
 /// As a kill leaves it: what the lock file tells of the last holder has no end.
@@ -162,13 +164,43 @@ async fn a_damaged_file_is_not_written_however_often_it_is_opened() {
         let (set, checkpoint) = tokio::join!(waits.set_meta("a".into(), "b".into()), other.checkpoint());
         assert!(matches!(set, Err(StoreError::Corrupt(_))) && matches!(checkpoint, Err(StoreError::Corrupt(_))), "{set:?} {checkpoint:?}");
         let found = check.unwrap().await.unwrap().unwrap_err().to_string();
-        assert!(found.contains("is damaged") && found.contains("nightdesk restore"), "{found}");
+        assert!(found.contains("is damaged") && found.contains("nightdesk restore") && found.lines().count() == 1, "{found}");
         assert!(writer.set_meta("a".into(), "b".into()).await.is_err(), "and later writes are refused at once");
         writer.close().await.unwrap();
         assert!(std::fs::read(desk.db()).unwrap() == bytes, "not a byte of the file has changed");
     }
     let e = Writer::open(&desk.db(), desk.options()).unwrap_err();
     assert!(matches!(e, StoreError::Corrupt(_)), "a single command refuses to begin: {e}");
+}
+
+#[tokio::test]
+async fn a_command_that_is_refused_after_a_kill_leaves_file_and_log_as_they_are() {
+    let desk = Desk::new();
+    let writer = desk.writer();
+    writer.candles(batch(minutes(20_000))).await.unwrap();
+    writer.checkpoint().await.unwrap();
+    writer.set_meta("only".into(), "in the log".into()).await.unwrap();
+    // The folder as a kill leaves it at this moment, with one bad page.
+    let killed = Desk::new();
+    std::fs::create_dir(killed.dir.path().join("data")).unwrap();
+    let part = |desk: &Desk, end: &str| desk.db().with_extension(end);
+    for end in ["db", "db-wal", "db-shm", "lock"] {
+        std::fs::copy(part(&desk, end), part(&killed, end)).unwrap();
+    }
+    let mut bytes = std::fs::read(killed.db()).unwrap();
+    let middle = bytes.len() / 2 / 4096 * 4096;
+    bytes[middle..middle + 4096].fill(0);
+    std::fs::write(killed.db(), &bytes).unwrap();
+    let log = std::fs::read(part(&killed, "db-wal")).unwrap();
+    assert!(!log.is_empty());
+    for _ in 0..2 {
+        let refused = Writer::open(&killed.db(), killed.options()).unwrap_err();
+        assert!(matches!(refused, StoreError::Corrupt(_)) && refused.to_string().lines().count() == 1, "{refused}");
+        assert!(std::fs::read(killed.db()).unwrap() == bytes, "not a byte of the file has changed");
+        assert!(std::fs::read(part(&killed, "db-wal")).unwrap() == log, "nor of its log");
+        assert!(part(&killed, "db-shm").exists());
+    }
+    writer.close().await.unwrap();
 }
 
 #[tokio::test]

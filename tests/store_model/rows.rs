@@ -8,11 +8,13 @@ fn sample(ticker: &str, day: &str) -> Sample {
     Sample {
         symbol: symbol(ticker),
         date: date(day),
-        label_end: date("2024-04-01"),
+        label_end: date("2024-03-18"),
+        matured: date("2024-04-01"),
         class: 2,
         regime: "crash".into(),
         features: vec![0.1, -0.0, f64::MIN_POSITIVE, 1e300],
         definition: "0123456789abcdef".into(),
+        rules: "fedcba9876543210".into(),
     }
 }
 

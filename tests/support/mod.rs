@@ -220,7 +220,7 @@ async fn open(settings: &Settings, universe: &Universe, dir: &Path, clock: Arc<d
 fn maintenance() -> BodyMaker {
     Box::new(|m| {
         let (data_dir, writer, settings) = (m.data_dir.clone(), m.writer.clone(), m.settings.clone());
-        Arc::new(Maintenance { data_dir, writer, runs: Some(m.runs.clone()), settings, clock: m.clock.clone() })
+        Arc::new(Maintenance { data_dir, writer, runs: m.runs.clone(), settings, clock: m.clock.clone() })
     })
 }
 

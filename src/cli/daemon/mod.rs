@@ -39,7 +39,8 @@ pub(super) fn run(context: &Context) -> Result<Exit, Failure> {
     }
     // What has not let go within the grace is not waited for a second time.
     runtime.shutdown_background();
-    drop(logging);
+    // A start that was cut short is still at it, and would keep its last lines from the file.
+    logging.finish();
     ended
 }
 

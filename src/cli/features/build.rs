@@ -89,12 +89,29 @@ pub(super) fn at_desk<T>(
     })
 }
 
+/// Symbols without features that are named for a reason; `--json` names all.
+const NAMED: usize = 8;
+
 pub(super) fn tell_missing(missing: &MissingCounts) -> Result<(), Failure> {
     missing.iter().try_for_each(|(why, n)| output::line(format_args!("  {} values missing: {why}", output::thousands(n))))
 }
 
+/// Symbols without features, those of one reason together.
 pub(super) fn tell_without(without: &[(Symbol, NoFeatures)]) -> Result<(), Failure> {
-    without.iter().try_for_each(|(symbol, why)| output::line(format_args!("  {symbol} has no features: {why}")))
+    let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
+    for (symbol, why) in without {
+        let why = why.to_string();
+        match groups.iter_mut().find(|(w, _)| *w == why) {
+            Some((_, symbols)) => symbols.push(symbol.as_str()),
+            None => groups.push((why, vec![symbol.as_str()])),
+        }
+    }
+    for (why, symbols) in groups {
+        let more = symbols.len().saturating_sub(NAMED);
+        let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
+        output::line(format_args!("  no features of {}{rest}: {why}", symbols[..symbols.len() - more].join(", ")))?;
+    }
+    Ok(())
 }
 
 /// How the cached features stand to the market data, in words where they are not up to date.

@@ -18,10 +18,10 @@ pub struct RareEventArchive {
     /// So are rows whose day moved by more than this many standard deviations of the year before; 0 = none.
     #[schemars(range(min = 0.0, max = 50.0))]
     pub move_sigma: f64,
-    /// Most rows kept.
+    /// Most rows kept; above 0 where the archive is enabled.
     #[schemars(range(min = 0, max = 10_000_000))]
     pub max_rows: u32,
-    /// Most rows kept of one symbol.
+    /// Most rows kept of one symbol; above 0 where the archive is enabled.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub max_rows_per_symbol: u32,
     /// Archived rows added to a training fold, as a share of its rows. Only rows that the fold may know are added.
@@ -37,13 +37,10 @@ pub struct ArchiveUpdates {
     pub enabled: bool,
     /// When.
     pub when: UpdateTime,
-    /// Most rows taken in at a time, the most extreme first.
-    #[schemars(range(min = 1, max = 10_000_000))]
-    pub max_added: u32,
-    /// Rows of one symbol nearer than this many sessions are one event, of which the most extreme is kept; 0 = all are.
+    /// Rows of one symbol nearer than this many sessions are one event, of which the first is kept; 0 = all are.
     #[schemars(range(min = 0, max = 252))]
     pub dedupe_sessions: u32,
-    /// Rows older than this many sessions are let go; 0 = never.
+    /// Rows that are older than this many sessions when a fold's test begins are not mixed into it; 0 = age does not count.
     #[schemars(range(min = 0, max = 20_000))]
     pub max_age_sessions: u32,
     /// Which rows go first when there are too many.
@@ -82,10 +79,10 @@ pub struct ErrorReplay {
     /// Least probability that the model gave to its wrong answer.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub min_confidence: f64,
-    /// Most rows kept, the most confident errors first.
+    /// Most rows kept, the most confident errors first; above 0 where the buffer is enabled.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub max_rows: u32,
-    /// Errors older than this many sessions are let go.
+    /// Errors that are older than this many sessions when a fold's test begins are not replayed in it.
     #[schemars(range(min = 1, max = 20_000))]
     pub max_age_sessions: u32,
     /// Replayed rows added to a training fold, at most this share of its rows.

@@ -266,7 +266,7 @@ pub struct MetaLearner {
     /// Test blocks with base predictions before the first fit.
     #[schemars(range(min = 1, max = 20))]
     pub min_blocks: u32,
-    /// Largest step towards the prior that calibration may choose.
+    /// Largest share of the prior that calibration may mix into the probabilities; the rest is the model's own.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub max_shrink: f64,
 }

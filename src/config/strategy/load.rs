@@ -55,7 +55,18 @@ impl StrategySettings {
 
     /// Hash of all rules, 16 hexadecimal digits: equal if and only if every key has the same value.
     pub fn hash(&self) -> String {
-        let leaves = self.leaves().into_iter().map(|(k, v)| format!("{k}={v}\n"));
+        self.hash_of(|_| true)
+    }
+
+    /// Hash of the rules that make a row what it is beside the definitions of its features: its label, its regime, and
+    /// the prices and the market they are made of.
+    pub fn row_hash(&self) -> String {
+        let parts = ["validation.label.", "regime_labeling.", "features.sources", "features.benchmark"];
+        self.hash_of(|key| parts.iter().any(|part| key.starts_with(part)))
+    }
+
+    fn hash_of(&self, counts: impl Fn(&str) -> bool) -> String {
+        let leaves = self.leaves().into_iter().filter(|(k, _)| counts(k)).map(|(k, v)| format!("{k}={v}\n"));
         format!("{:016x}", xxh3_64(leaves.collect::<String>().as_bytes()))
     }
 }

@@ -12,6 +12,9 @@ use crate::market::{Regime, Strategy, Universe};
 /// Shares that a person typed add up to 1 but for this.
 const ROUNDING: f64 = 1e-9;
 
+/// What is accepted in place of a limit of no rows.
+const NO_ROOM: &str = "at least 1, or enabled = false";
+
 /// Collects problems at the keys that a user has set.
 struct Report<'a> {
     strategy: Strategy,
@@ -130,6 +133,10 @@ fn samples(s: &StrategySettings, report: &mut Report<'_>) {
         "names no event",
         "a regime, a `move_sigma` above 0, or enabled = false",
     );
+    for (key, most) in [("rare_event_archive.max_rows", a.max_rows), ("rare_event_archive.max_rows_per_symbol", a.max_rows_per_symbol)] {
+        let title = || format!("`{key}` is 0, so `rare_event_archive` is enabled and can keep nothing");
+        report.unless(!a.enabled || most > 0, &[key, "rare_event_archive.enabled"], title, "room for no row", NO_ROOM);
+    }
     report.in_order(
         ("rare_event_archive.max_rows_per_symbol", f64::from(a.max_rows_per_symbol)),
         ("rare_event_archive.max_rows", f64::from(a.max_rows)),
@@ -141,6 +148,13 @@ fn samples(s: &StrategySettings, report: &mut Report<'_>) {
         || "`error_replay_buffer` is enabled, but names no errors".to_owned(),
         "names no error",
         "at least one kind of error, or enabled = false",
+    );
+    report.unless(
+        !e.enabled || e.max_rows > 0,
+        &["error_replay_buffer.max_rows", "error_replay_buffer.enabled"],
+        || "`error_replay_buffer.max_rows` is 0, so `error_replay_buffer` is enabled and can keep nothing".to_owned(),
+        "room for no row",
+        NO_ROOM,
     );
     let (blocks, first) = (s.validation.test_blocks, s.ensemble.meta.min_blocks);
     report.unless(

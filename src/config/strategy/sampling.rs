@@ -57,7 +57,8 @@ pub struct BalancedSampling {
     /// Rows drawn, as a share of the fold's rows.
     #[schemars(range(min = 0.05, max = 3.0))]
     pub rows_ratio: f64,
-    /// Most times one row may be drawn; a regime with too few rows stays below its share.
+    /// Most times one row may be in a fold, its copies from the archive and from replay counted; a regime with too few rows
+    /// stays below its share.
     #[schemars(range(min = 1, max = 20))]
     pub max_repetition: u32,
     /// Bring probabilities back to natural class frequencies before they are calibrated.

@@ -102,6 +102,19 @@ fn rules_between_keys_are_shown_where_the_user_broke_them() {
 }
 
 #[test]
+fn an_embargo_below_the_least_and_a_store_without_room_are_refused() {
+    let told = report("[validation]\nembargo_sessions = 9\nembargo_share = 0.005\n", &[]);
+    assert!(told.contains("an integer from 10 to 252") && told.contains("0.01"), "{told}");
+    let told = report("[rare_event_archive]\nmax_rows = 0\nmax_rows_per_symbol = 0\n\n[error_replay_buffer]\nmax_rows = 0\n", &[]);
+    for key in ["rare_event_archive.max_rows", "rare_event_archive.max_rows_per_symbol", "error_replay_buffer.max_rows"] {
+        assert!(told.contains(&format!("`{key}` is 0, so")), "{told}");
+    }
+    assert!(told.contains("at least 1, or enabled = false"), "{told}");
+    let off = "[rare_event_archive]\nenabled = false\nmax_rows = 0\nmax_rows_per_symbol = 0\n";
+    assert!(run(off, &[]).1.is_ok(), "what is off needs no room");
+}
+
+#[test]
 fn variables_reach_their_strategy_alone_and_beat_the_file() {
     let env = [
         ("NIGHTDESK__TURBOMODE__VALIDATION__TEST_BLOCKS", "8"),
@@ -143,7 +156,19 @@ fn the_hash_tells_any_change_of_a_rule() {
     assert_eq!(base.hash(), other.hash());
     other.promotion_gates.g9_max_drawdown += 1e-12;
     assert_ne!(base.hash(), other.hash());
+    assert_eq!(base.row_hash(), other.row_hash(), "no row depends on a gate");
     assert_ne!(base.hash(), StrategySettings::shipped(Strategy::Slipstream).unwrap().hash());
+    let changes: [fn(&mut StrategySettings); 4] = [
+        |s| s.validation.label.atr_multiple = 2.5,
+        |s| s.regime_labeling.crash_z = -2.5,
+        |s| s.features.sources.truncate(1),
+        |s| s.features.benchmark = "AAPL".parse().ok(),
+    ];
+    for change in changes {
+        let mut other = base.clone();
+        change(&mut other);
+        assert_ne!(base.row_hash(), other.row_hash());
+    }
 }
 
 #[test]

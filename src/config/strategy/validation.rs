@@ -14,11 +14,11 @@ pub struct Validation {
     /// Fewest dates before the first test block.
     #[schemars(range(min = 60, max = 5040))]
     pub min_train_sessions: u32,
-    /// Fewest sessions between the end of a training label and the first test date.
-    #[schemars(range(min = 0, max = 252))]
+    /// Fewest sessions between the end of a training row's horizon and the first test date.
+    #[schemars(range(min = 10, max = 252))]
     pub embargo_sessions: u32,
     /// The same, as a share of all dates; the larger of the two holds.
-    #[schemars(range(min = 0.0, max = 0.2))]
+    #[schemars(range(min = 0.01, max = 0.2))]
     pub embargo_share: f64,
     /// Last calendar days that nothing is fitted or chosen on; read once for a candidate that passed its gates.
     #[schemars(range(min = 365, max = 3650))]

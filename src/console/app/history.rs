@@ -71,10 +71,12 @@ pub const fn moment(run: &JobRun) -> i64 {
     }
 }
 
-/// What came of an ingest, in a few words.
+/// What came of an ingest, in a few words. Bars are new when a source gave them for the first time; those made of them are
+/// told apart, as everywhere.
 pub fn news(summary: &RunSummary) -> String {
     let failed = if summary.series_failed > 0 { format!(", {} failed", summary.series_failed) } else { String::new() };
-    format!("{} new{failed}", fmt::count(summary.inserted + summary.derived, "bar", "bars"))
+    let derived = if summary.derived > 0 { format!(", {} derived", fmt::thousands(summary.derived)) } else { String::new() };
+    format!("{} new{derived}{failed}", fmt::count(summary.inserted, "bar", "bars"))
 }
 
 /// Why a run exists, in words.

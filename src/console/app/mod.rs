@@ -30,7 +30,7 @@ pub use asked::Asked;
 pub use features::Features;
 pub use form::{Field, PlanForm};
 pub use heat::{Heat, STATES, wants_a_look, word};
-pub use history::{cause, job_state};
+pub use history::{cause, job_state, news};
 pub use logs::LogPane;
 pub use msg::{Effect, Export, Msg, Slot};
 pub use overlay::{Confirm, Entry, Gate, Overlay, Palette, Prompt, PromptFor};

@@ -7,10 +7,10 @@ use ratatui::layout::Rect;
 use super::canvas::{Canvas, Panel};
 use super::heatmap::{self, HEIGHT, Legend};
 use super::{spinner, widget};
-use crate::console::app::{App, Pane, run_state, wants_a_look, word};
+use crate::console::app::{App, Pane, news, run_state, wants_a_look, word};
 use crate::console::fmt;
 use crate::console::theme::Role;
-use crate::engine::{CellState, RunView};
+use crate::engine::{CellState, RunSummary, RunView};
 use crate::market::Timeframe;
 
 /// Draws the pane.
@@ -109,10 +109,9 @@ fn run(c: &mut Canvas<'_>, app: &App, area: Rect) {
         let (glyph, word, role) = run_state(run.state);
         let when = run.ended_at.unwrap_or(run.started_at);
         let text = format!(" run {} {word} {} ago", run.id, fmt::age(app.now() - when));
-        let news = run.summary.as_ref().map_or_else(String::new, |s| {
-            let failed = if s.series_failed > 0 { format!("  {} failed", s.series_failed) } else { String::new() };
-            format!("   {} new{failed}", fmt::count(s.inserted + s.derived, "bar", "bars"))
-        });
+        // Where there is no room, only what was received counts.
+        let told = |s: &RunSummary| if area.width < 70 { news(&RunSummary { derived: 0, ..s.clone() }) } else { news(s) };
+        let news = run.summary.as_ref().map_or_else(String::new, |s| format!("   {}", told(s)));
         c.line(area, &[("  ", c.s(Role::Dim)), (glyph, c.s(role)), (&text, c.s(Role::Text)), (&news, c.s(Role::Dim))]);
     } else if !app.loading() {
         c.line(area, &[("  no run yet: i plans and starts an ingest", c.s(Role::Dim))]);

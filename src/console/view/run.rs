@@ -209,7 +209,7 @@ fn summary_facts(c: &Canvas<'_>, s: &RunSummary) -> Vec<Fact<'static>> {
         ("requests", list(&s.requests), text),
         ("bars", format!("{}, {} of them new", fmt::thousands(s.bars), fmt::thousands(s.inserted)), text),
         ("revised", fmt::thousands(s.revised), text),
-        ("aggregated", fmt::thousands(s.derived), text),
+        ("derived", fmt::thousands(s.derived), text),
         (
             "actions",
             format!("{}, {}", fmt::count(s.splits.into(), "split", "splits"), fmt::count(s.dividends.into(), "dividend", "dividends")),

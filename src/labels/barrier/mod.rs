@@ -21,8 +21,11 @@ const SLACK_DAYS: i64 = 30;
 pub struct Label {
     /// Which barrier came first.
     pub class: Class,
-    /// The session in which it came: the label knows nothing later. Purging goes by this date.
+    /// The session in which it came: the label knows nothing later. Uniqueness goes by it.
     pub end: NaiveDate,
+    /// Last session of the horizon, whatever came. Purging goes by this date: rows chosen by `end` would be chosen by their
+    /// outcome, because near a bound only quick exits end in time.
+    pub matured: NaiveDate,
     /// Sessions from entry to exit, both counted: 1 is an exit in the session of the entry.
     pub bars: u32,
     /// Price of the entry, on the basis of the bars given.
@@ -77,6 +80,8 @@ pub struct Barriers<'a> {
     bars: &'a DailyBars,
     atr: &'a [f64],
     rule: &'a LabelRule,
+    /// The last date of which it is known whether there is a bar.
+    known: Option<NaiveDate>,
     /// Sessions from the first bar to past the last horizon.
     sessions: Vec<NaiveDate>,
     /// The row of each session's bar.
@@ -85,14 +90,22 @@ pub struct Barriers<'a> {
 
 impl<'a> Barriers<'a> {
     /// Binds `bars` to the sessions of `calendar`. `atr` holds the [`average_true_range`] of each row.
-    /// Rows that fall on no session are never entered or looked at.
+    /// Rows that fall on no session are never entered or looked at; a decision after one is entered like any other, at
+    /// the first session that follows.
     pub fn new(bars: &'a DailyBars, atr: &'a [f64], calendar: Calendar, rule: &'a LabelRule) -> Self {
-        let sessions = match (bars.date.first(), bars.date.last()) {
-            (Some(&first), Some(&last)) => sessions_between(calendar, first, last, rule),
+        Self::known_to(NaiveDate::MIN, bars, atr, calendar, rule)
+    }
+
+    /// The same where bars of other symbols of the calendar are known to `date`: a session up to then that has no bar is
+    /// missing, also after the last bar of `bars`.
+    pub fn known_to(date: NaiveDate, bars: &'a DailyBars, atr: &'a [f64], calendar: Calendar, rule: &'a LabelRule) -> Self {
+        let known = bars.date.last().map(|&last| last.max(date));
+        let sessions = match (bars.date.first(), known) {
+            (Some(&first), Some(last)) => sessions_between(calendar, first, last, rule),
             _ => Vec::new(),
         };
         let row_of = sessions.iter().map(|d| bars.date.binary_search(d).ok()).collect();
-        Self { bars, atr, rule, sessions, row_of }
+        Self { bars, atr, rule, known, sessions, row_of }
     }
 
     /// Labels of all rows.
@@ -107,7 +120,7 @@ impl<'a> Barriers<'a> {
             return Err(NoLabel::ShortHistory);
         }
         let (_, end) = self.horizon(row).ok_or(NoLabel::Unmatured)?;
-        if self.bars.date.last().is_none_or(|&last| last < self.sessions[end - 1]) {
+        if self.known.is_none_or(|known| known < self.sessions[end - 1]) {
             return Err(NoLabel::Unmatured);
         }
         self.settle(row)
@@ -131,11 +144,11 @@ impl<'a> Barriers<'a> {
             match touch(self.bars, self.bar(session)?, entry - half_width, entry + half_width) {
                 Touch::None => {}
                 Touch::Both => return Err(NoLabel::Ambiguous { end: date, bars, entry, half_width }),
-                Touch::At(class, exit) => return Ok(self.made(class, date, bars, entry, exit, half_width)),
+                Touch::At(class, exit) => return Ok(self.made(class, (session, begin, end), entry, exit, half_width)),
             }
         }
         let last = self.bars.close[self.bar(end - 1)?];
-        Ok(self.made(Class::Hold, self.sessions[end - 1], (end - begin) as u32, entry, last, half_width))
+        Ok(self.made(Class::Hold, (end - 1, begin, end), entry, last, half_width))
     }
 
     /// The sessions over which the label of `row` lives, numbered from the first bar's: entry to exit.
@@ -149,9 +162,11 @@ impl<'a> Barriers<'a> {
         self.rule.round_trip_cost_bp / 10_000.0
     }
 
-    fn made(&self, class: Class, end: NaiveDate, bars: u32, entry: f64, exit: f64, half_width: f64) -> Label {
-        let gross = exit / entry - 1.0;
-        Label { class, end, bars, entry, exit, half_width, gross, net: gross - self.cost() }
+    /// The label of an exit in the session `at` of the horizon `begin..end`.
+    fn made(&self, class: Class, (at, begin, end): (usize, usize, usize), entry: f64, exit: f64, half_width: f64) -> Label {
+        let (gross, bars) = (exit / entry - 1.0, (at - begin + 1) as u32);
+        let (matured, end) = (self.sessions[end - 1], self.sessions[at]);
+        Label { class, end, matured, bars, entry, exit, half_width, gross, net: gross - self.cost() }
     }
 
     fn has_atr(&self, row: usize) -> bool {
@@ -173,11 +188,11 @@ impl<'a> Barriers<'a> {
         (begin < end && end < self.sessions.len()).then_some((begin, end))
     }
 
-    /// The bar of a session: missing when later bars are stored, else not there yet.
+    /// The bar of a session: missing when later bars are known, else not there yet.
     fn bar(&self, session: usize) -> Result<usize, NoLabel> {
         let date = self.sessions[session];
-        self.row_of[session].ok_or_else(|| match self.bars.date.last() {
-            Some(&last) if date <= last => NoLabel::MissingSession(date),
+        self.row_of[session].ok_or_else(|| match self.known {
+            Some(known) if date <= known => NoLabel::MissingSession(date),
             _ => NoLabel::Unmatured,
         })
     }

@@ -96,6 +96,8 @@ fn the_vertical_barrier_holds_at_the_last_close() {
     let last = [100.0, 103.0, 99.0, 102.0];
     let hold = first(&[FLAT, FLAT, FLAT, FLAT, FLAT, last]).unwrap();
     assert_eq!((hold.class, hold.exit, hold.bars, hold.end), (Class::Hold, 102.0, 5, d("2024-03-11")));
+    let quick = with_third([100.0, 105.0, 99.0, 104.5]).unwrap();
+    assert_eq!((quick.end, quick.matured, hold.matured), (d("2024-03-07"), hold.end, hold.end), "a row matures whatever comes of it");
     assert_eq!(first(&[FLAT, FLAT, FLAT, FLAT, FLAT]), Err(NoLabel::Unmatured));
 }
 
@@ -136,6 +138,19 @@ fn a_missing_session_is_no_hold() {
     let mut early = all;
     early.high[2] = 110.0;
     assert_eq!(label(&without(early, 4)).map(|l| l.class), Ok(Class::Buy), "nobody waits for a bar after the exit");
+}
+
+#[test]
+fn a_symbol_that_fell_silent_is_missing_and_not_unmatured() {
+    let all = bars(Calendar::Xnys, "2024-03-04", &[FLAT; 4]);
+    let (atr, rule) = ([2.0; 4], rule());
+    assert_eq!(Barriers::new(&all, &atr, Calendar::Xnys, &rule).label(1), Err(NoLabel::Unmatured));
+    let label = |known, row| Barriers::known_to(d(known), &all, &atr, Calendar::Xnys, &rule).label(row);
+    assert_eq!(label("2024-03-11", 1), Err(NoLabel::Unmatured), "its horizon ends on the 12th");
+    assert_eq!(label("2024-03-12", 1), Err(NoLabel::MissingSession(d("2024-03-08"))));
+    assert_eq!(label("2024-06-03", 3), Err(NoLabel::MissingSession(d("2024-03-08"))), "months later");
+    let quick = bars(Calendar::Xnys, "2024-03-04", &[FLAT, FLAT, [100.0, 105.0, 99.0, 100.0]]);
+    assert!(Barriers::known_to(d("2024-06-03"), &quick, &atr, Calendar::Xnys, &rule).label(0).is_ok(), "it left in time");
 }
 
 #[test]
@@ -223,7 +238,7 @@ proptest! {
         }
         for (row, label) in full.iter().enumerate() {
             let Ok(l) = label else { continue };
-            prop_assert!(l.end > all.date[row] && l.end <= all.date[row] + Days::new(days.into()));
+            prop_assert!(l.end > all.date[row] && l.end <= l.matured && l.matured <= all.date[row] + Days::new(days.into()));
             prop_assert_eq!(all.date[row + l.bars as usize], l.end);
             match l.class {
                 Class::Buy => prop_assert!(l.exit >= l.entry + l.half_width),

@@ -1,21 +1,26 @@
 //! Purged walk-forward splits by date, with an embargo and a locked hold-out.
 //!
-//! All symbols of a date are on one side. Each block of dates is tested by a model that learnt from rows whose labels
+//! All symbols of a date are on one side. Each block of dates is tested by a model that learnt from rows whose horizons
 //! had ended before the block began, less an embargo; the last block, a year or more, is the hold-out, and nothing
-//! that is learnt or tested before it has a label that reaches it. Training asks [`plan`] for the splits, writes
-//! [`Splits::proof`] into the run's record, and refuses to go on if it does not hold.
+//! that is learnt or tested before it has a horizon that reaches it. Horizons and not exits decide, or rows would be
+//! chosen by their outcome. Training asks [`plan`] for the splits, writes [`Splits::proof`] into the run's record, and
+//! refuses to go on if it does not hold.
+
+mod proof;
 
 use chrono::{Days, NaiveDate};
 
 use crate::config::strategy::Validation;
+
+pub use proof::Proof;
 
 /// What a split needs to know of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetime {
     /// Date of the decision.
     pub date: NaiveDate,
-    /// Last date the label knows of.
-    pub label_end: NaiveDate,
+    /// Last session of the label's horizon, whatever came of the decision.
+    pub matured: NaiveDate,
 }
 
 /// One test block and what may be learnt from for it. Rows are positions in the list given to [`plan`], ascending.
@@ -23,15 +28,15 @@ pub struct Lifetime {
 pub struct Block {
     /// First session of the block.
     pub first: NaiveDate,
-    /// Last session of the block.
+    /// Last date of the block, the eve of the next one: where markets are mixed some trade after its last session.
     pub last: NaiveDate,
-    /// Labels of training rows end before this date: `first` less the embargo.
+    /// Horizons of training rows end before this date: `first` less the embargo.
     pub bound: NaiveDate,
     /// Rows that may be learnt from.
     pub train: Vec<usize>,
     /// Rows that test.
     pub test: Vec<usize>,
-    /// Rows dated before the block that were left out because their labels reach the bound.
+    /// Rows dated before the block that were left out because their horizons reach the bound.
     pub purged: usize,
 }
 
@@ -75,61 +80,65 @@ pub enum SplitError {
         /// Test rows.
         test: usize,
     },
+    /// A training block of which nothing is left to fit.
+    #[error(
+        "of {train} training rows none is left to fit beside the last {aside} dates, on which training stops early, and an embargo of {embargo} sessions; fetch more history or lower early_stop_share of [validation]"
+    )]
+    NothingToFit {
+        /// Rows of the block.
+        train: usize,
+        /// Dates set aside.
+        aside: usize,
+        /// Embargo in sessions.
+        embargo: usize,
+    },
 }
 
-/// One line of the proof that nothing learnt reaches into a test.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Proof {
-    /// First session of the block.
-    pub first: NaiveDate,
-    /// What the labels of training rows must end before.
-    pub bound: NaiveDate,
-    /// Latest end of a training label; `None` without training rows.
-    pub latest_label_end: Option<NaiveDate>,
-    /// Earliest decision among the test rows.
-    pub earliest_test: Option<NaiveDate>,
+/// Rows that may be learnt from, with the date that says why: all that a fold takes in has matured before it.
+pub trait Learnable {
+    /// Positions of the rows.
+    fn rows(&self) -> &[usize];
+    /// The date.
+    fn bound(&self) -> NaiveDate;
 }
 
-impl Proof {
-    /// Whether training ends before the bound and the test begins at or after the block's first session.
-    pub fn holds(&self) -> bool {
-        self.bound <= self.first
-            && self.latest_label_end.is_none_or(|end| end < self.bound)
-            && self.earliest_test.is_none_or(|date| date >= self.first)
+impl Learnable for Block {
+    fn rows(&self) -> &[usize] {
+        &self.train
+    }
+
+    fn bound(&self) -> NaiveDate {
+        self.bound
+    }
+}
+
+impl Learnable for EarlyStop {
+    fn rows(&self) -> &[usize] {
+        &self.fit
+    }
+
+    fn bound(&self) -> NaiveDate {
+        self.bound
     }
 }
 
 impl Splits {
-    /// The proof of each block, the hold-out last, worked out from the rows themselves.
-    pub fn proof(&self, rows: &[Lifetime]) -> Vec<Proof> {
-        self.blocks
-            .iter()
-            .chain([&self.holdout])
-            .map(|b| Proof {
-                first: b.first,
-                bound: b.bound,
-                latest_label_end: b.train.iter().map(|&r| rows[r].label_end).max(),
-                earliest_test: b.test.iter().map(|&r| rows[r].date).min(),
-            })
-            .collect()
-    }
-
-    /// Test rows of blocks before `block` (the number of blocks stands for the hold-out) whose labels ended before its
+    /// Test rows of blocks before `block` (the number of blocks stands for the hold-out) whose horizons ended before its
     /// bound: what a meta-learner or a calibration for that block may learn from.
     pub fn out_of_fold(&self, rows: &[Lifetime], block: usize) -> Vec<usize> {
         let bound = self.blocks.get(block).unwrap_or(&self.holdout).bound;
-        self.blocks.iter().take(block).flat_map(|b| &b.test).copied().filter(|&r| rows[r].label_end < bound).collect()
+        self.blocks.iter().take(block).flat_map(|b| &b.test).copied().filter(|&r| rows[r].matured < bound).collect()
     }
 }
 
 /// The rows of a training block, divided once more: what is fitted, and what tells when to stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EarlyStop {
-    /// Labels of fitted rows end before this date; `None` without rows to stop on.
-    pub bound: Option<NaiveDate>,
+    /// Horizons of fitted rows end before this date.
+    pub bound: NaiveDate,
     /// Rows that are fitted: before the first date of `stop`, less the embargo.
     pub fit: Vec<usize>,
-    /// Rows of the last dates.
+    /// Rows of the last dates; none where the share of the dates is less than half a date.
     pub stop: Vec<usize>,
 }
 
@@ -161,21 +170,25 @@ pub fn plan(rows: &[Lifetime], sessions: &[NaiveDate], rule: &Validation) -> Res
     Ok(Splits { blocks, holdout, embargo })
 }
 
-/// Sets the last `share` of the dates of `train` aside, purged and embargoed like a test block, so that training can stop
-/// when it gets no better on them. `train` are rows of one block of [`plan`], ascending by date.
-pub fn early_stop(rows: &[Lifetime], sessions: &[NaiveDate], train: &[usize], share: f64, embargo: usize) -> EarlyStop {
+/// Sets the last `share` of the dates of a block's training rows aside, purged and embargoed like a test block, so that
+/// training can stop when it gets no better on them. `block` is one of [`plan`].
+pub fn early_stop(rows: &[Lifetime], sessions: &[NaiveDate], block: &Block, share: f64, embargo: usize) -> Result<EarlyStop, SplitError> {
+    let train = &block.train;
     let mut dates: Vec<NaiveDate> = train.iter().map(|&r| rows[r].date).collect();
     dates.sort_unstable();
     dates.dedup();
     let aside = ((share * dates.len() as f64).round() as usize).min(dates.len());
-    let Some(&first) = dates.get(dates.len() - aside) else { return EarlyStop { bound: None, fit: train.to_vec(), stop: Vec::new() } };
-    let at = sessions.partition_point(|&d| d < first);
-    let bound = sessions[at.saturating_sub(embargo)];
-    EarlyStop {
-        bound: Some(bound),
-        fit: train.iter().copied().filter(|&r| rows[r].label_end < bound).collect(),
-        stop: train.iter().copied().filter(|&r| rows[r].date >= first).collect(),
+    let first = dates.get(dates.len() - aside).copied();
+    let bound =
+        first.map_or(Some(block.bound), |first| sessions.get(sessions.partition_point(|&d| d < first).checked_sub(embargo)?).copied());
+    let nothing = SplitError::NothingToFit { train: train.len(), aside, embargo };
+    let Some(bound) = bound else { return Err(nothing) };
+    let fit: Vec<usize> = train.iter().copied().filter(|&r| rows[r].matured < bound).collect();
+    if fit.is_empty() {
+        return Err(nothing);
     }
+    let stop = train.iter().copied().filter(|&r| first.is_some_and(|first| rows[r].date >= first)).collect();
+    Ok(EarlyStop { bound, fit, stop })
 }
 
 /// Rows on the axis in which they are divided.
@@ -186,21 +199,22 @@ struct Axis<'a> {
 }
 
 impl Axis<'_> {
-    /// The block of the sessions `at..end`. Nothing in it has a label that reaches `before`, the bound of the hold-out.
+    /// The block of the sessions `at..end`. Nothing in it has a horizon that reaches `before`, the bound of the hold-out.
     fn block(&self, at: usize, end: usize, before: NaiveDate) -> Block {
         let (first, bound) = (self.sessions[at], self.sessions[at - self.embargo]);
         let next = self.sessions.get(end).copied().unwrap_or(NaiveDate::MAX);
+        let newest = self.rows.iter().map(|r| r.date).chain([self.sessions[end - 1]]).max().unwrap_or(first);
         let (mut train, mut test, mut purged) = (Vec::new(), Vec::new(), 0);
         for (i, row) in self.rows.iter().enumerate() {
-            if row.date < first && row.label_end < bound {
+            if row.date < first && row.matured < bound {
                 train.push(i);
             } else if row.date < first {
                 purged += 1;
-            } else if row.date < next && row.label_end < before {
+            } else if row.date < next && row.matured < before {
                 test.push(i);
             }
         }
-        Block { first, last: self.sessions[end - 1], bound, train, test, purged }
+        Block { first, last: next.pred_opt().map_or(newest, |eve| eve.min(newest)), bound, train, test, purged }
     }
 }
 

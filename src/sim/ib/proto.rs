@@ -133,6 +133,7 @@ pub(super) struct HistoryRequest {
     pub bar_size: Option<String>,
     #[prost(string, optional, tag = "5")]
     pub duration: Option<String>,
+    /// Makes no difference: the simulated market has no bars outside its sessions.
     #[prost(bool, optional, tag = "6")]
     pub use_rth: Option<bool>,
     #[prost(string, optional, tag = "7")]

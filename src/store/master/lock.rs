@@ -8,6 +8,7 @@ use std::fmt;
 use std::fs::{File, TryLockError};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -95,7 +96,7 @@ impl FolderLock {
         private_dir(&folder(db))?;
         let path = lock_file(db);
         let file = private_file(&path)?;
-        match file.try_lock() {
+        match patiently(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(held(&file, path)),
             Err(TryLockError::Error(e)) => return Err(StoreError::io("cannot lock", &path)(e)),
@@ -134,6 +135,25 @@ impl FolderLock {
         self.write()
     }
 
+    /// [`Self::give_back`] for an error that nothing was changed before: a refusal is no unclean end.
+    pub(in crate::store) fn refused(self, e: StoreError) -> StoreError {
+        if let Err(e) = self.give_back() {
+            tracing::warn!(target: "store", error = %e, "The next start looks through the whole database");
+        }
+        e
+    }
+
+    /// Gives the folder back as it was found, because nothing in it was changed.
+    pub fn give_back(mut self) -> Result<(), StoreError> {
+        match self.before.take() {
+            Some(before) => {
+                self.holder = before;
+                self.write()
+            }
+            None => self.file.set_len(0).map_err(StoreError::io("cannot write", &self.path)),
+        }
+    }
+
     // One write over the old text and then the cut: who reads in between finds a whole object and a rest, never a part.
     fn write(&self) -> Result<(), StoreError> {
         let mut text = serde_json::to_string_pretty(&self.holder).unwrap_or_default();
@@ -143,6 +163,19 @@ impl FolderLock {
             self.file.set_len(text.len() as u64)
         };
         put().map_err(StoreError::io("cannot write", &self.path))
+    }
+}
+
+/// Takes the lock. Who only looks ([`Holder::living`], [`FolderLock::check`]) has it for microseconds, a holder for long.
+fn patiently(file: &File) -> Result<(), TryLockError> {
+    const PAUSE: Duration = Duration::from_millis(5);
+    let mut left = 20_u32;
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if left > 0 => left -= 1,
+            end => return end,
+        }
+        std::thread::sleep(PAUSE);
     }
 }
 
@@ -203,6 +236,35 @@ mod tests {
         second.release(300).unwrap();
         assert_eq!(Holder::of(&db).unwrap().ended_at, Some(300));
         assert!(!FolderLock::take(&db, 400).unwrap().after_unclean_end());
+    }
+
+    #[test]
+    fn a_glance_of_a_reader_is_no_holder() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = dir.path().join("market_data.db");
+        FolderLock::take(&db, 100).unwrap().release(200).unwrap();
+        let glance = File::open(lock_file(&db)).unwrap();
+        glance.lock_shared().unwrap();
+        let goes = std::thread::spawn(move || {
+            std::thread::park_timeout(Duration::from_millis(5));
+            drop(glance);
+        });
+        FolderLock::take(&db, 300).unwrap();
+        goes.join().unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_is_given_back_tells_what_it_told_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = dir.path().join("market_data.db");
+        FolderLock::take(&db, 100).unwrap().give_back().unwrap();
+        assert_eq!(Holder::of(&db), None);
+        FolderLock::take(&db, 200).unwrap().release(300).unwrap();
+        FolderLock::take(&db, 400).unwrap().give_back().unwrap();
+        assert_eq!(Holder::of(&db).map(|h| (h.started_at, h.ended_at)), Some((200, Some(300))));
+        drop(FolderLock::take(&db, 500).unwrap());
+        FolderLock::take(&db, 600).unwrap().give_back().unwrap();
+        assert!(FolderLock::take(&db, 700).unwrap().after_unclean_end(), "a kill stays a kill");
     }
 
     #[test]

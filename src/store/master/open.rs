@@ -6,6 +6,7 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
 use super::StoreError;
+use super::care::problems;
 use super::lock::FolderLock;
 use super::writer::WriterOptions;
 use crate::store::file;
@@ -42,13 +43,20 @@ pub(super) struct Opened {
 pub(super) fn read_write(path: &Path, o: &WriterOptions, max_mib: Option<u32>, beside: bool) -> Result<Opened, StoreError> {
     check_library()?;
     let lock = FolderLock::take(path, o.clock.now())?;
+    match behind(&lock, path, o, max_mib, beside) {
+        Ok((conn, unchecked)) => Ok(Opened { lock, conn, unchecked }),
+        Err(e) => Err(lock.refused(e)),
+    }
+}
+
+/// The connection behind the lock, and whether its pages must still be looked through.
+fn behind(lock: &FolderLock, path: &Path, o: &WriterOptions, max_mib: Option<u32>, beside: bool) -> Result<(Connection, bool), StoreError> {
     let mut conn = file::read_write(path)?;
+    // Closing the file would move the log over: what is refused on the way from here is left as it was found.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     let at_rest = SCHEMA.check(&conn, path)? == VERSION && file::side(&conn)?.is_some();
     let unchecked = lock.after_unclean_end() && beside && at_rest;
-    if unchecked {
-        // Closing the file would move the log over.
-        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-    } else if lock.after_unclean_end() {
+    if lock.after_unclean_end() && !unchecked {
         sound(&conn, path, o)?;
     }
     conn.pragma_update(None, "page_size", PAGE_BYTES)?;
@@ -62,15 +70,16 @@ pub(super) fn read_write(path: &Path, o: &WriterOptions, max_mib: Option<u32>, b
         conn.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
     }
     file::claim(&conn, path, o.demo, o.clock.now())?;
-    Ok(Opened { lock, conn, unchecked })
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, unchecked)?;
+    Ok((conn, unchecked))
 }
 
 /// After a kill the write-ahead log has been played back, and nothing is written before the pages were looked through.
 fn sound(conn: &Connection, path: &Path, o: &WriterOptions) -> Result<(), StoreError> {
     let began = o.clock.mono();
-    let problem: String = conn.query_row("PRAGMA quick_check(1)", [], |r| r.get(0))?;
-    if problem != "ok" {
-        return Err(StoreError::Corrupt(format!("{}: {problem}", path.display())));
+    let found: String = conn.query_row("PRAGMA quick_check(1)", [], |r| r.get(0))?;
+    if let Some(problem) = problems(&found).next() {
+        return Err(StoreError::Corrupt(format!("{}: SQLite: {problem}", path.display())));
     }
     let ms = o.clock.mono().saturating_sub(began).as_millis() as u64;
     tracing::info!(target: "store", ms, "The last process did not end cleanly; the database was checked and is sound");

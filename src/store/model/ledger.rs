@@ -1,13 +1,19 @@
-//! The audit of the training configuration, and what each sector had to offer.
+//! The audit of the training configuration, what each sector had to offer, and what the last data set is short of.
 
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use rusqlite::params;
+use rusqlite::types::Type;
+use serde::{Deserialize, Serialize};
 
 use super::{ModelDb, ModelReader};
+use crate::config::strategy::ThinAlert;
 use crate::store::StoreError;
 use crate::store::master::rows;
+
+/// Key of the shortage in the metadata.
+const SHORTAGE: &str = "dataset.shortage";
 
 /// A change of one key of a training configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +49,15 @@ pub struct SectorStats {
     pub wins: u32,
     /// Mean net return of the settled signals.
     pub net_return: Option<f64>,
+}
+
+/// What the last data set is short of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shortage {
+    /// How loudly its rules have that told.
+    pub alert: ThinAlert,
+    /// Which sectors and symbols are thin, for people.
+    pub text: String,
 }
 
 impl ModelDb {
@@ -84,6 +99,19 @@ impl ModelDb {
             Ok(())
         })
     }
+
+    /// Stores what the data set made now is short of, in place of what an earlier one was; `None` when nothing is thin.
+    pub fn put_shortage(&mut self, shortage: Option<&Shortage>) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        self.transaction(|conn| {
+            conn.execute("DELETE FROM db_metadata WHERE key = ?1", [SHORTAGE])?;
+            if let Some(shortage) = shortage {
+                let text = serde_json::json!(shortage).to_string();
+                conn.execute("INSERT INTO db_metadata (key, value, updated_at) VALUES (?1, ?2, ?3)", params![SHORTAGE, text, now])?;
+            }
+            Ok(())
+        })
+    }
 }
 
 impl ModelReader {
@@ -119,5 +147,12 @@ impl ModelReader {
                 net_return: r.get(8)?,
             })
         })
+    }
+
+    /// What the last data set is short of; `None` when nothing is, or none was made.
+    pub fn shortage(&self) -> Result<Option<Shortage>, StoreError> {
+        let Some(text) = self.meta(SHORTAGE)? else { return Ok(None) };
+        let read = serde_json::from_str(&text).map_err(|e| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(e)))?;
+        Ok(Some(read))
     }
 }

@@ -18,7 +18,7 @@ use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior};
 
 pub use cache::{Checkpoint, FeatureBlock, FeatureColumns, FeatureMonth, Made};
 pub use care::{beside, copy, restore, verify};
-pub use ledger::{ConfigChange, SectorStats};
+pub use ledger::{ConfigChange, SectorStats, Shortage};
 pub use open::{APPLICATION_ID, VERSION};
 pub use samples::{RareEvent, ReplayError, Sample};
 

@@ -17,6 +17,8 @@ pub struct Sample {
     pub date: NaiveDate,
     /// Last session that the label looked at.
     pub label_end: NaiveDate,
+    /// Last session of the label's horizon: a fold that must not know it leaves the row out.
+    pub matured: NaiveDate,
     /// What the decision should have been: 0 SELL, 1 HOLD, 2 BUY.
     pub class: u8,
     /// Name of the regime of that day.
@@ -25,6 +27,8 @@ pub struct Sample {
     pub features: Vec<f64>,
     /// Hash of the definitions of the features.
     pub definition: String,
+    /// Hash of the rules that the rest of the row depends on.
+    pub rules: String,
 }
 
 /// A row that is kept because such days are rare. One a symbol and date.
@@ -55,17 +59,19 @@ pub struct ReplayError {
     pub added_at: i64,
 }
 
-const SAMPLE: &str = "symbol, date, label_end, class, regime, features, definition";
+const SAMPLE: &str = "symbol, date, label_end, matured, class, regime, features, definition, rules";
 
 fn sample(r: &Row<'_>) -> rusqlite::Result<Sample> {
     Ok(Sample {
         symbol: rows::symbol(r, 0)?,
         date: rows::date(r, 1)?,
         label_end: rows::date(r, 2)?,
-        class: r.get(3)?,
-        regime: r.get(4)?,
-        features: blob::to_floats(blob::bytes(r, 5)?).collect(),
-        definition: r.get(6)?,
+        matured: rows::date(r, 3)?,
+        class: r.get(4)?,
+        regime: r.get(5)?,
+        features: blob::to_floats(blob::bytes(r, 6)?).collect(),
+        definition: r.get(7)?,
+        rules: r.get(8)?,
     })
 }
 
@@ -84,20 +90,22 @@ impl ModelDb {
             delete(conn, "rare_event_archive", gone)?;
             let mut insert = conn.prepare_cached(&format!(
                 "INSERT OR REPLACE INTO rare_event_archive ({SAMPLE}, kind, magnitude, archived_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
             ))?;
             for e in taken {
                 let s = &e.sample;
-                let (date, end) = (s.date.to_string(), s.label_end.to_string());
+                let [date, end, matured] = [s.date, s.label_end, s.matured].map(|d| d.to_string());
                 let features = blob::floats(&s.features);
                 insert.execute(params![
                     s.symbol.as_str(),
                     date,
                     end,
+                    matured,
                     s.class,
                     s.regime,
                     features,
                     s.definition,
+                    s.rules,
                     e.kind,
                     e.magnitude,
                     e.archived_at
@@ -113,20 +121,22 @@ impl ModelDb {
             delete(conn, "error_replay", gone)?;
             let mut insert = conn.prepare_cached(&format!(
                 "INSERT OR REPLACE INTO error_replay ({SAMPLE}, predicted, confidence, model, added_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
             ))?;
             for e in taken {
                 let s = &e.sample;
-                let (date, end) = (s.date.to_string(), s.label_end.to_string());
+                let [date, end, matured] = [s.date, s.label_end, s.matured].map(|d| d.to_string());
                 let features = blob::floats(&s.features);
                 insert.execute(params![
                     s.symbol.as_str(),
                     date,
                     end,
+                    matured,
                     s.class,
                     s.regime,
                     features,
                     s.definition,
+                    s.rules,
                     e.predicted,
                     e.confidence,
                     e.model,
@@ -142,14 +152,14 @@ impl ModelReader {
     /// The archived rare events, by symbol and date.
     pub fn rare_events(&self) -> Result<Vec<RareEvent>, StoreError> {
         let sql = format!("SELECT {SAMPLE}, kind, magnitude, archived_at FROM rare_event_archive ORDER BY symbol, date");
-        self.list(&sql, [], |r| Ok(RareEvent { sample: sample(r)?, kind: r.get(7)?, magnitude: r.get(8)?, archived_at: r.get(9)? }))
+        self.list(&sql, [], |r| Ok(RareEvent { sample: sample(r)?, kind: r.get(9)?, magnitude: r.get(10)?, archived_at: r.get(11)? }))
     }
 
     /// The errors to be learnt again, by symbol and date.
     pub fn replay_errors(&self) -> Result<Vec<ReplayError>, StoreError> {
         let sql = format!("SELECT {SAMPLE}, predicted, confidence, model, added_at FROM error_replay ORDER BY symbol, date");
         self.list(&sql, [], |r| {
-            Ok(ReplayError { sample: sample(r)?, predicted: r.get(7)?, confidence: r.get(8)?, model: r.get(9)?, added_at: r.get(10)? })
+            Ok(ReplayError { sample: sample(r)?, predicted: r.get(9)?, confidence: r.get(10)?, model: r.get(11)?, added_at: r.get(12)? })
         })
     }
 }

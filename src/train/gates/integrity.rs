@@ -43,12 +43,15 @@ pub(super) fn integrity(evidence: &Evidence) -> GateResult {
 }
 
 fn purge(found: &Integrity) -> Check {
-    let shown = |p: &crate::labels::splits::Proof| p.latest_label_end.is_some() && p.earliest_test.is_some() && p.holds();
-    match found.purge.iter().find(|p| !shown(p)) {
+    match found.purge.iter().find(|p| !p.holds()) {
         _ if found.purge.is_empty() => Check::fact(false, "there is no proof that training ended before the tests"),
         Some(bad) => {
-            let end = bad.latest_label_end.map_or("unknown".to_owned(), |d| d.to_string());
-            Check::fact(false, format!("for the test from {} on, labels must end before {}, the latest ends {end}", bad.first, bad.bound))
+            let shown = |gap: Option<usize>| gap.map_or("an unknown number of".to_owned(), |n| n.to_string());
+            let (first, embargo, learnt) = (bad.first, bad.embargo, shown(bad.between));
+            let held = bad.before_holdout.map(|n| format!(", and {n} between its last label and the hold-out")).unwrap_or_default();
+            let words =
+                format!("of the test from {first} on, {learnt} sessions lie between the last training label and the first test{held}");
+            Check::fact(false, format!("{words} ({embargo} are demanded)"))
         }
         None => Check::fact(true, format!("training ended before each of {} tests", found.purge.len())),
     }

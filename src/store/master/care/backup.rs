@@ -159,8 +159,11 @@ pub(in crate::store) fn replace(
         StoreError::Corrupt(problem) => StoreError::BadBackup { path: from.to_owned(), problems: vec![problem] },
         e => e,
     };
-    let partial = Partial::copy(from, beside(target, ".restoring"), stop).map_err(bad)?;
-    let rows = partial.checked(stop, check).map_err(bad)?;
+    let copied = Partial::copy(from, beside(target, ".restoring"), stop).and_then(|copy| Ok((copy.checked(stop, check)?, copy)));
+    let (rows, partial) = match copied {
+        Ok(sound) => sound,
+        Err(e) => return Err(lock.refused(bad(e))),
+    };
     let kept = unused(beside(target, &format!(".before-restore-{}", stamp(clock))));
     let had = target.exists();
     // The log belongs to the file by its name, so they move together.

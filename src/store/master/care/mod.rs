@@ -9,3 +9,4 @@ pub use verify::{VerifyReport, check_digests, check_pages, verify};
 
 pub(in crate::store) use backup::replace;
 pub(in crate::store) use verify::heed;
+pub(super) use verify::problems;

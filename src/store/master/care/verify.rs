@@ -122,6 +122,11 @@ pub(in crate::store) fn heed(conn: &mut Connection, stop: &CancellationToken) ->
     Ok(conn.progress_handler(STOP_EVERY, Some(move || stop.is_cancelled()))?)
 }
 
+/// The problems of a line of SQLite's own check, which holds many under a heading that names the schema.
+pub(in crate::store::master) fn problems(found: &str) -> impl Iterator<Item = &str> {
+    found.lines().filter(|line| *line != "ok" && !line.is_empty() && !line.starts_with("***"))
+}
+
 fn pages(conn: &Connection, report: &mut VerifyReport) -> Result<(), StoreError> {
     let mut check = conn.prepare("PRAGMA quick_check")?;
     let mut lines = check.query([])?;
@@ -129,10 +134,8 @@ fn pages(conn: &Connection, report: &mut VerifyReport) -> Result<(), StoreError>
         match lines.next() {
             Ok(None) => return Ok(()),
             Ok(Some(r)) => {
-                let line: String = r.get(0)?;
-                if line != "ok" {
-                    report.problem(format!("SQLite: {line}"));
-                }
+                let found: String = r.get(0)?;
+                problems(&found).for_each(|p| report.problem(format!("SQLite: {p}")));
             }
             // A page broken badly enough ends the check itself.
             Err(e) if is_damage(&e) => {

@@ -175,6 +175,15 @@ fn ladder(steps: &[Step]) -> Vec<(i64, f64)> {
     out
 }
 
+/// What the state of a series itself says.
+struct Door {
+    symbol_id: i64,
+    /// Why it is blocked.
+    blocked: Option<String>,
+    /// The timeframe it is made of.
+    derived_from: Option<i64>,
+}
+
 impl Reader {
     /// Bars of a series. An unknown or empty series gives no bars; one that a finding blocks, or derived from one that is
     /// blocked, gives [`StoreError::Blocked`] unless quarantined bars are asked for.
@@ -213,21 +222,42 @@ impl Reader {
 
     /// Bars as stored, and the symbol's key if it is known.
     fn split_adjusted(&self, q: &CandleQuery) -> Result<(Option<i64>, Candles), StoreError> {
-        let Some((symbol_id, blocked)) = self.gate(q.series)? else { return Ok((None, Candles::default())) };
+        let Some(door) = self.door(q.series)? else { return Ok((None, Candles::default())) };
+        if door.derived_from.is_none() || !self.conn.is_autocommit() {
+            return self.behind(door, q);
+        }
+        // Several statements tell whether it may be read: one snapshot for them and the bars.
+        let snapshot = self.conn.unchecked_transaction()?;
+        let read = self.door(q.series)?.map(|door| self.behind(door, q)).transpose()?.unwrap_or_default();
+        snapshot.finish()?;
+        Ok(read)
+    }
+
+    fn behind(&self, door: Door, q: &CandleQuery) -> Result<(Option<i64>, Candles), StoreError> {
+        let (symbol_id, blocked) = self.walk(q.series, door)?;
         if let Some(reason) = blocked.filter(|_| !q.include_quarantined) {
             return Err(StoreError::Blocked { series: q.series, reason });
         }
         Ok((Some(symbol_id), self.columns(symbol_id, q)?))
     }
 
-    /// The symbol's key, and why the series, or one that it is derived from, is blocked. A step up that chain costs a
-    /// look-up and most series have none; one recursive statement would cost every read half of its time.
+    /// The symbol's key, and why the series, or one that it is derived from, is blocked. Several statements: call it inside
+    /// a transaction.
     pub(super) fn gate(&self, series: Series) -> Result<Option<(i64, Option<String>)>, StoreError> {
+        self.door(series)?.map(|door| self.walk(series, door)).transpose()
+    }
+
+    fn door(&self, series: Series) -> Result<Option<Door>, StoreError> {
         let sql = "SELECT s.symbol_id, t.blocked, t.derived_from FROM symbol s
                    LEFT JOIN series_state t ON t.symbol_id = s.symbol_id AND t.timeframe_id = ?2 WHERE s.symbol = ?1";
         let start = params![series.symbol.as_str(), series.timeframe.id()];
-        let found: Option<(i64, Option<String>, Option<i64>)> = self.one(sql, start, |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?;
-        let Some((symbol_id, mut blocked, mut base)) = found else { return Ok(None) };
+        self.one(sql, start, |r| Ok(Door { symbol_id: r.get(0)?, blocked: r.get(1)?, derived_from: r.get(2)? }))
+    }
+
+    /// Looks for a block on the way down from a series to what it is derived from. A step of that chain costs a look-up and
+    /// most series have none; one recursive statement would cost every read half of its time.
+    fn walk(&self, series: Series, door: Door) -> Result<(i64, Option<String>), StoreError> {
+        let Door { symbol_id, mut blocked, derived_from: mut base } = door;
         // Series derive from finer ones only; a damaged row that says otherwise ends the walk.
         let mut at = series.timeframe.id();
         while let (None, Some(finer)) = (&blocked, base.filter(|&t| t < at)) {
@@ -235,7 +265,7 @@ impl Reader {
             let sql = "SELECT blocked, derived_from FROM series_state WHERE symbol_id = ?1 AND timeframe_id = ?2";
             (blocked, base) = self.one(sql, [symbol_id, at], |r| Ok((r.get(0)?, r.get(1)?)))?.unwrap_or_default();
         }
-        Ok(Some((symbol_id, blocked)))
+        Ok((symbol_id, blocked))
     }
 
     fn columns(&self, symbol_id: i64, q: &CandleQuery) -> Result<Candles, StoreError> {

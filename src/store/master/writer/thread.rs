@@ -37,9 +37,8 @@ pub(super) enum Message {
 }
 
 impl Message {
-    /// Answers that the file is damaged.
-    pub fn refuse(self, why: &str) {
-        let no = || StoreError::Corrupt(why.to_owned());
+    /// Answers that the file must not be written.
+    pub fn refuse(self, no: impl Fn() -> StoreError) {
         match self {
             Self::Work(task) => task.settle(Err(no())),
             Self::Checkpoint(ack) | Self::Declare(_, ack) | Self::Pulse(ack) | Self::Close(ack) => drop(ack.send(Err(no()))),

@@ -43,13 +43,16 @@ CREATE TABLE feature_checkpoint (
 CREATE TABLE rare_event_archive (
     symbol      TEXT NOT NULL,
     date        TEXT NOT NULL,
-    -- Last session of the label's horizon: a fold that must not know it leaves the row out.
+    -- Last session that the label looked at, and the last of its horizon: a fold that must not know it leaves the row out.
     label_end   TEXT NOT NULL CHECK (label_end >= date),
+    matured     TEXT NOT NULL CHECK (matured >= label_end),
     class       INTEGER NOT NULL CHECK (class BETWEEN 0 AND 2),
     regime      TEXT NOT NULL,
     -- In the order of the registry, f64 each.
     features    BLOB NOT NULL CHECK (length(features) % 8 = 0),
+    -- Hashes of the definitions of the features, and of the rules that the rest of the row depends on.
     definition  TEXT NOT NULL,
+    rules       TEXT NOT NULL,
     -- Which rule found it, and what that measured on the day.
     kind        TEXT NOT NULL,
     magnitude   REAL NOT NULL,
@@ -62,10 +65,12 @@ CREATE TABLE error_replay (
     symbol      TEXT NOT NULL,
     date        TEXT NOT NULL,
     label_end   TEXT NOT NULL CHECK (label_end >= date),
+    matured     TEXT NOT NULL CHECK (matured >= label_end),
     class       INTEGER NOT NULL CHECK (class BETWEEN 0 AND 2),
     regime      TEXT NOT NULL,
     features    BLOB NOT NULL CHECK (length(features) % 8 = 0),
     definition  TEXT NOT NULL,
+    rules       TEXT NOT NULL,
     predicted   INTEGER NOT NULL CHECK (predicted BETWEEN 0 AND 2 AND predicted <> class),
     -- The probability that the model gave to its wrong answer.
     confidence  REAL NOT NULL CHECK (confidence BETWEEN 0 AND 1),

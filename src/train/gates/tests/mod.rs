@@ -50,7 +50,8 @@ fn rows() -> Vec<Judged> {
 }
 
 fn proof() -> Proof {
-    Proof { first: day(0), bound: day(0) - Days::new(14), latest_label_end: Some(day(0) - Days::new(20)), earliest_test: Some(day(0)) }
+    let (bound, latest_matured) = (day(0) - Days::new(14), Some(day(0) - Days::new(20)));
+    Proof { first: day(0), bound, latest_matured, earliest_test: Some(day(0)), between: Some(13), before_holdout: Some(10), embargo: 10 }
 }
 
 fn nulls() -> Vec<NullRun> {

@@ -8,15 +8,16 @@ use super::*;
 #[test]
 fn each_fault_of_data_or_procedure_is_named() {
     type Change = fn(&mut Evidence, &mut Integrity);
-    let faults: [(Change, &str); 12] = [
+    let faults: [(Change, &str); 13] = [
         (|_, i| i.snapshot.clear(), "no data snapshot is named"),
         (|_, i| i.open_critical = 2, "2 critical data-quality findings are open"),
         (|_, i| i.missing_values = 7, "7 feature values are no numbers"),
         (|_, i| i.feature_hash[0] = "other".to_owned(), "it learnt with features \"other\", in force are \"a1b2\""),
         (|_, i| i.feature_hash = [String::new(), String::new()], "it learnt with features \"\""),
         (|_, i| i.purge.clear(), "there is no proof"),
-        (|_, i| i.purge[3].latest_label_end = Some(i.purge[3].bound), "the latest ends 2017-12-18"),
-        (|_, i| i.purge[3].latest_label_end = None, "the latest ends unknown"),
+        (|_, i| i.purge[3].between = Some(9), "9 sessions lie between the last training label and the first test"),
+        (|_, i| i.purge[3].between = None, "an unknown number of sessions lie between"),
+        (|_, i| i.purge[3].before_holdout = Some(4), "4 between its last label and the hold-out"),
         (|_, i| i.seed = None, "no seed is logged"),
         (|e, _| e.trials = Some(Vec::new()), "0 trials are logged"),
         (|e, _| e.rows[5].p[0] = f64::NAN, "1 rows hold something that is no probability"),
