@@ -9,10 +9,7 @@ use chrono::{Datelike, Days, NaiveDate};
 use desk::Desk;
 use nightdesk::audit::open_to_work;
 use nightdesk::config::StrategySettings;
-use nightdesk::features::nightly::{self, bring_up_to_date};
-use nightdesk::market::{AssetClass, Instrument, ManualClock, Strategy};
-use nightdesk::store::master::ReadPool;
-use tokio_util::sync::CancellationToken;
+use nightdesk::market::{ManualClock, Strategy};
 
 /// Days of a quiet series that swings enough for labels of each class.
 const BARS: u64 = 420;
@@ -40,25 +37,10 @@ fn stocked() -> Desk {
     desk
 }
 
-/// Builds the features of BTC-USD by the shipped rules, as the strategy's night does.
+/// Builds the features of BTC-USD by the shipped rules.
 fn build(desk: &Desk) {
-    let rules = StrategySettings::shipped(Strategy::Turbomode).unwrap();
-    let mut db = open_to_work(&desk.path("data"), Strategy::Turbomode, &rules, false, ManualClock::at(1_700_000_000)).unwrap();
-    let master = ReadPool::new(&desk.path("data/market_data.db"));
-    let instruments =
-        [Instrument { symbol: "BTC-USD".parse().unwrap(), name: "Bitcoin".into(), sector: "Crypto".into(), asset: AssetClass::Crypto }];
-    let stop = CancellationToken::new();
-    let night = nightly::Desk {
-        master: &master,
-        instruments: &instruments,
-        benchmark: None,
-        dividends: true,
-        progress: &|_, _| {},
-        rows: nightly::ROWS,
-        stop: &stop,
-    };
-    assert_eq!(bring_up_to_date(&mut db, &night, false).unwrap().rows, BARS);
-    db.close().unwrap();
+    let (code, built) = desk.json(&["features", "build", "--json"]);
+    assert_eq!((code, &built["rows"]), (Some(0), &BARS.into()), "{built}");
 }
 
 #[test]
@@ -142,6 +124,59 @@ fn stored_features_are_explained_and_exported_bit_for_bit() {
     assert_eq!((&json["strategy"], json["snapshot"].is_string(), &json["rows"][0]["rsi_14"]), (&"turbomode".into(), true, &value["value"]));
     let audited = desk.ok(&["config", "audit"]);
     assert!(audited.contains("turbomode  version 1: "), "{audited}");
+}
+
+#[test]
+fn features_that_are_not_up_to_date_say_so() {
+    let desk = stocked();
+    build(&desk);
+    let export = ["export", "features", "--symbol", "BTC-USD", "--format", "json"];
+    let current = desk.run(&export);
+    assert!(current.code == Some(0) && current.err.is_empty(), "{current:?}");
+    let add = |days: std::ops::RangeInclusive<u64>, volume: &str| {
+        let first = NaiveDate::from_ymd_opt(2021, 2, 23).unwrap();
+        let mut rows = "date,open,high,low,close,volume\n".to_owned();
+        for day in days {
+            writeln!(rows, "{},101,{},99,102,{volume}", first + Days::new(day), 103 + day % 4).unwrap();
+        }
+        let more = desk.write("more.csv", rows);
+        desk.ok(&["import", "candles", more.to_str().unwrap(), "--symbol", "BTC-USD", "--timeframe", "1d"]);
+    };
+    add(1..=1, "");
+    desk.ok(&["features", "build"]);
+    // The unknown volume is behind the newest bars, but not behind the one that is cached.
+    add(2..=40, "1000");
+    let behind = desk.run(&export);
+    assert!(behind.code == Some(0) && behind.err.contains("behind the daily bars: `nightdesk features build"), "{behind:?}");
+    assert!(behind.out.contains("\"note\""), "the file says it too");
+    let (_, told) = desk.json(&["features", "explain", "cmf_20", "--json"]);
+    assert_eq!((&told["values"][0]["date"], &told["values"][0]["missing"]), (&"2021-02-24".into(), &"unknown_volume".into()), "{told}");
+    assert!(told["note"].as_str().unwrap().starts_with("behind the daily bars"), "{told}");
+    assert!(desk.ok(&["features", "explain", "rsi_14"]).contains("  behind the daily bars"));
+
+    let db = rusqlite::Connection::open(desk.path("data/turbomode.db")).unwrap();
+    db.execute("DELETE FROM db_metadata WHERE key = 'features.snapshot'", []).unwrap();
+    let cut = desk.run(&export);
+    assert!(cut.code == Some(1) && cut.err.contains("was cut short") && cut.err.contains("nightdesk features build"), "{cut:?}");
+    assert!(desk.ok(&["features", "explain", "rsi_14"]).contains("a build is under way, or was cut short"));
+}
+
+#[test]
+fn without_market_data_no_database_of_a_strategy_is_begun() {
+    let desk = Desk::new();
+    let ran = desk.run(&["features", "build"]);
+    assert!(ran.code == Some(1) && ran.err.contains("nightdesk ingest"), "{ran:?}");
+    assert!(!desk.path("data/turbomode.db").exists());
+}
+
+#[test]
+fn a_benchmark_that_gives_nothing_is_named() {
+    let desk = stocked();
+    desk.write("config/turbomode.toml", "[features]\nbenchmark = \"AAPL\"\n");
+    let built = desk.run(&["features", "build", "--json"]);
+    assert!(built.err.contains("the benchmark AAPL gives no market returns, no daily bar is stored"), "{built:?}");
+    let json: serde_json::Value = serde_json::from_str(&built.out).unwrap();
+    assert_eq!(json["silent_benchmark"]["symbol"], "AAPL");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use console_fixture::{NOW, Scene, answer, app, look, symbol};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use nightdesk::console::{App, Background, ColorLevel, Effect, Look, Msg, Role, Slot, view};
 use nightdesk::engine::{FeatureCache, FeatureDetail, FeatureLast, FeatureList, FeatureView, Histogram, Query, Reply};
+use nightdesk::features::nightly::Freshness;
 use nightdesk::features::{Feature, registry};
 use nightdesk::market::{DAY, Strategy};
 use ratatui::buffer::Buffer;
@@ -23,11 +24,19 @@ const NO_CACHE: &str = "there is no database of turbomode at data/turbomode.db; 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stock {
     Full,
+    /// Not made of the bars of now.
+    Stale(Freshness),
     None,
 }
 
+impl Stock {
+    fn state(self) -> Freshness {
+        if let Self::Stale(state) = self { state } else { Freshness::Current }
+    }
+}
+
 fn feature_view(f: &Feature, stock: Stock) -> FeatureView {
-    let missing = (stock == Stock::Full).then(|| if f.lookback > 200 { 0.125 } else { f.lookback as f64 / 20_000.0 });
+    let missing = (stock != Stock::None).then(|| if f.lookback > 200 { 0.125 } else { f.lookback as f64 / 20_000.0 });
     FeatureView {
         name: f.name.clone(),
         category: f.category.to_string(),
@@ -51,7 +60,7 @@ fn detail(name: &str, strategy: Strategy, stock: Stock) -> FeatureDetail {
     if stock == Stock::None {
         let (last, year) = (Histogram::of(vec![]), Histogram::of(vec![]));
         let trouble = Some(NO_CACHE.to_owned());
-        return FeatureDetail { strategy, feature: feature_view(feature, stock), trouble, last, year, symbols: Vec::new() };
+        return FeatureDetail { strategy, feature: feature_view(feature, stock), trouble, state: None, last, year, symbols: Vec::new() };
     }
     let names = ["AAPL", "AMZN", "BRK-B", "BTC-USD", "CVX", "ETH-USD", "GOOGL", "JPM", "KO", "LIN", "META", "MSFT", "NEE", "NVDA", "XOM"];
     let mut symbols: Vec<FeatureLast> = names
@@ -66,14 +75,27 @@ fn detail(name: &str, strategy: Strategy, stock: Stock) -> FeatureDetail {
     symbols.push(FeatureLast { symbol: symbol("NEWCO"), value: None, reason: short, recent: vec![None; 9], ..symbols[0].clone() });
     let year: Vec<f64> = (0..16).flat_map(|i| (0..250).map(move |d| if i == 15 { f64::NAN } else { value(i, d) })).collect();
     let last = Histogram::of(symbols.iter().map(|s| s.value.unwrap_or(f64::NAN)).collect());
-    FeatureDetail { strategy, feature: feature_view(feature, stock), trouble: None, last, year: Histogram::of(year), symbols }
+    FeatureDetail {
+        strategy,
+        feature: feature_view(feature, stock),
+        trouble: None,
+        state: Some(stock.state()),
+        last,
+        year: Histogram::of(year),
+        symbols,
+    }
 }
 
 fn list(strategy: Strategy, stock: Stock) -> FeatureList {
-    let full = stock == Stock::Full;
+    let full = stock != Stock::None;
     FeatureList {
         strategy,
-        cache: full.then_some(FeatureCache { symbols: 16, rows: 4_000, newest: Some(NOW - NOW % DAY - 2 * DAY), whole: true }),
+        cache: full.then_some(FeatureCache {
+            symbols: 16,
+            rows: 4_000,
+            newest: Some(NOW - NOW % DAY - 2 * DAY),
+            state: Some(stock.state()),
+        }),
         trouble: (!full).then(|| NO_CACHE.to_owned()),
         features: registry().iter().map(|f| feature_view(f, stock)).collect(),
     }
@@ -227,6 +249,17 @@ fn a_missing_value_is_told_with_its_reason_and_never_as_a_number() {
     assert!(file.name.starts_with("nightdesk-feature-") && file.text.contains("NEWCO,2026-11-20,,short history: 9 of 15 bars\n"));
     press(&mut desk, Stock::Full, "o O");
     assert!(screen(&desk).contains("sort: date"), "sorting goes on from the value's column");
+}
+
+#[test]
+fn values_that_are_not_up_to_date_say_so() {
+    for (state, words) in [(Freshness::Behind, "behind the daily bars"), (Freshness::CutShort, "a build is under way, or was cut short")] {
+        for keys in ["V", "V j enter"] {
+            let shown = screen(&desk(Stock::Stale(state), keys));
+            assert!(shown.contains(words), "{shown}");
+        }
+        assert!(!screen(&desk(Stock::Full, "V j enter")).contains(words));
+    }
 }
 
 #[test]

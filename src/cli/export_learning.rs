@@ -2,10 +2,11 @@
 
 use chrono::NaiveDate;
 
-use super::{Context, Failure};
+use super::features::build::standing;
+use super::{Context, Failure, output};
 use crate::export::{LabelRow, Sheet};
 use crate::features::bars::forward_adjusted;
-use crate::features::nightly::read_features;
+use crate::features::nightly::{Freshness, read_features};
 use crate::features::{definition_hash, registry};
 use crate::labels::{Barriers, average_true_range, regimes, weights};
 use crate::market::{DAY, Strategy, Symbol, date_to_ts};
@@ -32,7 +33,16 @@ pub(super) fn features(wanted: &Wanted, context: &Context) -> Result<(Sheet, boo
     let reader = ModelReader::open(&context.data_dir.join(strategy.database_file()), strategy)?;
     let span = (from.map_or(i64::MIN, date_to_ts), to.map_or(i64::MAX, |d| date_to_ts(d) + DAY));
     let found = read_features(&reader, symbol, span)?;
+    let (known, note) = standing(&reader, strategy, context);
+    if known == Some(Freshness::CutShort) && !found.ts.is_empty() {
+        return Err(Failure::new(format!("the features of {strategy} are of two states: a build is under way, or was cut short"))
+            .next(format!("nightdesk features build --strategy {strategy}")));
+    }
     let mut facts = vec![("strategy", strategy.to_string()), ("definition", definition_hash().to_owned())];
+    if let Some(note) = note {
+        output::remark(format_args!("warning: the features of {strategy}: {note}"));
+        facts.push(("note", note));
+    }
     facts.extend(reader.features_made()?.map(|made| ("snapshot", made.snapshot)));
     let columns = registry().iter().map(|f| f.name.as_str()).zip(found.columns);
     Ok((Sheet::features(symbol, facts, found.ts, columns), reader.is_demo()?))

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::jobs::{Order, Stopping};
 use super::owner::Owner;
+use super::reload::Config;
 use super::{Ack, Command, CommandError, Envelope, Query, QueryError, Reply, Request, RunDetail, details, feature_pages};
 use crate::ingest::IngestSpec;
 use crate::market::Series;
@@ -162,6 +163,7 @@ impl Owner {
     fn answer(&self, query: Query) -> impl Future<Output = Result<Reply, QueryError>> + Send + use<> {
         let pipeline = Arc::clone(&self.pipeline);
         let universe = Arc::clone(&self.universe);
+        let rules = self.config.as_ref().map(Config::rules);
         let now = self.clock.now();
         let db = self.jobs.db.clone();
         let job = match &query {
@@ -190,15 +192,16 @@ impl Owner {
                     db.config_changes(limit.min(LONGEST_LIST)).await.map(Reply::ConfigChanges).map_err(unread)
                 }
                 Query::Features { strategy } => {
-                    let dir = pipeline.reads.folder().to_owned();
-                    let read = tokio::task::spawn_blocking(move || feature_pages::list(&dir, strategy, now)).await;
+                    let asked = feature_pages::Asked { strategy, master: pipeline.reads.clone(), universe, rules, now };
+                    let read = tokio::task::spawn_blocking(move || feature_pages::list(&asked)).await;
                     read.map(|list| Reply::Features(Box::new(list))).map_err(|e| QueryError::Failed(e.to_string()))
                 }
                 Query::Feature { strategy, name } => {
-                    let (dir, asked) = (pipeline.reads.folder().to_owned(), name.clone());
-                    let read = pipeline.reads.with(move |r| Ok(feature_pages::detail(r, &dir, strategy, &asked, now))).await;
+                    let asked = feature_pages::Asked { strategy, master: pipeline.reads.clone(), universe, rules, now };
                     let none = || QueryError::Failed(format!("there is no feature {name}"));
-                    read.map_err(failed)?.map(|d| Reply::Feature(Box::new(d))).ok_or_else(none)
+                    let wanted = name.clone();
+                    let read = tokio::task::spawn_blocking(move || feature_pages::detail(&asked, &wanted)).await;
+                    read.map_err(|e| QueryError::Failed(e.to_string()))?.map(|d| Reply::Feature(Box::new(d))).ok_or_else(none)
                 }
                 Query::Runs { limit } => pipeline.reads.with(move |r| r.runs(limit)).await.map(Reply::Runs).map_err(failed),
             }

@@ -1,15 +1,18 @@
 //! The answers about features: what each is, and what a strategy's cache holds of it. Read on a blocking thread, from
-//! the strategy's database and, where a value is missing for want of a volume, from the master.
+//! the strategy's database and from the master, which tells whether the cache is behind and where a volume is missing.
 
-use std::path::Path;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 
 use super::histogram::Histogram;
-use crate::features::{Feature, Missing, definition_hash, feature, missing, registry};
-use crate::market::{DAY, Series, Strategy, Symbol, Timeframe};
+use crate::config::Strategies;
+use crate::features::nightly::{self, Absent, Desk, Freshness, NightError};
+use crate::features::{Feature, Missing, definition_hash, feature, registry};
+use crate::market::{DAY, Strategy, Symbol, Universe};
 use crate::store::StoreError;
-use crate::store::master::Reader;
+use crate::store::master::ReadPool;
 use crate::store::model::{FeatureColumns, ModelReader};
 
 /// Last values that are given of each symbol.
@@ -47,8 +50,8 @@ pub struct FeatureCache {
     pub rows: u64,
     /// Stamp of the newest bar.
     pub newest: Option<i64>,
-    /// The cache was finished: no build is under way, and none was cut short.
-    pub whole: bool,
+    /// Whether it is made of the market data of now; `None` where the engine does not know the strategy's rules.
+    pub state: Option<Freshness>,
 }
 
 /// All features.
@@ -88,6 +91,8 @@ pub struct FeatureDetail {
     pub feature: FeatureView,
     /// Why the cache cannot be read, and what to do.
     pub trouble: Option<String>,
+    /// As [`FeatureCache::state`].
+    pub state: Option<Freshness>,
     /// Spread of the newest values over the symbols.
     pub last: Histogram,
     /// Spread of all values of the last year.
@@ -96,9 +101,44 @@ pub struct FeatureDetail {
     pub symbols: Vec<FeatureLast>,
 }
 
+/// Whose features are asked for, and what they are made of.
+pub(super) struct Asked {
+    pub strategy: Strategy,
+    pub master: ReadPool,
+    pub universe: Arc<Universe>,
+    /// The rules of the strategies; `None` in an engine that a command gave its settings.
+    pub rules: Option<Arc<Strategies>>,
+    pub now: i64,
+}
+
+impl Asked {
+    fn state(&self, reader: &ModelReader) -> Result<Option<Freshness>, StoreError> {
+        let Some(rules) = &self.rules else {
+            return Ok(reader.features_made()?.is_none().then_some(Freshness::CutShort));
+        };
+        let rules = &rules.get(self.strategy).settings.features;
+        let desk = Desk {
+            master: &self.master,
+            instruments: &self.universe.instruments,
+            benchmark: rules.benchmark,
+            dividends: rules.uses_dividends(),
+            progress: &|_, _| {},
+            rows: nightly::ROWS,
+            stop: &CancellationToken::new(),
+        };
+        match nightly::freshness(reader, &desk) {
+            Ok(state) => Ok(Some(state)),
+            Err(NightError::Store(e)) => Err(e),
+            // Only a computation ends otherwise.
+            Err(_) => Ok(None),
+        }
+    }
+}
+
 /// All features, with how many values are missing.
-pub(super) fn list(data_dir: &Path, strategy: Strategy, now: i64) -> FeatureList {
-    let counted = Cache::open(data_dir, strategy, now).and_then(|cache| cache.count());
+pub(super) fn list(asked: &Asked) -> FeatureList {
+    let strategy = asked.strategy;
+    let counted = Cache::open(asked).and_then(|cache| cache.count(asked));
     let (cache, shares, trouble) = match counted {
         Ok((cache, shares)) => (Some(cache), shares, None),
         Err(e) => (None, Vec::new(), Some(e.to_string())),
@@ -108,17 +148,17 @@ pub(super) fn list(data_dir: &Path, strategy: Strategy, now: i64) -> FeatureList
 }
 
 /// One feature with its values; `None` when there is no such feature.
-pub(super) fn detail(master: &Reader, data_dir: &Path, strategy: Strategy, name: &str, now: i64) -> Option<FeatureDetail> {
-    let feature = feature(name)?;
-    let read = Cache::open(data_dir, strategy, now).and_then(|cache| cache.values(master, feature));
-    let (symbols, year, trouble) = match read {
-        Ok((symbols, year)) => (symbols, year, None),
-        Err(e) => (Vec::new(), Vec::new(), Some(e.to_string())),
+pub(super) fn detail(asked: &Asked, name: &str) -> Option<FeatureDetail> {
+    let (feature, strategy) = (feature(name)?, asked.strategy);
+    let read = Cache::open(asked).and_then(|cache| Ok((cache.values(&asked.master, feature)?, asked.state(&cache.reader)?)));
+    let (symbols, year, state, trouble) = match read {
+        Ok(((symbols, year), state)) => (symbols, year, state, None),
+        Err(e) => (Vec::new(), Vec::new(), None, Some(e.to_string())),
     };
     let year = Histogram::of(year);
     let last = Histogram::of(symbols.iter().filter(|s| s.at.is_some()).map(|s| s.value.unwrap_or(f64::NAN)).collect());
     let share = (year.values + year.missing > 0).then(|| year.missing as f64 / (year.values + year.missing) as f64);
-    Some(FeatureDetail { strategy, feature: view(feature, share), trouble, last, year, symbols })
+    Some(FeatureDetail { strategy, feature: view(feature, share), trouble, state, last, year, symbols })
 }
 
 fn view(f: &Feature, missing: Option<f64>) -> FeatureView {
@@ -143,8 +183,9 @@ struct Cache {
 }
 
 impl Cache {
-    fn open(data_dir: &Path, strategy: Strategy, now: i64) -> Result<Self, StoreError> {
-        let path = data_dir.join(strategy.database_file());
+    fn open(asked: &Asked) -> Result<Self, StoreError> {
+        let (strategy, now) = (asked.strategy, asked.now);
+        let path = asked.master.folder().join(strategy.database_file());
         let reader = ModelReader::open(&path, strategy)?;
         let symbols = reader.feature_symbols()?;
         if symbols.is_empty() {
@@ -158,7 +199,7 @@ impl Cache {
     }
 
     /// What there is, and the share of missing values of each feature.
-    fn count(&self) -> Result<(FeatureCache, Vec<f64>), StoreError> {
+    fn count(&self, asked: &Asked) -> Result<(FeatureCache, Vec<f64>), StoreError> {
         let mut cache = FeatureCache { symbols: self.symbols.len() as u32, ..FeatureCache::default() };
         let mut absent = vec![0_u64; registry().len()];
         for (symbol, _) in &self.symbols {
@@ -169,13 +210,13 @@ impl Cache {
                 *n += column.iter().filter(|v| v.is_nan()).count() as u64;
             }
         }
-        cache.whole = self.reader.features_made()?.is_some_and(|m| m.definition == definition_hash());
+        cache.state = asked.state(&self.reader)?;
         let rows = cache.rows.max(1) as f64;
         Ok((cache, absent.into_iter().map(|n| n as f64 / rows).collect()))
     }
 
     /// The newest value of each symbol, and all values of the year.
-    fn values(&self, master: &Reader, feature: &Feature) -> Result<(Vec<FeatureLast>, Vec<f64>), StoreError> {
+    fn values(&self, master: &ReadPool, feature: &Feature) -> Result<(Vec<FeatureLast>, Vec<f64>), StoreError> {
         let (mut lasts, mut year) = (Vec::with_capacity(self.symbols.len()), Vec::new());
         for &(symbol, bars) in &self.symbols {
             let mut found = self.columns(symbol)?;
@@ -185,7 +226,7 @@ impl Cache {
             let reason = match (at, value) {
                 (_, Some(_)) => None,
                 (None, None) => Some("no bar in the last year".to_owned()),
-                (Some(_), None) => Some(why(master, feature, symbol, bars)?),
+                (Some(at), None) => Some(why(master, feature, symbol, (bars, at))?),
             };
             let recent = column[column.len().saturating_sub(RECENT)..].iter().map(|v| Some(*v).filter(|v| v.is_finite())).collect();
             lasts.push(FeatureLast { symbol, at, value, reason, recent });
@@ -195,20 +236,15 @@ impl Cache {
     }
 }
 
-/// Why the newest of a symbol's `bars` has no value.
-fn why(master: &Reader, feature: &Feature, symbol: Symbol, bars: u64) -> Result<String, StoreError> {
-    let volume: Vec<f64> = if feature.reads_volume {
-        let stored = master.last_bars(Series { symbol, timeframe: Timeframe::D1 }, feature.lookback + 2)?;
-        stored.into_iter().filter(|(bar, _)| bar.is_final).map(|(bar, _)| bar.volume).collect()
-    } else {
-        Vec::new()
-    };
-    let last = (bars as usize).saturating_sub(1);
-    Ok(match missing(feature, f64::NAN, last, &volume) {
-        Some(Missing::ShortHistory) => format!("short history: {bars} of {} bars", feature.lookback + 1),
-        Some(Missing::NoBenchmark) => "no market return on a day of its window".to_owned(),
-        Some(Missing::SmallUniverse) => "too few symbols traded that day".to_owned(),
-        Some(Missing::UnknownVolume) => "unknown volume in its window".to_owned(),
-        Some(Missing::NotFinite) | None => "the formula gave no finite number".to_owned(),
+/// Why the newest of a symbol's cached bars, with its stamp, has no value.
+fn why(master: &ReadPool, feature: &Feature, symbol: Symbol, (bars, at): (u64, i64)) -> Result<String, StoreError> {
+    let absent = nightly::why_missing(master, feature, symbol, (bars, at))?;
+    Ok(match absent {
+        Absent::Because(Missing::ShortHistory) => format!("short history: {bars} of {} bars", feature.lookback + 1),
+        Absent::Because(Missing::NoBenchmark) => "no market return on a day of its window".to_owned(),
+        Absent::Because(Missing::SmallUniverse) => "too few symbols traded that day".to_owned(),
+        Absent::Because(Missing::UnknownVolume) => "unknown volume in its window".to_owned(),
+        Absent::Because(Missing::NotFinite) => "the formula gave no finite number".to_owned(),
+        Absent::Blocked(_) => absent.to_string(),
     })
 }

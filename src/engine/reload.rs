@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::owner::Owner;
 use super::{AlertLevel, CommandError};
-use crate::config::{self, Changed, ConfigErrors, Loaded, Reloaded};
+use crate::config::{self, Changed, ConfigErrors, Loaded, Reloaded, Strategies};
 use crate::store::scheduler::ConfigChange;
 
 /// Reads and checks the whole configuration, as the start did.
@@ -32,6 +32,11 @@ pub(super) struct Config {
 impl Config {
     pub const fn new(source: ConfigSource) -> Self {
         Self { source, trouble: None }
+    }
+
+    /// The rules of the strategies that are in force.
+    pub fn rules(&self) -> Arc<Strategies> {
+        Arc::clone(&self.source.known.strategies)
     }
 }
 

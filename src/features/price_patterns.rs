@@ -37,7 +37,8 @@ pub(super) const COLUMNS: &[(&str, ColumnFn)] = &[
     ("fib_nearest_dist_55", fib_nearest_dist_55),
 ];
 
-/// A price difference in units of yesterday's ATR14; 0 while that is 0, which it is only before the price first moves.
+/// A price difference in units of yesterday's ATR14; 0 while that is 0: before the price first moves, and
+/// after it has stood still for long.
 fn in_atr(f: &Frame<'_>, rows: Range<usize>, out: &mut [f64], of: impl Fn(usize) -> f64) {
     let atr = f.track(Track::Atr14);
     fill(rows, out, |t| ratio(of(t), atr[t - 1], 0.0));

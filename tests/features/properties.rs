@@ -80,7 +80,10 @@ proptest! {
     #[test]
     fn neither_currency_nor_share_count_matters(days in days(300..340)) {
         let all = symbol(&days);
-        near(&all.block(), &all.scaled(7.3, 1000.0).block());
+        let block = all.block();
+        near(&block, &all.scaled(7.3, 1000.0).block());
+        // A later split of three for one.
+        near(&block, &all.scaled(1.0 / 3.0, 3.0).block());
     }
 
     #[test]
@@ -113,6 +116,22 @@ fn a_flat_price_without_volume_is_finite() {
         assert!(column[..feature.lookback].iter().all(|value| value.is_nan()), "{} has a value in its head", feature.name);
         let gap = column[feature.lookback..].iter().position(|value| !value.is_finite());
         assert_eq!(gap, None, "{} is missing on a flat price", feature.name);
+    }
+}
+
+/// What a halt leaves of means that never end must not be a unit of what follows.
+#[test]
+fn what_moves_first_after_a_standstill_is_not_measured_in_rounding() {
+    for halt in [60, 90, 120, 150] {
+        let mut days: Vec<Day> =
+            (0..320).map(|i| (0.004 * f64::from(i).sin(), 0.01 * f64::from(i * i).cos(), 0.01, 0.005, Some(1_000))).collect();
+        days[280 - halt..280].fill((0.0, 0.0, 0.0, 0.0, Some(0)));
+        days[280] = (0.1, 0.1, 0.05, 0.05, Some(1_000_000));
+        let block = symbol(&days).block();
+        for feature in registry() {
+            let largest = block.column(feature.index)[feature.lookback..].iter().fold(0.0_f64, |a, v| a.max(v.abs()));
+            assert!(largest < 1e8, "{} reaches {largest} after {halt} flat bars", feature.name);
+        }
     }
 }
 

@@ -10,9 +10,10 @@ use tokio_util::sync::CancellationToken;
 use super::OfStrategy;
 use crate::audit::open_to_work;
 use crate::cli::{Context, Failure, output};
-use crate::features::nightly::{Desk, MissingCounts, NightError, NoFeatures, ROWS, bring_up_to_date};
+use crate::features::nightly::{Desk, Freshness, MissingCounts, NightError, NoFeatures, ROWS, bring_up_to_date, freshness};
 use crate::market::{Strategy, Symbol};
-use crate::store::master::ReadPool;
+use crate::store::master::{ReadPool, Reader};
+use crate::store::model::ModelReader;
 
 /// How often progress is shown.
 const REFRESH: Duration = Duration::from_millis(200);
@@ -22,18 +23,21 @@ pub(super) fn run(of: &OfStrategy, whole: bool, context: &Context) -> Result<(),
     let strategy = of.strategy;
     let began = context.clock.mono();
     let report = at_desk(strategy, context, |desk| {
+        // Without market data there is nothing to make, and no database to begin.
+        desk.master.ask(Reader::is_demo)?;
         let rules = &context.strategies.get(strategy).settings;
         let mut db = open_to_work(&context.data_dir, strategy, rules, context.demo, context.clock.clone())?;
         let report = bring_up_to_date(&mut db, desk, whole)?;
         db.close()?;
         Ok(report)
     })?;
+    tell_silent(report.silent_benchmark.as_ref());
     let seconds = context.clock.mono().saturating_sub(began).as_secs_f64();
     if of.json {
         return output::json(&json!({
             "ok": true, "strategy": strategy, "symbols": report.symbols, "rows": report.rows, "rows_written": report.rows_written,
             "recomputed_whole": report.whole, "snapshot": report.snapshot, "missing": missing_json(&report.missing),
-            "without": without_json(&report.without), "seconds": seconds,
+            "without": without_json(&report.without), "silent_benchmark": silent_json(report.silent_benchmark.as_ref()), "seconds": seconds,
         }));
     }
     let (symbols, rows) = (output::count(report.symbols, "symbol", "symbols"), output::thousands(report.rows));
@@ -108,6 +112,28 @@ pub(super) fn tell_without(without: &[(Symbol, NoFeatures)]) -> Result<(), Failu
         output::line(format_args!("  no features of {}{rest}: {why}", symbols[..symbols.len() - more].join(", ")))?;
     }
     Ok(())
+}
+
+/// How the cached features stand to the market data, in words where they are not up to date.
+pub(in crate::cli) fn standing(reader: &ModelReader, strategy: Strategy, context: &Context) -> (Option<Freshness>, Option<String>) {
+    match at_desk(strategy, context, |desk| freshness(reader, desk)) {
+        Ok(Freshness::Current) => (Some(Freshness::Current), None),
+        Ok(other) => (Some(other), Some(format!("{other}: `nightdesk features build --strategy {strategy}` brings them up to date"))),
+        Err(e) => (None, Some(format!("whether they are up to date is not known: {e}"))),
+    }
+}
+
+/// Says on standard error that the benchmark gives nothing.
+pub(super) fn tell_silent(benchmark: Option<&(Symbol, NoFeatures)>) {
+    if let Some((symbol, why)) = benchmark {
+        output::remark(format_args!(
+            "warning: the benchmark {symbol} gives no market returns, {why}; features that need the market are missing"
+        ));
+    }
+}
+
+pub(super) fn silent_json(benchmark: Option<&(Symbol, NoFeatures)>) -> Value {
+    benchmark.map_or(Value::Null, |(symbol, why)| json!({ "symbol": symbol, "reason": why.to_string() }))
 }
 
 pub(super) fn missing_json(missing: &MissingCounts) -> Value {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::OfStrategy;
-use super::build::{at_desk, missing_json, tell_missing, tell_without, without_json};
+use super::build::{at_desk, missing_json, silent_json, tell_missing, tell_silent, tell_without, without_json};
 use crate::cli::{Context, Exit, Failure, output};
 use crate::features::nightly::{Checked, Difference, check};
 use crate::market::Symbol;
@@ -18,6 +18,7 @@ pub(super) fn run(of: &OfStrategy, symbols: &[Symbol], context: &Context) -> Res
     let path = context.data_dir.join(of.strategy.database_file());
     let reader = ModelReader::open(&path, of.strategy)?;
     let seen = at_desk(of.strategy, context, |desk| check(&reader, desk, symbols))?;
+    tell_silent(seen.silent_benchmark.as_ref());
     let ahead = seen.differences.iter().any(|d| d.looks_ahead);
     let exit = match (seen.current, seen.is_sound()) {
         (true, true) => Exit::Done,
@@ -30,7 +31,7 @@ pub(super) fn run(of: &OfStrategy, symbols: &[Symbol], context: &Context) -> Res
         output::json(&json!({
             "ok": exit == Exit::Done, "strategy": of.strategy, "current": seen.current, "symbols": seen.symbols, "rows": seen.rows,
             "found": seen.found, "differences": differences, "cut": seen.cut, "missing": missing_json(&seen.missing), "short": short,
-            "without": without_json(&seen.without),
+            "without": without_json(&seen.without), "silent_benchmark": silent_json(seen.silent_benchmark.as_ref()),
         }))?;
     } else {
         tell(of, &seen)?;

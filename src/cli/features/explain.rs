@@ -1,17 +1,20 @@
 //! `nightdesk features explain`.
 
+use std::collections::HashMap;
+
 use chrono::NaiveDate;
 use serde_json::{Value, json};
 
+use super::build::standing;
 use super::{as_json, memory, needs};
 use crate::cli::{Context, Failure, output};
 use crate::config::nearest;
-use crate::features::nightly::read_features;
-use crate::features::{COUNT, Feature, Missing, definition_hash, feature, missing, registry};
+use crate::features::nightly::{Absent, read_features, why_missing};
+use crate::features::{COUNT, Feature, definition_hash, feature, registry};
 use crate::market::{DAY, Strategy, Symbol, ts_to_date};
 use crate::store::StoreError;
-use crate::store::master::Reader;
-use crate::store::model::{FeatureColumns, ModelReader};
+use crate::store::master::ReadPool;
+use crate::store::model::ModelReader;
 
 /// Days in which the last bar of a symbol that is kept fresh lies; older ones take a longer look.
 const RECENT_DAYS: i64 = 40;
@@ -20,7 +23,7 @@ const RECENT_DAYS: i64 = 40;
 struct Last {
     symbol: Symbol,
     date: NaiveDate,
-    value: Result<f64, Missing>,
+    value: Result<f64, Absent>,
 }
 
 pub(super) fn run(name: &str, symbol: Option<Symbol>, strategy: Strategy, json: bool, context: &Context) -> Result<(), Failure> {
@@ -33,8 +36,7 @@ pub(super) fn run(name: &str, symbol: Option<Symbol>, strategy: Strategy, json: 
     };
     // The definition is worth telling even where no value is to be had.
     let (values, note) = match values(feature, symbol, strategy, context) {
-        Ok(values) if values.is_empty() => (values, Some("no features are stored of that".to_owned())),
-        Ok(values) => (values, None),
+        Ok(known) => known,
         Err(e) => (Vec::new(), Some(e.to_string())),
     };
     if json {
@@ -52,14 +54,14 @@ pub(super) fn run(name: &str, symbol: Option<Symbol>, strategy: Strategy, json: 
     output::line(format_args!("  needs       {}{}", needs(feature), if feature.reads_volume { "; known volumes" } else { "" }))?;
     output::line(format_args!("\nLast values of {strategy}"))?;
     if let Some(note) = note {
-        return output::line(format_args!("  none: {note}"));
+        output::line(format_args!("  {}{note}", if values.is_empty() { "none: " } else { "" }))?;
     }
     values.iter().try_for_each(|last| output::line(last.line()))
 }
 
 impl Last {
     fn line(&self) -> String {
-        let value = match self.value {
+        let value = match &self.value {
             Ok(value) => value.to_string(),
             Err(why) => format!("missing: {why}"),
         };
@@ -67,33 +69,34 @@ impl Last {
     }
 
     fn json(&self) -> Value {
-        json!({ "symbol": self.symbol, "date": self.date, "value": self.value.ok(), "missing": self.value.err().map(|m| m.to_string()) })
+        json!({ "symbol": self.symbol, "date": self.date, "value": self.value.as_ref().ok(), "missing": self.value.as_ref().err().map(Absent::to_string) })
     }
 }
 
-/// The newest stored value of each symbol of the universe, or of `symbol`.
-fn values(feature: &Feature, symbol: Option<Symbol>, strategy: Strategy, context: &Context) -> Result<Vec<Last>, StoreError> {
+/// The newest stored value of each symbol of the universe, or of `symbol`, and what is to be said of them all.
+fn values(
+    feature: &Feature,
+    symbol: Option<Symbol>,
+    strategy: Strategy,
+    context: &Context,
+) -> Result<(Vec<Last>, Option<String>), StoreError> {
     let reader = ModelReader::open(&context.data_dir.join(strategy.database_file()), strategy)?;
+    let master = ReadPool::new(&context.database());
     let recent = context.clock.now() - RECENT_DAYS * DAY;
+    let counts: HashMap<Symbol, u64> = reader.feature_symbols()?.into_iter().collect();
     let symbols = symbol.map_or_else(|| context.universe.instruments.iter().map(|i| i.symbol).collect(), |s| vec![s]);
     let mut out = Vec::new();
     for symbol in symbols {
+        let Some(&bars) = counts.get(&symbol) else { continue };
         let mut columns = read_features(&reader, symbol, (recent, i64::MAX))?;
         if columns.ts.is_empty() {
             columns = read_features(&reader, symbol, (i64::MIN, i64::MAX))?;
         }
-        let Some(&ts) = columns.ts.last() else { continue };
-        let value = columns.columns[feature.index].last().copied().unwrap_or(f64::NAN);
-        let value = if value.is_finite() { Ok(value) } else { Err(why(feature, value, symbol, &reader, context)?) };
-        out.push(Last { symbol, date: ts_to_date(ts), value });
+        let Some(&at) = columns.ts.last() else { continue };
+        let value = columns.columns[feature.index].last().copied().filter(|v| v.is_finite());
+        let value = value.map_or_else(|| why_missing(&master, feature, symbol, (bars, at)).map(Err), |value| Ok(Ok(value)))?;
+        out.push(Last { symbol, date: ts_to_date(at), value });
     }
-    Ok(out)
-}
-
-/// Why the last value is missing: it follows from how many bars there are and from their volumes.
-fn why(feature: &Feature, value: f64, symbol: Symbol, reader: &ModelReader, context: &Context) -> Result<Missing, StoreError> {
-    let FeatureColumns { ts, .. } = read_features(reader, symbol, (i64::MIN, i64::MAX))?;
-    let from = ts.len().saturating_sub(feature.lookback + 1);
-    let (_, candles) = Reader::open(&context.database())?.daily(symbol, ts.get(from).copied().unwrap_or(i64::MIN))?;
-    Ok(missing(feature, value, ts.len().saturating_sub(1), &candles.volume).unwrap_or(Missing::NotFinite))
+    let note = if out.is_empty() { Some("no features are stored of that".to_owned()) } else { standing(&reader, strategy, context).1 };
+    Ok((out, note))
 }

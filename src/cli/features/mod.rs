@@ -1,6 +1,6 @@
 //! `nightdesk features`: what models see.
 
-mod build;
+pub(super) mod build;
 mod check;
 mod explain;
 mod list;

@@ -35,7 +35,8 @@ pub struct Features {
     /// Names of features, categories, or `all`; `nightdesk features list` has them.
     #[schemars(length(min = 1), extend("uniqueItems" = true))]
     pub names: Vec<String>,
-    /// What becomes of rows on days when the market's return is not known.
+    /// What becomes of rows for which the market's return is not known on each of their last 20 to 60 days: under a market of
+    /// stocks every row of a coin, as such windows hold weekends.
     pub missing_market: MissingMarket,
     /// Percentile at which each feature is cut off on both sides, limits taken from the training fold.
     #[schemars(range(min = 0.0, max = 10.0))]
@@ -64,13 +65,13 @@ pub enum DataSource {
     Dividends,
 }
 
-/// What becomes of rows without the market's return.
+/// What becomes of rows without the market's returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MissingMarket {
-    /// The rows are left out.
+    /// The rows are left out: coins give none.
     DropRows,
-    /// The features that need the market are left out of the whole data set.
+    /// The features that look at other symbols are left out of the whole data set, and coins are in it.
     DropFeatures,
 }
 

@@ -9,6 +9,7 @@ use crate::console::app::App;
 use crate::console::fmt;
 use crate::console::theme::Role;
 use crate::engine::{FeatureDetail, FeatureLast, FeatureView};
+use crate::features::nightly::Freshness;
 
 /// Narrowest page with the values beside the definition.
 const BESIDE: u16 = 76;
@@ -34,14 +35,14 @@ pub fn list(c: &mut Canvas<'_>, app: &App, area: Rect) {
     let title = match known.cache {
         Some(cache) => {
             let newest = cache.newest.map_or_else(String::new, |at| format!(" to {}", fmt::date(at)));
-            let state = if cache.whole { "" } else { "  being made, or cut short" };
+            let state = stale(cache.state).map_or_else(String::new, |s| format!("  {s}"));
             let symbols = fmt::count(cache.symbols.into(), "symbol", "symbols");
             format!("Features of {}  {symbols}, {} bars in a year{newest}{state}", known.strategy, fmt::thousands(cache.rows))
         }
         None => format!("Features of {}", known.strategy),
     };
     issues::table(c, &features.table, &title, middle);
-    definition(c, features.selected(), "enter shows its values", false, bottom);
+    definition(c, (features.selected(), None), "enter shows its values", false, bottom);
 }
 
 /// Draws the page of the selected feature.
@@ -52,7 +53,8 @@ pub fn page(c: &mut Canvas<'_>, app: &App, area: Rect) {
     let right = Rect { x: left.right(), width: area.width - left.width, ..area };
     let height = if beside { (area.height * 2 / 5).clamp(8, 14) } else { area.height / 2 };
     let [head, below] = widget::rows(left, [height, area.height]);
-    definition(c, features.selected(), "h l other features", true, head);
+    let state = features.shown().and_then(|shown| stale(shown.state));
+    definition(c, (features.selected(), state), "h l other features", true, head);
     let Some(shown) = features.shown() else {
         let rest = if beside { right } else { below };
         let inner = c.panel(rest, &Panel { title: "Values", ..Panel::default() });
@@ -65,13 +67,18 @@ pub fn page(c: &mut Canvas<'_>, app: &App, area: Rect) {
     values(c, app, shown, if beside { right } else { below });
 }
 
+/// What a cache is that is not up to date.
+fn stale(state: Option<Freshness>) -> Option<Freshness> {
+    state.filter(|s| *s != Freshness::Current)
+}
+
 fn no_values(c: &mut Canvas<'_>, why: &str, area: Rect) {
     let inner = c.panel(area, &Panel { title: "No values", ..Panel::default() });
     let x = inner.x + 1;
     c.wrapped(Rect { x, width: inner.width.saturating_sub(2), ..inner }, why, c.s(Role::Warn));
 }
 
-fn definition(c: &mut Canvas<'_>, feature: Option<&FeatureView>, hint: &str, focused: bool, area: Rect) {
+fn definition(c: &mut Canvas<'_>, (feature, state): (Option<&FeatureView>, Option<Freshness>), hint: &str, focused: bool, area: Rect) {
     let title = feature.map_or("Feature", |f| f.name.as_str());
     let category = feature.map_or_else(String::new, |f| f.category.replace('_', " "));
     let inner = c.panel(area, &Panel { title, summary: &category, context: hint, focused, ..Panel::default() });
@@ -94,6 +101,7 @@ fn definition(c: &mut Canvas<'_>, feature: Option<&FeatureView>, hint: &str, foc
     if !f.reference.is_empty() {
         facts.push(("follows", f.reference.clone(), dim));
     }
+    facts.extend(state.map(|s| ("values", s.to_string(), c.s(Role::Warn))));
     facts.extend(f.missing.map(|m| ("missing", format!("{:.2}% of a year's values", m * 100.0), dim)));
     detail::facts(c, inner, &facts);
 }

@@ -6,9 +6,9 @@ use super::compute::{self, Part};
 use super::plan::Plan;
 use super::survey::Survey;
 use super::write::months;
-use super::{Desk, MissingCounts, NightError, NoFeatures, Steps};
+use super::{Desk, Freshness, MissingCounts, NightError, NoFeatures, Steps};
 use crate::features::engine::Block;
-use crate::features::{COUNT, definition_hash, registry};
+use crate::features::{COUNT, registry};
 use crate::market::{Symbol, ts_to_date};
 use crate::store::model::{FeatureMonth, ModelReader};
 
@@ -68,7 +68,7 @@ pub fn check(reader: &ModelReader, desk: &Desk<'_>, symbols: &[Symbol]) -> Resul
     let made = reader.features_made()?;
     let cut = middle(&survey);
     let mut out = Checked {
-        current: made.is_some_and(|m| m.snapshot == survey.snapshot() && m.definition == definition_hash()),
+        current: Freshness::of(made.as_ref(), &survey.snapshot()) == Freshness::Current,
         cut,
         without: survey.without(),
         silent_benchmark: survey.silent_benchmark(),

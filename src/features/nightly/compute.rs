@@ -194,3 +194,22 @@ pub(super) fn up_to(mut adjusted: Adjusted, until: Option<NaiveDate>) -> Adjuste
     }
     adjusted
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::store::master::ReadPool;
+
+    #[test]
+    #[should_panic(expected = "a bug")]
+    fn a_panic_of_a_worker_is_no_stop() {
+        let (master, stop) = (ReadPool::new(Path::new("none.db")), CancellationToken::new());
+        let desk = Desk { master: &master, instruments: &[], benchmark: None, dividends: true, progress: &|_, _| {}, rows: 1, stop: &stop };
+        let end = each(&Steps::new(&desk, 0), &[0], |_| -> Result<(), NightError> { panic!("a bug") }, |()| Ok(()));
+        assert!(end.is_ok());
+    }
+}

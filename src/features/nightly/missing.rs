@@ -6,7 +6,10 @@ use strum::IntoEnumIterator;
 
 use crate::features::bars::Adjusted;
 use crate::features::engine::Block;
-use crate::features::{Missing, missing, registry};
+use crate::features::{Feature, Missing, missing, registry};
+use crate::market::{Series, Symbol, Timeframe};
+use crate::store::StoreError;
+use crate::store::master::{CandleQuery, ReadPool, Span};
 
 /// Why a symbol has no features at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +27,39 @@ impl fmt::Display for NoFeatures {
             Self::Blocked(why) => write!(f, "its daily bars are blocked: {why}"),
         }
     }
+}
+
+/// Why a cached value is missing, as far as the market data of now still tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Absent {
+    /// The reason.
+    Because(Missing),
+    /// The series must not be used since; a sentence why.
+    Blocked(String),
+}
+
+impl fmt::Display for Absent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Because(why) => why.fmt(f),
+            Self::Blocked(why) => write!(f, "its daily bars were blocked since: {why}"),
+        }
+    }
+}
+
+/// Why `feature` has no value on the bar stamped `at`, the last of the `bars` of `symbol` that are cached. Bars that came
+/// later have no say.
+pub fn why_missing(master: &ReadPool, feature: &Feature, symbol: Symbol, (bars, at): (u64, i64)) -> Result<Absent, StoreError> {
+    let last = (bars as usize).saturating_sub(1);
+    let why = |volume: &[f64]| Absent::Because(missing(feature, f64::NAN, last, volume).unwrap_or(Missing::NotFinite));
+    if last < feature.lookback || !feature.reads_volume {
+        return Ok(why(&[]));
+    }
+    let series = Series { symbol, timeframe: Timeframe::D1 };
+    master.ask(|reader| match reader.daily_state(symbol)?.unusable {
+        Some(blocked) => Ok(Absent::Blocked(blocked)),
+        None => Ok(why(&reader.candles(&CandleQuery::new(series, Span::Range(i64::MIN, at + 1)))?.volume)),
+    })
 }
 
 /// Missing values by reason.

@@ -7,6 +7,7 @@
 
 mod check;
 mod compute;
+mod freshness;
 mod missing;
 mod plan;
 mod survey;
@@ -17,7 +18,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio_util::sync::CancellationToken;
 
 pub use check::{Checked, Difference, check};
-pub use missing::{MissingCounts, NoFeatures};
+pub use freshness::{Freshness, freshness};
+pub use missing::{Absent, MissingCounts, NoFeatures, why_missing};
 
 use super::definition_hash;
 use super::engine::EngineError;

@@ -110,3 +110,16 @@ fn decode(bytes: &[u8]) -> Result<engine::Checkpoint, String> {
     checkpoint.check().map_err(|foreign| foreign.to_string())?;
     Ok(checkpoint)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_of_another_program_is_told_and_not_gone_on_from() {
+        let checkpoint = |state| engine::Checkpoint { emit: engine::Checkpoint::LEAST, date: ts_to_date(0), factor: 1.0, state };
+        let why = decode(&encode(&checkpoint(vec![0; 8]))).unwrap_err();
+        assert!(why.contains("8 bytes instead of") && why.contains("another version"), "{why}");
+        assert!(decode(&[0; 23]).is_err() && decode(&encode(&engine::Checkpoint { emit: 0, ..checkpoint(Vec::new()) })).is_err());
+    }
+}

@@ -1,8 +1,9 @@
 //! What the last n values of a column come to, for each row: the kernels that every windowed feature is made of.
 //!
 //! All share one shape: `(x, n, rows, out)` writes, for each row t of `rows`, a figure of `x[t + 1 - n ..= t]` to
-//! `out[t - rows.start]`. Each row must have n values behind it (`rows.start + 1 >= n`); a value that is NaN makes every
-//! row NaN whose window holds it. Nothing runs from row to row: each row is added up from its own window, oldest value
+//! `out[t - rows.start]`. Each row must have n values behind it (`rows.start + 1 >= n`). A value that is NaN makes every row
+//! NaN whose window holds it, but where values are only compared, which a NaN passes through unseen: [`share`], [`max`],
+//! [`min`], [`latest_age`] and [`worst_drawdown`] are for columns without one. Nothing runs from row to row: each row is added up from its own window, oldest value
 //! first, so a row has the same bits whatever slice it is computed from. The loop over the window lies outside and the
 //! loop over [`LANES`] neighbouring rows inside, where their sums stay in registers and the compiler vectorises it.
 //!

@@ -12,7 +12,7 @@ CREATE TABLE feature_store (
     symbol     TEXT NOT NULL,
     -- First second of the month.
     month      INTEGER NOT NULL,
-    -- xxh3-64 of `dates` and `features`: what a reader checks, and what tells a new computation from the same one.
+    -- xxh3-64 of `dates` and `features`: what a reader checks.
     digest     INTEGER NOT NULL,
     -- Hash of the definitions, and the id of the market data that the row was last made of.
     definition TEXT NOT NULL,
