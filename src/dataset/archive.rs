@@ -57,10 +57,12 @@ pub fn update(
         return Change::default();
     }
     let stored: BTreeMap<Key, &RareEvent> = archived.iter().map(|e| (key(e), e)).collect();
-    let mut pool: BTreeMap<Key, &RareEvent> =
-        stored.iter().filter(|((symbol, date), _)| !fresh.covers(*symbol, *date)).map(|(k, e)| (*k, *e)).collect();
-    pool.extend(found.iter().map(|e| (key(e), e)));
-    let mut pool = first_of_each(pool.into_values(), sessions, updates.dedupe_sessions as usize);
+    let found: BTreeMap<Key, &RareEvent> = found.iter().map(|e| (key(e), e)).collect();
+    // Rows whose bars are gone lie outside `sessions`, and were apart when they were taken in.
+    let gone = stored.iter().filter(|(k, _)| !fresh.covers(k.0, k.1) && !found.contains_key(*k)).map(|(_, e)| *e);
+    let gone: Vec<&RareEvent> = gone.collect();
+    let mut pool = first_of_each(found.into_values(), sessions, updates.dedupe_sessions as usize);
+    pool.extend(gone);
     match updates.evict {
         Eviction::Weakest => pool.sort_by(|a, b| stronger(a, b)),
         Eviction::Oldest => pool.sort_by_key(|e| (std::cmp::Reverse(e.sample.date), e.sample.symbol)),

@@ -1,5 +1,7 @@
 //! Bringing archive and replay buffer up to date with the rows of today.
 
+use std::collections::BTreeSet;
+
 use chrono::NaiveDate;
 
 use super::build::{DatasetError, Order, Part};
@@ -8,6 +10,7 @@ use super::summary::Archived;
 use super::{archive, replay};
 use crate::config::strategy::UpdateTime;
 use crate::features::{Feature, definition_hash};
+use crate::market::Symbol;
 use crate::store::model::{ModelDb, RareEvent, ReplayError, Sample};
 
 /// What of archive and replay buffer may be mixed in.
@@ -34,9 +37,10 @@ pub(super) fn bring_up_to_date(
     let rules = order.rules;
     let found: Vec<RareEvent> = parts.iter_mut().flat_map(|p| std::mem::take(&mut p.rare)).collect();
     let replayed: Vec<Sample> = parts.iter_mut().flat_map(|p| std::mem::take(&mut p.replayed)).collect();
-    let symbols = order.universe.instruments.iter().zip(&*parts);
-    // A symbol without a bar says nothing of its kept rows; a blocked one says that they must not be used.
-    let fresh = Fresh::new(symbols.filter(|(_, p)| p.blocked || !p.bars.is_empty()).map(|(i, p)| (i.symbol, &p.bars.date[..])));
+    let symbols = || order.universe.instruments.iter().map(|i| i.symbol).zip(&*parts);
+    // A symbol without a row today (blocked for a night, or a benchmark that is silent) says nothing of its kept rows.
+    let fresh = Fresh::new(symbols().filter(|(_, p)| p.without.is_none()).map(|(symbol, p)| (symbol, &p.bars.date[..])));
+    let blocked: BTreeSet<Symbol> = symbols().filter(|(_, p)| p.blocked).map(|(symbol, _)| symbol).collect();
 
     let change = match rules.dynamic_archive_updates.when {
         UpdateTime::Training if !order.training => archive::Change::default(),
@@ -57,8 +61,11 @@ pub(super) fn bring_up_to_date(
     let row_rules = rules.row_hash();
     let now = InForce { definition: definition_hash(), rules: &row_rules };
     let kept = db.reader().rare_events()?;
-    let archive: Vec<Kept> = kept.iter().filter_map(|e| Kept::of_event(e, used, now)).collect();
+    let archive: Vec<Kept> =
+        kept.iter().filter(|e| !blocked.contains(&e.sample.symbol)).filter_map(|e| Kept::of_event(e, used, now)).collect();
     (archived.kept, archived.usable) = (kept.len(), archive.len());
-    let replay = db.reader().replay_errors()?.iter().filter_map(|e| Kept::of_error(e, used, now)).collect();
+    let errors = db.reader().replay_errors()?;
+    let errors = errors.iter().filter(|e| !blocked.contains(&e.sample.symbol));
+    let replay = errors.filter_map(|e| Kept::of_error(e, used, now)).collect();
     Ok(Aside { archive, archived, replay })
 }

@@ -60,7 +60,7 @@ impl Kept {
 pub struct Fresh<'a>(BTreeMap<Symbol, &'a [NaiveDate]>);
 
 impl<'a> Fresh<'a> {
-    /// By symbol the ascending dates of its bars; none for a symbol whose bars must not be used.
+    /// By symbol the ascending dates of its bars.
     pub fn new(symbols: impl IntoIterator<Item = (Symbol, &'a [NaiveDate])>) -> Self {
         Self(symbols.into_iter().collect())
     }
@@ -68,7 +68,7 @@ impl<'a> Fresh<'a> {
     /// Whether a row of that symbol and date that was not made today is no row any more. Dates before the first and after
     /// the last bar are not covered: their bars are gone, and a kept row may be all that is left of them.
     pub fn covers(&self, symbol: Symbol, date: NaiveDate) -> bool {
-        self.0.get(&symbol).is_some_and(|dates| dates.first().is_none_or(|f| *f <= date) && dates.last().is_none_or(|l| date <= *l))
+        self.0.get(&symbol).is_some_and(|dates| dates.first().is_some_and(|f| *f <= date) && dates.last().is_some_and(|l| date <= *l))
     }
 }
 

@@ -90,13 +90,16 @@ fn the_archive_is_the_same_however_often_it_was_filled() {
 #[test]
 fn a_row_that_is_none_any_more_goes_and_one_whose_bars_are_gone_stays() {
     let (rule, updates) = rules();
-    let stored = [event("A", 100, 2.1), event("A", 300, 2.2), event("BAD", 300, 2.3), event("GONE", 300, 2.4)];
+    // Three of one symbol from before the first session of today, and one of a symbol that gives no row today.
+    let stored = [event("A", 2, 2.5), event("A", 50, 2.6), event("A", 100, 2.1), event("A", 300, 2.2), event("BLOCKED", 300, 2.3)];
     let dates: Vec<NaiveDate> = (200..900).filter(|d| *d != 300).map(day).collect();
     let symbol = |ticker| Symbol::new(ticker).unwrap();
-    let fresh = Fresh::new([(symbol("A"), &dates[..]), (symbol("BAD"), &[])]);
-    let change = update(&stored, &[], &fresh, &sessions(), &rule, &updates);
-    assert_eq!(change.gone, [(symbol("A"), day(300)), (symbol("BAD"), day(300))], "hidden today; blocked today");
-    assert!(change.taken.is_empty());
+    let fresh = Fresh::new([(symbol("A"), &dates[..])]);
+    for sessions in [&dates[..], &[]] {
+        let change = update(&stored, &[], &fresh, sessions, &rule, &updates);
+        assert_eq!(change.gone, [(symbol("A"), day(300))], "hidden today");
+        assert!(change.taken.is_empty());
+    }
 }
 
 #[test]
