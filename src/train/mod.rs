@@ -14,6 +14,7 @@ pub mod newton;
 pub mod normal;
 pub mod nulls;
 pub mod overfit;
+pub mod progress;
 pub mod sharpe;
 pub mod stack;
 

@@ -25,7 +25,7 @@ use evidence::Pool;
 pub use evidence::{Economics, Evidence, Incumbent, Integrity, Judged, NullKind, NullRun, Trade};
 
 /// The gates, in order of reports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, strum::Display, strum::EnumString)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema, strum::Display, strum::EnumString)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Gate {
@@ -107,7 +107,7 @@ impl Gate {
 }
 
 /// How a gate came out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, strum::Display)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema, strum::Display)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Status {
@@ -122,7 +122,7 @@ pub enum Status {
 }
 
 /// What a gate found. Its figures are those of the first comparison that failed, or of the first.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct GateResult {
     /// Which gate.
     pub gate: Gate,
