@@ -9,6 +9,7 @@ pub mod bootstrap;
 pub mod calibrate;
 pub mod gates;
 pub mod metrics;
+pub mod models;
 pub mod multinomial;
 pub mod newton;
 pub mod normal;
