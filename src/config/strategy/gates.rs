@@ -86,6 +86,12 @@ pub struct PromotionGates {
     /// G9: largest share of the profit that one symbol may have made.
     #[schemars(range(min = 0.01, max = 1.0))]
     pub g9_max_symbol_profit_share: f64,
+    /// G9: positions that the backtest holds at once; none is larger than equity over this, so nothing is borrowed.
+    #[schemars(range(min = 1, max = 1000))]
+    pub g9_max_positions: u32,
+    /// G9: share of equity that the backtest loses where a position ends at its stop.
+    #[schemars(range(min = 0.0001, max = 0.1))]
+    pub g9_risk_per_trade: f64,
     /// G10: lower bound of the paired directional log-loss gain over the champion must exceed this.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub g10_min_gain: f64,
