@@ -59,6 +59,7 @@ impl House {
             daemon: true,
             config: None,
             bodies: Vec::new(),
+            learning: None,
         };
         Self { engine: Engine::start(options).await.unwrap(), dir, clock }
     }

@@ -86,6 +86,7 @@ impl Desk {
             daemon: false,
             config: None,
             bodies: Vec::new(),
+            learning: None,
         };
         Self { gateway, engine: Engine::start_tuned(options, tuning).await.unwrap() }
     }

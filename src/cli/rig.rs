@@ -99,6 +99,7 @@ impl Rig {
             daemon: role == Role::Daemon,
             config: (role != Role::Command).then(|| context.config_source()),
             bodies: vec![Box::new(maintenance)],
+            learning: None,
         };
         let engine = Box::pin(Engine::start(options)).await.map_err(|e| Failure::new(format!("the engine did not start: {e}")))?;
         let tending = tokio::spawn(tend(logging.control(), Arc::clone(&engine.settings)));

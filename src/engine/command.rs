@@ -9,9 +9,10 @@ use tokio::sync::oneshot;
 use super::{Query, QueryError, Reply};
 use crate::config::Settings;
 use crate::ingest::IngestSpec;
-use crate::market::SourceId;
+use crate::market::{SourceId, Strategy};
 use crate::store::master::Resolution;
 use crate::store::scheduler::Job;
+use crate::train::spec::TrainSpec;
 
 /// A command with its identity; sending it twice does it once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -66,11 +67,28 @@ pub enum Command {
         /// What to fetch.
         spec: IngestSpec,
     },
-    /// Stop a run: after the requests in flight, or at once.
+    /// Start a training run.
+    Train {
+        /// What to train.
+        spec: TrainSpec,
+    },
+    /// Make a model champion: its signals count from now on.
+    Promote {
+        /// Whose.
+        strategy: Strategy,
+        /// Its key.
+        model_id: i64,
+    },
+    /// Put the champion before the present one back.
+    Rollback {
+        /// Whose.
+        strategy: Strategy,
+    },
+    /// Stop a run: after the work in flight, or at once.
     Cancel {
         /// Which run.
         run_id: i64,
-        /// At once, withdrawing the requests in flight.
+        /// At once, giving up the work in flight.
         now: bool,
     },
     /// Probe a source now, whatever its breaker says.
@@ -104,6 +122,9 @@ impl fmt::Display for Command {
             Self::Reload => f.write_str("read the configuration again"),
             Self::TestAlert => f.write_str("send a test alert"),
             Self::Ingest { spec } => write!(f, "ingest {spec}"),
+            Self::Train { spec } => write!(f, "train {spec}"),
+            Self::Promote { strategy, model_id } => write!(f, "make model {model_id} champion of {strategy}"),
+            Self::Rollback { strategy } => write!(f, "put the champion before back in {strategy}"),
             Self::Cancel { run_id, now } => write!(f, "cancel run {run_id}{}", if *now { " now" } else { "" }),
             Self::Probe { source } => write!(f, "probe {source}"),
             Self::ResolveIssue { id, resolution, note } => write!(f, "settle finding {id} as {resolution}: {note}"),
@@ -156,6 +177,9 @@ mod tests {
         let settle = Command::ResolveIssue { id: 7, resolution: Resolution::Accepted, note: "seen on the tape".into() };
         for (command, words) in [
             (Command::Ingest { spec: IngestSpec::default() }, "ingest all symbols, all timeframes"),
+            (Command::Train { spec: TrainSpec { seed: Some(4), ..TrainSpec::default() } }, "train both strategies, seed 4"),
+            (Command::Promote { strategy: Strategy::Turbomode, model_id: 9 }, "make model 9 champion of turbomode"),
+            (Command::Rollback { strategy: Strategy::Slipstream }, "put the champion before back in slipstream"),
             (Command::Cancel { run_id: 3, now: false }, "cancel run 3"),
             (Command::Cancel { run_id: 3, now: true }, "cancel run 3 now"),
             (Command::Probe { source: SourceId::Ib }, "probe ib"),

@@ -10,6 +10,7 @@ use super::{Alert, CellState, HostStats, JobView, Market, ProcessView, RunProgre
 use crate::market::{Instrument, SourceId};
 use crate::sources::SourceStatus;
 use crate::store::scheduler::JobRun;
+use crate::train::progress::{Standing, TrainingView};
 
 /// The way from snapshot `from` to snapshot `to` of one engine. A field that is absent has not changed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -45,6 +46,10 @@ pub struct Delta {
     jobs: Option<Patch<JobView>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     job_runs: Option<Patch<JobRun>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    training: Option<Patch<TrainingView>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    standings: Option<Patch<Standing>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     alerts: Option<Patch<Alert>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -128,6 +133,8 @@ impl Delta {
             scheduler: changed_arc(&a.scheduler, &b.scheduler),
             jobs: Patch::of_arcs(&a.jobs, &b.jobs),
             job_runs: Patch::of_arcs(&a.job_runs, &b.job_runs),
+            training: Patch::of_arcs(&a.training, &b.training),
+            standings: Patch::of_arcs(&a.standings, &b.standings),
             alerts: Patch::of_arcs(&a.alerts, &b.alerts),
             host: changed(&a.host, &b.host),
             log_seq: changed(&a.log_seq, &b.log_seq),
@@ -163,6 +170,8 @@ impl Delta {
         set(&mut state.scheduler, self.scheduler);
         lead(&mut state.jobs, self.jobs)?;
         lead(&mut state.job_runs, self.job_runs)?;
+        lead(&mut state.training, self.training)?;
+        lead(&mut state.standings, self.standings)?;
         lead(&mut state.alerts, self.alerts)?;
         set(&mut state.host, self.host);
         set(&mut state.log_seq, self.log_seq);

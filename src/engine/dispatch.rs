@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::jobs::{Order, Stopping};
 use super::owner::Owner;
 use super::reload::Config;
@@ -25,6 +27,10 @@ impl Owner {
                 let known = self.acks.get(&envelope);
                 if known.is_none() && matches!(envelope.command, Command::ResolveIssue { .. }) {
                     self.settle_finding(envelope, back).await;
+                    return true;
+                }
+                if known.is_none() && matches!(envelope.command, Command::Promote { .. } | Command::Rollback { .. }) {
+                    self.change_models(envelope, back);
                     return true;
                 }
                 let answer = if let Some(answer) = known {
@@ -75,9 +81,11 @@ impl Owner {
                 if let Some(symbol) = spec.symbols.iter().find(|s| self.universe.get(**s).is_none()) {
                     return Err(CommandError::Refused(format!("{symbol} is not in universe.toml: no source is asked for it")));
                 }
-                let params = (spec != IngestSpec::default()).then(|| serde_json::to_string(&spec)).transpose();
-                let params = params.map_err(|e| CommandError::Refused(e.to_string()))?;
-                let run = self.order(Job::Ingest, Trigger::Manual, &actor, params).await.map_err(CommandError::Refused)?;
+                let run = self.order(Job::Ingest, Trigger::Manual, &actor, params(&spec)?).await.map_err(CommandError::Refused)?;
+                (Some(run), self.placed(run))
+            }
+            Command::Train { spec } => {
+                let run = self.order(Job::Train, Trigger::Manual, &actor, params(&spec)?).await.map_err(CommandError::Refused)?;
                 (Some(run), self.placed(run))
             }
             Command::Cancel { run_id, now } => {
@@ -96,8 +104,8 @@ impl Owner {
                 tokio::spawn(async move { hybrid.probe_now(source).await });
                 (None, format!("{source} is being probed"))
             }
-            // Does not come here: `take` has it answered when its bars are derived.
-            Command::ResolveIssue { .. } => return Err(CommandError::Gone),
+            // Do not come here: `take` has them answered when they are done.
+            Command::ResolveIssue { .. } | Command::Promote { .. } | Command::Rollback { .. } => return Err(CommandError::Gone),
             Command::Refresh => {
                 self.load_states().await.map_err(|e| refused(&e))?;
                 self.count_issues().await;
@@ -148,10 +156,12 @@ impl Owner {
 
     fn cancel(&mut self, run_id: i64, now: bool, actor: &str) -> Result<String, String> {
         let moment = self.jobs.now();
+        let trains = self.jobs.board.active().any(|r| r.id == run_id && r.job == Job::Train);
+        let work = if trains { "fits at work" } else { "requests in flight" };
         Ok(match self.jobs.board.cancel(run_id, now, actor, moment)? {
             Stopping::Over => format!("run {run_id} is cancelled, it had not begun"),
             Stopping::Told if now => format!("run {run_id} stops now"),
-            Stopping::Told => format!("run {run_id} stops after the requests in flight"),
+            Stopping::Told => format!("run {run_id} stops after the {work}"),
         })
     }
 
@@ -170,6 +180,7 @@ impl Owner {
             Query::Job { job } => Some(self.job_detail(*job)),
             _ => None,
         };
+        let learned = self.learned.answer(query.clone());
         async move {
             let failed = |e: StoreError| QueryError::Failed(e.to_string());
             let unread = |e: SchedulerDbError| QueryError::Failed(e.to_string());
@@ -203,10 +214,17 @@ impl Owner {
                     let read = tokio::task::spawn_blocking(move || feature_pages::detail(&asked, &wanted)).await;
                     read.map_err(|e| QueryError::Failed(e.to_string()))?.map(|d| Reply::Feature(Box::new(d))).ok_or_else(none)
                 }
+                Query::Models { .. } | Query::Model { .. } | Query::Training { .. } => learned.await,
                 Query::Runs { limit } => pipeline.reads.with(move |r| r.runs(limit)).await.map(Reply::Runs).map_err(failed),
             }
         }
     }
+}
+
+/// What a run is asked for, as its record keeps it: nothing for the job's normal work.
+fn params<T: Default + PartialEq + Serialize>(spec: &T) -> Result<Option<String>, CommandError> {
+    let text = (*spec != T::default()).then(|| serde_json::to_string(spec)).transpose();
+    text.map_err(|e| CommandError::Refused(e.to_string()))
 }
 
 /// Everything the run page shows.

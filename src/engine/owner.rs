@@ -15,6 +15,7 @@ use super::dispatcher::Dispatcher;
 use super::freshness::Expectation;
 use super::host::Host;
 use super::jobs::BodyEnd;
+use super::learning::{Changed, Learned};
 use super::pages::Pages;
 use super::reload::Config;
 use super::settling::{Rederived, Settling};
@@ -80,6 +81,7 @@ pub(super) struct Owner {
     pub(super) stats: HostStats,
     pub(super) issues: (u64, u64),
     pub(super) settling: Settling,
+    pub(super) learned: Learned,
     pub(super) pages: Pages,
     /// Whether the writer hangs.
     pub(super) silent: watch::Receiver<bool>,
@@ -103,6 +105,8 @@ pub(super) struct Inbox {
     pub ticks: mpsc::Receiver<schedule::Tick>,
     /// Bars derived anew after findings were settled.
     pub rederived: mpsc::Receiver<Rederived>,
+    /// Models put in or out of service.
+    pub changed: mpsc::Receiver<Changed>,
     /// The end of the check after an unclean end.
     pub checked: Option<Checked>,
 }
@@ -113,6 +117,7 @@ impl Owner {
         let mut tick = tokio::time::interval(Duration::from_secs(1));
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         let (mut recovered, mut silent, mut short) = (self.pipeline.hybrid.recovered(), self.silent.clone(), self.shortages.known.clone());
+        let (mut trainings, mut standings) = (self.learned.trainings.clone(), self.learned.standings.clone());
         let mut next_publish = tokio::time::Instant::now();
         let mut dirty = true;
         self.open_timetable().await;
@@ -130,10 +135,13 @@ impl Owner {
                 Some(event) = inbox.events.recv() => { self.apply(&event); dirty = true; }
                 Some(line) = inbox.lines.recv() => self.jobs.tell(line),
                 Some(ends) = inbox.rederived.recv() => { self.rederived(ends).await; dirty = true; }
+                Some(end) = inbox.changed.recv() => { self.models_changed(end); dirty = true; }
                 end = once(&mut inbox.checked) => { self.checked(end).await; dirty = true; }
                 Ok(()) = recovered.changed() => { self.start_recovery().await; dirty = true; }
                 Ok(()) = silent.changed() => dirty = true,
                 Ok(()) = short.changed() => dirty = true,
+                Ok(()) = trainings.changed() => dirty = true,
+                Ok(()) = standings.changed() => dirty = true,
                 _ = tick.tick() => { self.every_second().await; dirty = true; }
                 () = tokio::time::sleep_until(next_publish), if dirty => {
                     self.publish();
@@ -298,6 +306,8 @@ impl Owner {
             scheduler: Arc::clone(&self.scheduler),
             jobs: Arc::clone(&self.job_views),
             job_runs: Arc::clone(&self.job_runs),
+            training: Arc::clone(&self.learned.trainings.borrow()),
+            standings: Arc::clone(&self.learned.standings.borrow()),
             alerts: Arc::clone(&self.alerts),
             log_seq: self.logs.last(),
             quarantined: self.issues.0,

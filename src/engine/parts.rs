@@ -13,6 +13,7 @@ use super::dispatcher::Dispatcher;
 use super::freshness::Expectation;
 use super::host::Host;
 use super::ingest_body::IngestBody;
+use super::learning::{Changed, Learned, Learning};
 use super::owner::Owner;
 use super::pages::Pages;
 use super::pulse::watch_writer;
@@ -46,6 +47,7 @@ pub(super) struct Parts {
     pub settings: Arc<Settings>,
     universe: Arc<Universe>,
     config: Option<ConfigSource>,
+    learning: Option<Arc<dyn Learning>>,
     pub pipeline: Arc<Pipeline>,
     /// The pipeline, for the next ingest.
     current: Arc<ArcSwap<Pipeline>>,
@@ -56,7 +58,7 @@ pub(super) struct Parts {
 impl Parts {
     /// Wires sources and pipeline over the opened master database.
     pub fn new(options: EngineOptions, tuning: Tuning, reads: ReadPool, writer: Writer) -> Self {
-        let EngineOptions { settings, universe, data_dir, demo, clock, logs, daemon, config, .. } = options;
+        let EngineOptions { settings, universe, data_dir, demo, clock, logs, daemon, config, learning, .. } = options;
         let (settings, universe) = (Arc::new(settings), Arc::new(universe));
         let hybrid = sources(&settings, tuning, &reads, &writer, &clock);
         let (s, u, c) = (Arc::clone(&settings), Arc::clone(&universe), Arc::clone(&clock));
@@ -74,6 +76,7 @@ impl Parts {
             settings,
             universe,
             config,
+            learning,
             pipeline,
             in_force,
         }
@@ -94,12 +97,12 @@ impl Parts {
     }
 
     /// The owner with all that the database tells, and the first snapshot published. `checking`: the database's pages are
-    /// being looked through. `rederived` is the way into its inbox.
+    /// being looked through. `rederived` and `changed` are ways into its inbox.
     pub async fn owner(
         self,
         jobs: Dispatcher,
         timetable: Option<Timetable>,
-        rederived: mpsc::Sender<Rederived>,
+        (rederived, changed): (mpsc::Sender<Rederived>, mpsc::Sender<Changed>),
         checking: bool,
     ) -> Result<(Owner, watch::Receiver<Arc<Snapshot>>), StoreError> {
         let (pid, version) = (std::process::id(), env!("CARGO_PKG_VERSION").to_owned());
@@ -143,6 +146,7 @@ impl Parts {
             alerts: Arc::default(),
             issues: (0, 0),
             settling: Settling::new(rederived),
+            learned: Learned::new(self.learning, changed),
             pages: Pages::default(),
             silent,
             shortages: Shortages::watch(self.data_dir),

@@ -2,12 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{FeatureDetail, FeatureList, JobView};
+use super::{FeatureDetail, FeatureList, JobView, Training};
 use crate::ingest::{IngestSpec, PlanSummary};
 use crate::market::{Candle, Series, SourceId, Strategy};
 use crate::schedule::PlannedTick;
 use crate::store::master::{Attempt, RunRecord, SeriesState, StoredIssue};
 use crate::store::scheduler::{ConfigChange, Job, JobRun, JobState, RunEvent};
+use crate::train::model_views::{ModelDetail, ModelRow};
+use crate::train::progress::TrainingView;
 
 /// A question to the engine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -69,6 +71,26 @@ pub enum Query {
         /// Its name.
         name: String,
     },
+    /// The ensembles of a strategy, newest first.
+    Models {
+        /// Whose.
+        strategy: Strategy,
+    },
+    /// Everything about one model.
+    Model {
+        /// Whose.
+        strategy: Strategy,
+        /// Its key.
+        model_id: i64,
+    },
+    /// A training run, running or ended.
+    Training {
+        /// Whose.
+        strategy: Strategy,
+        /// Which.
+        #[serde(default)]
+        which: Training,
+    },
 }
 
 /// An answer.
@@ -95,6 +117,12 @@ pub enum Reply {
     Features(Box<FeatureList>),
     /// To [`Query::Feature`].
     Feature(Box<FeatureDetail>),
+    /// To [`Query::Models`].
+    Models(Vec<ModelRow>),
+    /// To [`Query::Model`].
+    Model(Box<ModelDetail>),
+    /// To [`Query::Training`]; nothing when there is no such run.
+    Training(Option<Box<TrainingView>>),
 }
 
 /// Everything the run page shows.

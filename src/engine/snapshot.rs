@@ -9,6 +9,7 @@ use crate::market::{Instrument, Series, SourceId, Timeframe};
 use crate::sources::SourceStatus;
 use crate::store::master::RunState;
 use crate::store::scheduler::{Job, JobRun, Pause};
+use crate::train::progress::{Standing, TrainingView};
 
 /// The state of one series, as a cell of the heat map.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
@@ -250,6 +251,12 @@ pub struct Snapshot {
     pub jobs: Arc<Vec<JobView>>,
     /// Runs of all jobs, newest first, at most 50, queued and running ones included.
     pub job_runs: Arc<Vec<JobRun>>,
+    /// Training, at most one run a strategy: the one at work, else the last one that ended.
+    #[serde(default)]
+    pub training: Arc<Vec<TrainingView>>,
+    /// Which model each strategy has in service.
+    #[serde(default)]
+    pub standings: Arc<Vec<Standing>>,
     /// What needs the operator, worst first.
     pub alerts: Arc<Vec<Alert>>,
     /// The machine.

@@ -13,7 +13,7 @@ use super::boot::{Night, OpenedNight, open_night, open_record};
 use super::owner::Inbox;
 use super::parts::Parts;
 use super::reload::ConfigSource;
-use super::{JobBody, LogRing, Pulse, Request, Snapshot};
+use super::{JobBody, Learning, LogRing, Pulse, Request, Snapshot};
 use crate::config::Settings;
 use crate::ingest::pipeline::Pipeline;
 use crate::market::{Clock, Universe};
@@ -52,6 +52,8 @@ pub struct EngineOptions {
     pub config: Option<ConfigSource>,
     /// The work of jobs other than ingest.
     pub bodies: Vec<BodyMaker>,
+    /// Who trains and keeps the models; an engine without it shows none.
+    pub learning: Option<Arc<dyn Learning>>,
 }
 
 /// Makes a job's body from what the engine holds, when it starts.
@@ -161,12 +163,12 @@ impl Engine {
         let Parts { settings, data_dir, clock, epoch, .. } = &parts;
         let night = Night { settings: &settings.schedule, data_dir, clock, epoch, schedule, bodies, moved };
         let opened = open_night(night, db.clone()).await?;
-        let (tell, rederived) = mpsc::channel(1);
-        let (owner, state) = parts.owner(opened.jobs, opened.timetable, tell, checked.is_some()).await?;
+        let ((tell, rederived), (tell_changed, changed)) = (mpsc::channel(1), mpsc::channel(8));
+        let (owner, state) = parts.owner(opened.jobs, opened.timetable, (tell, tell_changed), checked.is_some()).await?;
         let (requests, requests_rx) = mpsc::channel(64);
         let shutdown = CancellationToken::new();
         let OpenedNight { ended, lines, ticks, .. } = opened;
-        let inbox = Inbox { requests: requests_rx, events: events_rx, ended, lines, ticks, rederived, checked };
+        let inbox = Inbox { requests: requests_rx, events: events_rx, ended, lines, ticks, rederived, changed, checked };
         let owner = tokio::spawn(owner.run(inbox, shutdown.clone()));
         Ok(Self { state, requests, logs, settings: in_force, webhook, owner, shutdown, pipeline, db })
     }

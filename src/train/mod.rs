@@ -11,6 +11,7 @@ pub mod calibrate;
 pub mod gates;
 pub mod metrics;
 pub mod models;
+pub mod model_views;
 pub mod multinomial;
 pub mod newton;
 pub mod normal;
@@ -18,6 +19,7 @@ pub mod nulls;
 pub mod overfit;
 pub mod progress;
 pub mod sharpe;
+pub mod spec;
 pub mod stack;
 
 /// A test block for what learns from out-of-fold answers: rows it may learn from, all of earlier blocks and with labels

@@ -1,8 +1,10 @@
-//! What a training run shows while it works and after: its steps, models, curves and gates.
+//! What a training run shows while it works and after: its steps, models, curves and gates; and where a strategy stands
+//! for it: which model gives its signals, or why none does.
 //!
 //! The orchestrator keeps one [`TrainingView`] and hands copies out; the engine puts them into its snapshot, and the
 //! strategy's database keeps the last one of each run. Panes, pages and commands show nothing that is not in here.
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::gates::GateResult;
@@ -215,4 +217,51 @@ impl TrainingView {
     pub fn steps_done(&self) -> usize {
         self.steps.iter().filter(|s| matches!(s.state, PartState::Done | PartState::Found | PartState::LeftOut)).count()
     }
+}
+
+/// The model whose signals count.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ChampionView {
+    /// Its key.
+    pub model_id: i64,
+    /// The training run it came from.
+    pub run_id: i64,
+    /// Champion since, UTC seconds.
+    pub since: i64,
+    /// The last session it has learned from.
+    pub trained_to: NaiveDate,
+    /// When it grows too old to give signals, UTC seconds.
+    pub expires_at: i64,
+    /// Whether it has.
+    pub expired: bool,
+    /// Log loss saved against the prior out of fold, as a share of it.
+    pub skill: Option<f64>,
+    /// AUC of BUY against SELL out of fold.
+    pub auc: Option<f64>,
+}
+
+/// A model that gives paper signals on trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ShadowView {
+    /// Its key.
+    pub model_id: i64,
+    /// The training run it came from.
+    pub run_id: i64,
+    /// Sessions until it may become champion.
+    pub sessions_left: u32,
+}
+
+/// Which models a strategy has in service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Standing {
+    /// Whose.
+    pub strategy: Strategy,
+    /// The model in service; without one there are no signals.
+    pub champion: Option<ChampionView>,
+    /// The model on trial.
+    pub shadow: Option<ShadowView>,
+    /// The earlier champion that a rollback puts back; `None` where there is none.
+    pub rollback_to: Option<i64>,
+    /// All that in a few words: `no champion: gates not met`.
+    pub words: String,
 }

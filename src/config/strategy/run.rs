@@ -162,6 +162,11 @@ impl Step {
         Self::Gates,
         Self::Record,
     ];
+
+    /// Its name for people: `base models`.
+    pub fn words(self) -> String {
+        self.to_string().replace('_', " ")
+    }
 }
 
 /// What computes.

@@ -112,7 +112,7 @@ pub(super) async fn send(
 /// Ask a question; the body holds its parameters.
 #[utoipa::path(
     post, path = "/v1/query/{ask}", tag = "state", request_body = Query,
-    params(("ask" = String, Path, description = "series, plan, issues, runs, job_runs, run, job, config_changes, features or feature")),
+    params(("ask" = String, Path, description = "series, plan, issues, runs, job_runs, run, job, config_changes, features, feature, models, model or training")),
     responses((status = 200, body = Reply), (status = 422, body = Refused, description = "The question has no answer"))
 )]
 pub(super) async fn query(State(api): State<Arc<Api>>, Path(ask): Path<String>, body: Bytes) -> Result<Json<Reply>, Refusal> {

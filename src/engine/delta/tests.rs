@@ -9,6 +9,7 @@ use crate::market::{AssetClass, Symbol};
 use crate::sources::LinkState;
 use crate::store::master::RunState;
 use crate::store::scheduler::{Job, JobState, Pause, Trigger};
+use crate::train::progress::{NullsView, TrainingState};
 
 /// Numbers of a few values, so that two snapshots often agree in a field.
 fn few() -> impl Strategy<Value = i64> {
@@ -94,6 +95,43 @@ fn market() -> impl Strategy<Value = Market> {
     (vec(instrument, 0..3), vec(cell(), 0..40)).prop_map(|(i, cells)| Market { instruments: Arc::new(i), cells })
 }
 
+fn training() -> impl Strategy<Value = TrainingView> {
+    (few(), few(), option::of(few())).prop_map(|(run_id, done, ended_at)| TrainingView {
+        strategy: crate::market::Strategy::ALL[run_id as usize % 2],
+        run_id,
+        job_run: Some(run_id),
+        state: if ended_at.is_some() { TrainingState::Rejected } else { TrainingState::Running },
+        profile: crate::config::strategy::ProfileName::Quick,
+        seed: 7,
+        config_version: 1,
+        snapshot: String::new(),
+        device: "CPU".into(),
+        device_remark: None,
+        started_at: run_id,
+        ended_at,
+        resumed: 0,
+        stopping: false,
+        steps: Vec::new(),
+        models: Vec::new(),
+        combination: String::new(),
+        curves: Vec::new(),
+        nulls: NullsView { done: done as u32, total: 4, passed: 0 },
+        gates: Vec::new(),
+        eta_s: (done > 1).then_some(60),
+        outcome: None,
+    })
+}
+
+fn standing() -> impl Strategy<Value = Standing> {
+    (few(), option::of(few())).prop_map(|(n, rollback_to)| Standing {
+        strategy: crate::market::Strategy::ALL[n as usize % 2],
+        champion: None,
+        shadow: None,
+        rollback_to,
+        words: "no champion".into(),
+    })
+}
+
 fn alert() -> impl Strategy<Value = Alert> {
     few().prop_map(|n| Alert { key: format!("k{n}"), level: AlertLevel::Warn, text: "t".into(), since: n, series: None })
 }
@@ -102,10 +140,12 @@ prop_compose! {
     fn lists()(
         sources in vec(source(), 0..3), runs in vec(run(), 0..5), jobs in vec(job(), 0..3), job_runs in vec(job_run(), 0..6),
         alerts in vec(alert(), 0..4), active in option::of(run()),
+        training in vec(training(), 0..3), standings in vec(standing(), 0..3),
     ) -> Snapshot {
         Snapshot {
             sources: Arc::new(sources), runs: Arc::new(runs), jobs: Arc::new(jobs), job_runs: Arc::new(job_runs),
-            alerts: Arc::new(alerts), active: active.map(Arc::new), ..Snapshot::default()
+            alerts: Arc::new(alerts), active: active.map(Arc::new), training: Arc::new(training), standings: Arc::new(standings),
+            ..Snapshot::default()
         }
     }
 }
