@@ -65,6 +65,9 @@ pub enum DatasetError {
     /// An ingest wrote at the same time.
     #[error("the daily bars changed while rows were made of them; run again when the ingest has ended")]
     Changed,
+    /// Bars made up to try a pipeline on could not be turned into rows.
+    #[error("the features of a random walk could not be computed: {0}")]
+    Walk(String),
     /// The rules leave nothing to learn from.
     #[error("no feature is left: [features] names those that need the market only, and missing_market leaves them out")]
     NoFeature,
@@ -86,10 +89,7 @@ pub(super) struct Part {
 /// Makes the data set of a strategy from what is stored now. Blocks, and uses all cores.
 pub fn build(db: &mut ModelDb, order: &Order<'_>) -> Result<DataSet, DatasetError> {
     let rules = order.rules;
-    let used: Vec<&Feature> = registry().iter().filter(|f| is_used(f, rules)).collect();
-    if used.is_empty() {
-        return Err(DatasetError::NoFeature);
-    }
+    let used = used(rules)?;
     let instruments = &order.universe.instruments;
     let told = |done, all| (order.progress)(Phase::Features, done, all);
     let desk = Desk {
@@ -114,7 +114,7 @@ pub fn build(db: &mut ModelDb, order: &Order<'_>) -> Result<DataSet, DatasetErro
     let sessions = sessions(&samples, instruments);
     let splits = splits::plan(&samples.lifetimes(), &sessions, &rules.validation);
     let aside = aside::bring_up_to_date(db, order, &mut parts, &sessions, (&used, &errors))?;
-    let mut summary = summarise(order, &samples, &parts, &splits, features.snapshot);
+    let mut summary = summarise((order.strategy, rules, order.universe), &samples, &parts, &splits, features.snapshot);
     (summary.features, summary.archive, summary.replay) = (used.len(), aside.archived, aside.replay.len());
     summary.aside = aside.digest();
     put_sector_stats(db, &summary, &samples, instruments)?;
@@ -126,9 +126,13 @@ pub fn build(db: &mut ModelDb, order: &Order<'_>) -> Result<DataSet, DatasetErro
     Ok(DataSet { samples, bars, columns, sessions, splits: splits.ok(), archive: aside.archive, replay: aside.replay, summary })
 }
 
-fn is_used(feature: &Feature, rules: &StrategySettings) -> bool {
+/// The features that the rules let a model see.
+pub(super) fn used(rules: &StrategySettings) -> Result<Vec<&'static Feature>, DatasetError> {
     let features = &rules.features;
-    features.uses(feature) && (feature.needs == Needs::None || features.missing_market == MissingMarket::DropRows)
+    let is_used =
+        |f: &&Feature| features.uses(f) && (f.needs == Needs::None || features.missing_market == MissingMarket::DropRows);
+    let used: Vec<&Feature> = registry().iter().filter(is_used).collect();
+    if used.is_empty() { Err(DatasetError::NoFeature) } else { Ok(used) }
 }
 
 /// What each symbol gives, in the order of the universe. The strategy's database has one connection, so symbols are read
@@ -224,7 +228,7 @@ impl Filling<'_> {
 }
 
 /// The sessions from the first row to the last: those of shares where there are any.
-fn sessions(samples: &Samples, instruments: &[Instrument]) -> Vec<NaiveDate> {
+pub(super) fn sessions(samples: &Samples, instruments: &[Instrument]) -> Vec<NaiveDate> {
     let (Some(&first), Some(&last)) = (samples.date.first(), samples.date.last()) else { return Vec::new() };
     let shares = samples.symbol.iter().any(|&s| instruments[s as usize].asset == AssetClass::Stock);
     let calendar = if shares { Calendar::Xnys } else { Calendar::Continuous };
@@ -232,8 +236,14 @@ fn sessions(samples: &Samples, instruments: &[Instrument]) -> Vec<NaiveDate> {
     around.map(|s| s.date).filter(|d| (first..=last).contains(d)).collect()
 }
 
-fn summarise(order: &Order<'_>, samples: &Samples, parts: &[Part], splits: &Result<Splits, SplitError>, snapshot: String) -> Summary {
-    let instruments = &order.universe.instruments;
+pub(super) fn summarise(
+    (strategy, rules, universe): (Strategy, &StrategySettings, &Universe),
+    samples: &Samples,
+    parts: &[Part],
+    splits: &Result<Splits, SplitError>,
+    snapshot: String,
+) -> Summary {
+    let instruments = &universe.instruments;
     let sector_of: Vec<&str> = instruments.iter().map(|i| i.sector.as_str()).collect();
     let sectors: Vec<&str> = sector_of.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
     let sector_at = |row: usize| sectors.binary_search(&sector_of[samples.symbol[row] as usize]).unwrap_or(0);
@@ -244,7 +254,7 @@ fn summarise(order: &Order<'_>, samples: &Samples, parts: &[Part], splits: &Resu
     let by_regime = summary::groups(known, Regime::ALL.map(|r| r.name().to_owned()), |row| samples.regime[row] as usize);
     let with_rows = |sector: &str| sector_of.iter().zip(&by_symbol).filter(|(s, g)| **s == sector && g.rows > 0).count();
     let measured: Vec<Sector<'_>> = by_sector.iter().map(|group| Sector { group, symbols: with_rows(&group.name) }).collect();
-    let thin = tracking::thin(&measured, &by_symbol, &order.rules.sector_symbol_tracking);
+    let thin = tracking::thin(&measured, &by_symbol, &rules.sector_symbol_tracking);
     let mut dropped: BTreeMap<Dropped, u64> = BTreeMap::new();
     for (why, rows) in parts.iter().flat_map(|p| &p.made.dropped) {
         *dropped.entry(why.clone()).or_default() += rows;
@@ -258,16 +268,16 @@ fn summarise(order: &Order<'_>, samples: &Samples, parts: &[Part], splits: &Resu
         test: b.test.len(),
     };
     Summary {
-        strategy: order.strategy,
-        config_version: order.rules.metadata.version,
-        rules: order.rules.hash(),
+        strategy,
+        config_version: rules.metadata.version,
+        rules: rules.hash(),
         snapshot,
         definition: definition_hash().to_owned(),
         features: samples.width,
         dates: samples.date.first().copied().zip(samples.date.last().copied()),
         bars: parts.iter().map(|p| p.bars.len() as u64).sum(),
         all: summary::groups(known, ["all".to_owned()], |_| 0).pop().unwrap_or_default(),
-        emphasis: summary::emphasis(&by_regime, order.rules),
+        emphasis: summary::emphasis(&by_regime, rules),
         regimes: by_regime,
         sectors: by_sector,
         symbols: by_symbol,

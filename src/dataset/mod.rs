@@ -10,11 +10,13 @@ mod build;
 mod fold;
 mod kept;
 mod normalise;
+pub mod of_bars;
 pub mod replay;
 mod samples;
 mod summary;
 mod symbol;
 mod tracking;
+pub mod windows;
 
 use chrono::NaiveDate;
 

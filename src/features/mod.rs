@@ -20,6 +20,7 @@ pub mod registry;
 mod statistical;
 mod swings;
 mod trend;
+pub mod universe;
 mod volatility;
 mod volume;
 pub mod window;

@@ -28,6 +28,14 @@ impl AssetClass {
         if symbol.as_str().ends_with("-USD") { Self::Crypto } else { Self::Stock }
     }
 
+    /// Sessions a year, which annualise what is measured by the session.
+    pub const fn sessions_a_year(self) -> f64 {
+        match self {
+            Self::Stock => 252.0,
+            Self::Crypto => 365.0,
+        }
+    }
+
     /// The sessions of this kind of instrument.
     pub const fn calendar(self) -> Calendar {
         match self {

@@ -5,6 +5,7 @@
 //! found. Every training run refits on the first two; tests use all.
 
 use chrono::NaiveDate;
+use rayon::prelude::*;
 
 use crate::market::DailyBars;
 use crate::random::Stream;
@@ -94,6 +95,11 @@ impl Walk {
         }
         bars
     }
+}
+
+/// Walks in place of a universe's bars: each symbol has one on its own dates.
+pub fn in_place_of(bars: &[DailyBars], walk: &Walk, seed: u64) -> Vec<DailyBars> {
+    bars.par_iter().enumerate().map(|(symbol, bars)| walk.bars(&bars.date, &[seed, symbol as u64])).collect()
 }
 
 /// The factor of a step that carries `share` of a session's variance and drift.

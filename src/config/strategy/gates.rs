@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ModelName;
+
 /// The gates G1 to G11, judged on pooled out-of-fold rows at natural frequency. G0 (no missing value, feature hash, proof
 /// of the purge, no open critical finding) has no number and cannot be set aside.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -101,6 +103,9 @@ pub struct PromotionGates {
     /// G11: refits on random walks with clustered volatility.
     #[schemars(range(min = 1, max = 1000))]
     pub g11_walk_refits: u32,
+    /// G11 and the nulls of G2b, G3, G4: the base model that is refitted, on all features or windows like those of the run.
+    /// Any serves: how wide chance is follows from the rows and not from the size of the net.
+    pub g11_model: ModelName,
     /// G11: fewest rows by which labels are shifted, from either end.
     #[schemars(range(min = 50, max = 2000))]
     pub g11_min_shift: u32,

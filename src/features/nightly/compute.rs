@@ -175,7 +175,7 @@ pub(super) fn symbol<'a>(
         adjusted,
         market: Some(&returns),
         rank: Some(&ranks),
-        sessions_a_year: if instrument.asset == AssetClass::Crypto { 365.0 } else { 252.0 },
+        sessions_a_year: instrument.asset.sessions_a_year(),
     };
     let mark = plan.mark.as_ref().map(|(month, _)| index(*month));
     let output = engine::run(&Task { input, from, mark }).map_err(|cause| NightError::Engine { symbol: instrument.symbol, cause })?;

@@ -214,9 +214,14 @@ pub fn judge(evidence: &Evidence, rule: &PromotionGates, resampling: Resampling)
 /// Whether a refit without a signal gets past G2b and G9, which is what the null control counts. Pass the nulls that the
 /// candidate is held against.
 pub fn null_passes(evidence: &Evidence, rule: &PromotionGates, resampling: Resampling) -> bool {
-    let pool = Pool::new(&evidence.rows, resampling);
-    skill::direction(&pool, evidence.nulls.as_deref(), rule).status == Status::Pass
-        && economics::economics(evidence.economics.as_ref(), evidence.trials.as_deref(), rule).status == Status::Pass
+    let earns = economics::economics(evidence.economics.as_ref(), evidence.trials.as_deref(), rule).status == Status::Pass;
+    // Trading is quickly judged, and few refits earn; the bounds of the direction are not.
+    earns && skill::direction(&Pool::new(&evidence.rows, resampling), evidence.nulls.as_deref(), rule).status == Status::Pass
+}
+
+/// Whether a refit without a signal gets past G9: the half of [`null_passes`] that needs no other refit.
+pub fn earns(economics: &Economics, trials: &[f64], rule: &PromotionGates) -> bool {
+    economics::economics(Some(economics), Some(trials), rule).status == Status::Pass
 }
 
 fn verdict(results: &[GateResult], shadow_sessions: u32, rule: &PromotionGates) -> Verdict {
