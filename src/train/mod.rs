@@ -1,9 +1,9 @@
 //! What training knows of statistics: how good predictions are, how sure that is, what chance would reach, and whether
 //! a model may give signals.
 //!
-//! Pure arithmetic: no clock, no disk, no network, and every random draw follows from a seed. A training run calls, in
-//! this order, [`stack`] and [`calibrate`] on out-of-fold predictions, [`nulls`] for its own refits on data without a
-//! signal, and [`gates`] for the verdict.
+//! Pure arithmetic, but for [`registry`]: no clock, no disk, no network, and every random draw follows from a seed. A
+//! training run calls, in this order, [`stack`] and [`calibrate`] on out-of-fold predictions, [`nulls`] for its own refits on
+//! data without a signal, [`gates`] for the verdict, and [`registry`] to keep what it made.
 
 pub mod bootstrap;
 pub mod calibrate;
@@ -15,6 +15,7 @@ pub mod normal;
 pub mod nulls;
 pub mod overfit;
 pub mod progress;
+pub mod registry;
 pub mod sharpe;
 pub mod stack;
 
