@@ -7,6 +7,7 @@
 mod archive;
 mod aside;
 mod build;
+mod errors;
 mod fold;
 mod kept;
 mod normalise;
@@ -24,6 +25,7 @@ use crate::labels::splits::Splits;
 use crate::market::DailyBars;
 
 pub use build::{DatasetError, Order, Phase, build};
+pub use errors::learn_errors;
 pub use fold::{Fold, Origin};
 pub use kept::{Fresh, Kept, KeptRow};
 pub use normalise::{Normaliser, Scale};

@@ -124,6 +124,28 @@ pub enum StoreError {
     /// There is no such run.
     #[error("there is no run {0}; `nightdesk runs list` lists those there are")]
     NoRun(i64),
+    /// There is no such training run.
+    #[error("there is no training run {0} of this strategy")]
+    NoTraining(i64),
+    /// A training run is at work.
+    #[error("training run {0} is at work, and a strategy trains one at a time; wait for its end, or stop it")]
+    TrainingAtWork(i64),
+    /// A training run is not in the state that this is for.
+    #[error("training run {run_id} is {state}: that cannot be done to it; nothing was changed")]
+    TrainingState {
+        /// Which.
+        run_id: i64,
+        /// Its state.
+        state: String,
+    },
+    /// Models are not in the state that a move begins at.
+    #[error("the models of training run {run_id} are not all {from}; nothing was changed: look at them again, then repeat")]
+    ModelsMoved {
+        /// Whose.
+        run_id: i64,
+        /// Where the move begins.
+        from: String,
+    },
     /// The content contradicts itself or the schema.
     #[error("the database is damaged: {0}; put the last good backup in its place: `nightdesk restore DIR`")]
     Corrupt(String),

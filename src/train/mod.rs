@@ -1,13 +1,14 @@
-//! What training knows of statistics: how good predictions are, how sure that is, what chance would reach, and whether
-//! a model may give signals.
+//! From a data set to models that may give signals, or to the reasons why none may.
 //!
-//! Pure arithmetic: no clock, no disk, no network, and every random draw follows from a seed. A training run calls, in
-//! this order, [`stack`] and [`calibrate`] on out-of-fold predictions, [`backtest`] on the decisions, [`nulls`] for its own
-//! refits on data without a signal, and [`gates`] for the verdict.
+//! [`orchestrator`] works through the twelve steps: it alone has a clock, a database and a folder, with [`registry`], which
+//! keeps what was made. All below is arithmetic whose every draw follows from a seed: [`pipeline`] fits [`models`] inside the
+//! folds, [`stack`] and [`calibrate`] make one answer of theirs, [`backtest`] trades by it, [`nulls`] makes data without a
+//! signal for the run's own refits, and [`gates`] gives the verdict.
 
 pub mod backtest;
 pub mod bootstrap;
 pub mod calibrate;
+pub mod ensemble;
 pub mod gates;
 pub mod metrics;
 pub mod model_views;
@@ -16,9 +17,11 @@ pub mod multinomial;
 pub mod newton;
 pub mod normal;
 pub mod nulls;
+pub mod orchestrator;
 pub mod overfit;
 pub mod pipeline;
 pub mod progress;
+pub mod registry;
 pub mod sharpe;
 pub mod spec;
 pub mod stack;

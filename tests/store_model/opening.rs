@@ -44,6 +44,9 @@ fn all_tables_of_the_contract_are_there() {
             "error_replay",
             "feature_checkpoint",
             "feature_store",
+            "holdout_readings",
+            "model_changes",
+            "model_files",
             "model_metadata",
             "predictions",
             "rare_event_archive",
@@ -52,6 +55,7 @@ fn all_tables_of_the_contract_are_there() {
             "signals",
             "trades",
             "training_runs",
+            "trials",
         ]
     );
 }

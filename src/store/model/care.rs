@@ -55,6 +55,8 @@ pub fn copy(from: &Path, to: &Path, strategy: Strategy, stop: &CancellationToken
     let tables = "SELECT name FROM live.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
     let tables = conn.prepare(tables)?.query_map([], |r| r.get(0))?.collect::<Result<Vec<String>, _>>()?;
     let tx = conn.transaction()?;
+    // A table may refer to one that was made after it.
+    tx.pragma_update(None, "defer_foreign_keys", true)?;
     for table in tables.iter().filter(|t| !CACHE.contains(&t.as_str())) {
         tx.execute(&format!("INSERT INTO main.{table} SELECT * FROM live.{table}"), [])?;
     }

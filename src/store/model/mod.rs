@@ -2,14 +2,20 @@
 //!
 //! [`ModelDb`] is the one who writes: blocking, one process at a time (`<strategy>.lock`), durable when a call returns.
 //! [`ModelReader`] is for everyone else, by the read-only recipe of the master. The nightly features, the data-set
-//! step, the audit of the configuration and the commands call this module; it knows no formula and no rule.
+//! step, training, the audit of the configuration and the commands call this module; it knows no formula and no rule, and of
+//! training only the plain values that a run shows.
 
 mod blob;
 mod cache;
 mod care;
+pub mod files;
 mod ledger;
+mod models;
 mod open;
+mod predictions;
 mod samples;
+mod training;
+mod trials;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,8 +25,12 @@ use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior};
 pub use cache::{Checkpoint, FeatureBlock, FeatureColumns, FeatureMonth, Made};
 pub use care::{beside, copy, restore, verify};
 pub use ledger::{ConfigChange, SectorStats, Shortage};
+pub use models::{Model, ModelChange, ModelFile, ModelKind, ModelMove, ModelState, MoveCause, NewModel, NewModels};
 pub use open::{APPLICATION_ID, VERSION};
+pub use predictions::FoldPrediction;
 pub use samples::{RareEvent, ReplayError, Sample};
+pub use training::{NewTraining, TrainingIdentity, TrainingRun};
+pub use trials::{HoldoutFigures, HoldoutReading, Trial};
 
 use super::StoreError;
 use super::master::FolderLock;

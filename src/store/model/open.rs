@@ -12,7 +12,10 @@ use crate::store::schema::{Schema, check_library};
 
 /// `application_id` of a strategy's database: the ASCII codes of `NDst`.
 pub const APPLICATION_ID: i32 = 0x4E44_7374;
-const SCHEMA: Schema = Schema { application_id: APPLICATION_ID, scripts: &[include_str!("migrations/0001_strategy.sql")] };
+const SCHEMA: Schema = Schema {
+    application_id: APPLICATION_ID,
+    scripts: &[include_str!("migrations/0001_strategy.sql"), include_str!("migrations/0002_training.sql")],
+};
 /// The schema version of this program.
 pub const VERSION: i32 = SCHEMA.version();
 

@@ -126,6 +126,21 @@ pub struct Evidence {
     pub shadow_sessions: u32,
 }
 
+/// What pages show of a pool, with bootstrap distributions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Estimates {
+    /// Three-class log-loss skill over the prior.
+    pub skill: Estimate,
+    /// Log-loss skill of BUY against SELL.
+    pub directional_skill: Estimate,
+    /// AUC of BUY against SELL.
+    pub auc: Estimate,
+    /// Mean recall of the decisions.
+    pub balanced_accuracy: Estimate,
+    /// AUC of HOLD.
+    pub hold_auc: Option<f64>,
+}
+
 /// Rows of a pool with the figures that several gates look at, sorted into dates once.
 pub(super) struct Pool<'a> {
     rows: &'a [Judged],

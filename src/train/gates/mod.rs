@@ -22,7 +22,7 @@ use crate::train::bootstrap::Resampling;
 use check::Check;
 use evidence::Pool;
 
-pub use evidence::{Economics, Evidence, Incumbent, Integrity, Judged, NullKind, NullRun, Trade};
+pub use evidence::{Economics, Estimates, Evidence, Incumbent, Integrity, Judged, NullKind, NullRun, Trade};
 
 /// The gates, in order of reports.
 #[derive(
@@ -217,6 +217,24 @@ pub fn null_passes(evidence: &Evidence, rule: &PromotionGates, resampling: Resam
     let earns = economics::economics(evidence.economics.as_ref(), evidence.trials.as_deref(), rule).status == Status::Pass;
     // Trading is quickly judged, and few refits earn; the bounds of the direction are not.
     earns && skill::direction(&Pool::new(&evidence.rows, resampling), evidence.nulls.as_deref(), rule).status == Status::Pass
+}
+
+/// Sides that G5 mutes, or fails: the backtest of the candidate trades by the others only. None where neither has a lift: such a model is rejected.
+pub fn muted(rows: &[Judged], rule: &PromotionGates, resampling: Resampling) -> Vec<Class> {
+    let sides = [Class::Buy, Class::Sell].into_iter().zip(decisions::precision(&Pool::new(rows, resampling), rule));
+    sides.filter(|(_, side)| side.status == Status::Muted).map(|(side, _)| side).collect()
+}
+
+/// Figures with their bootstrap distributions, for pages and records.
+pub fn estimates(rows: &[Judged], resampling: Resampling) -> Estimates {
+    let pool = Pool::new(rows, resampling);
+    Estimates {
+        skill: pool.skill(|_| true),
+        directional_skill: pool.directional_skill(),
+        auc: pool.directional_auc(),
+        balanced_accuracy: pool.of_decisions(crate::train::metrics::Confusion::balanced_accuracy),
+        hold_auc: pool.hold_auc(),
+    }
 }
 
 /// Whether a refit without a signal gets past G9: the half of [`null_passes`] that needs no other refit.

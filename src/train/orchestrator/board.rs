@@ -7,7 +7,6 @@ use std::time::Duration;
 use crate::config::strategy::{ModelName, Step};
 use crate::market::Clock;
 use crate::train::gates::GateResult;
-use crate::train::metrics::Probabilities;
 use crate::train::models::{Epoch, FitReport};
 use crate::train::progress::{Curve, ModelView, NullsView, PartState, StepView, TrainingState, TrainingView};
 
@@ -47,7 +46,25 @@ struct State {
     todo: HashMap<FitKey, u64>,
     spent: HashMap<ModelName, (f64, u64)>,
     step_at: Duration,
-    resumed_s: f64,
+    /// Test blocks, and fits at work at the same time.
+    blocks: u32,
+    workers: usize,
+}
+
+impl State {
+    /// The number of a fit's test block from 1; `None` for the final fit.
+    fn fold(&self, key: FitKey) -> Option<u32> {
+        (key.block < self.blocks).then_some(key.block + 1)
+    }
+
+    /// Shows a curve beside the newest others; those at work stay and come last.
+    fn show(&mut self, curve: Curve) {
+        let curves = &mut self.view.curves;
+        curves.push(curve);
+        curves.sort_by_key(|c| c.live);
+        let over = curves.len().saturating_sub(CURVES);
+        curves.drain(..over);
+    }
 }
 
 /// The bookkeeping of one run.
@@ -55,8 +72,6 @@ pub struct Board<'a> {
     state: Mutex<State>,
     clock: Arc<dyn Clock>,
     started: Duration,
-    blocks: u32,
-    workers: usize,
     told: &'a (dyn Fn(&TrainingView) + Sync),
 }
 
@@ -71,9 +86,10 @@ impl<'a> Board<'a> {
             todo: HashMap::new(),
             spent: HashMap::new(),
             step_at: now,
-            resumed_s: 0.0,
+            blocks: 0,
+            workers: 1,
         };
-        Self { state: Mutex::new(state), clock, started: now, blocks: 0, workers: 1, told }
+        Self { state: Mutex::new(state), clock, started: now, told }
     }
 
     /// What is shown now.
@@ -159,9 +175,9 @@ impl<'a> Board<'a> {
     }
 
     /// The fits that the run consists of, with the rows of each.
-    pub fn plan(&mut self, fits: &[(FitKey, u64)], (blocks, workers): (u32, usize), epochs: u32) {
-        (self.blocks, self.workers) = (blocks, workers);
+    pub fn plan(&self, fits: &[(FitKey, u64)], (blocks, workers): (u32, usize), epochs: u32) {
         self.with(|state| {
+            (state.blocks, state.workers) = (blocks, workers);
             state.todo = fits.iter().copied().collect();
             for view in &mut state.view.models {
                 view.fits = fits.iter().filter(|(key, _)| key.model == view.name).count() as u32;
@@ -173,28 +189,27 @@ impl<'a> Board<'a> {
     /// A fit begins.
     pub fn fit_begins(&self, key: FitKey, epochs: u32) {
         let now = self.clock.mono();
-        let fold = (key.block < self.blocks).then_some(key.block + 1);
         self.with(|state| {
+            let fold = state.fold(key);
             state.begun.insert(key, now);
             state.epoch_at.insert(key, now);
             let model = of(&mut state.view, key.model);
             (model.state, model.epoch, model.stop_loss) = (PartState::Running, 0, None);
-            let curves = &mut state.view.curves;
-            let curve =
-                Curve { model: key.model, fold, seed: key.seed, train: Vec::new(), stop: Vec::new(), best: 0, epochs, live: true };
-            curves.push(curve);
-            // Those at work stay and come last.
-            curves.sort_by_key(|c| c.live);
-            let over = curves.len().saturating_sub(CURVES);
-            curves.drain(..over);
+            let (train, stop) = (Vec::new(), Vec::new());
+            state.show(Curve { model: key.model, fold, seed: key.seed, train, stop, best: 0, epochs, live: true });
         });
+    }
+
+    /// A fit was found done, with this curve.
+    pub fn fit_found(&self, curve: &Curve) {
+        self.with(|state| state.show(Curve { live: false, ..curve.clone() }));
     }
 
     /// A pass over the rows is done.
     pub fn epoch(&self, key: FitKey, epoch: Epoch) {
         let now = self.clock.mono();
-        let fold = (key.block < self.blocks).then_some(key.block + 1);
         self.with(|state| {
+            let fold = state.fold(key);
             let before = state.epoch_at.insert(key, now).unwrap_or(now);
             let model = of(&mut state.view, key.model);
             model.epoch_seconds = Some(now.saturating_sub(before).as_secs_f64());
@@ -216,8 +231,8 @@ impl<'a> Board<'a> {
     /// A fit is done, or was found done, and what the model is worth by now.
     pub fn fit_done(&self, key: FitKey, report: &FitReport, found: bool, figures: Figures) {
         let now = self.clock.mono();
-        let fold = (key.block < self.blocks).then_some(key.block + 1);
         self.with(|state| {
+            let fold = state.fold(key);
             let rows = state.todo.remove(&key).unwrap_or(0);
             let seconds = state.begun.remove(&key).map_or(0.0, |begun| now.saturating_sub(begun).as_secs_f64());
             if !found {
@@ -267,12 +282,7 @@ impl<'a> Board<'a> {
             let already = state.begun.get(key).map_or(0.0, |begun| now.saturating_sub(*begun).as_secs_f64());
             seconds += (whole - already).max(0.0);
         }
-        Some((seconds / self.workers.max(1) as f64).round() as u32)
-    }
-
-    /// Seconds since the run began or was taken up.
-    pub fn elapsed(&self) -> f64 {
-        self.clock.mono().saturating_sub(self.started).as_secs_f64()
+        Some((seconds / state.workers.max(1) as f64).round() as u32)
     }
 }
 
@@ -310,11 +320,4 @@ pub fn models(names: &[ModelName], epochs: u32) -> Vec<ModelView> {
         seconds: 0.0,
     };
     names.iter().map(waiting).collect()
-}
-
-/// The mean of the answers of several seeds.
-pub fn mean_of(answers: &[Vec<Probabilities>]) -> Vec<Probabilities> {
-    let n = answers.len() as f64;
-    let rows = answers.first().map_or(0, Vec::len);
-    (0..rows).map(|row| std::array::from_fn(|k| answers.iter().map(|seed| seed[row][k]).sum::<f64>() / n)).collect()
 }

@@ -5,7 +5,7 @@ use crate::features::nightly::NightError;
 use crate::labels::splits::SplitError;
 use crate::store::StoreError;
 use crate::train::backtest::BacktestError;
-use crate::train::models::FitError;
+use crate::train::ensemble::EnsembleError;
 use crate::train::newton::NewtonError;
 use crate::train::pipeline::control::ControlError;
 use crate::train::pipeline::fitting::FittingError;
@@ -63,6 +63,9 @@ pub enum TrainError {
     /// The registry refused.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// Stored models cannot answer.
+    #[error(transparent)]
+    Ensemble(#[from] EnsembleError),
     /// The threads could not be started.
     #[error("the threads of the run could not be started: {0}")]
     Threads(#[from] rayon::ThreadPoolBuildError),
@@ -81,7 +84,7 @@ impl From<DatasetError> for TrainError {
 impl From<ControlError> for TrainError {
     fn from(e: ControlError) -> Self {
         match e {
-            ControlError::Fitting(FittingError::Fit(FitError::Stopped)) => Self::Stopped,
+            ControlError::Fitting(e) if e.stopped() => Self::Stopped,
             e => Self::Control(e),
         }
     }
@@ -90,10 +93,7 @@ impl From<ControlError> for TrainError {
 impl TrainError {
     /// A fit that ended without a model.
     pub(super) fn of_fit(model: crate::config::strategy::ModelName, cause: FittingError) -> Self {
-        match cause {
-            FittingError::Fit(FitError::Stopped) => Self::Stopped,
-            cause => Self::Model { model, cause },
-        }
+        if cause.stopped() { Self::Stopped } else { Self::Model { model, cause } }
     }
 
     /// Whether another attempt may help without anybody doing anything.

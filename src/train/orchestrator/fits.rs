@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use super::board::{Board, Figures, FitKey, mean_of};
+use super::board::{Board, Figures, FitKey};
 use super::error::TrainError;
 use crate::config::strategy::{ModelName, Profile, Step};
 use crate::labels::Class;
 use crate::labels::splits::{Block, Splits};
 use crate::store::model::TrainingIdentity;
+use crate::train::ensemble::mean_of;
 use crate::train::metrics::direction::buy_share;
 use crate::train::metrics::{Probabilities, auc, log_loss, skill};
 use crate::train::models::{Epoch, FitReport, NamedTensor};
@@ -157,7 +158,7 @@ impl Fits<'_> {
         let finished = match read_checkpoint(self.keep.folder, self.keep.run_id, self.keep.identity, stored) {
             Ok(Some(checkpoint)) if checkpoint.answers.len() == rows => {
                 let report = report_of(&checkpoint.curve, &checkpoint.weights);
-                self.board.fit_found(key, &checkpoint.curve);
+                self.board.fit_found(&checkpoint.curve);
                 Ok(Finished { key, checkpoint, report, found: true })
             }
             Ok(_) => self.fit(key, fold, shelf),

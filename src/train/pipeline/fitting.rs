@@ -6,7 +6,7 @@ use super::prepared::Prepared;
 use crate::config::strategy::{Ensemble, ModelName, Profile};
 use crate::dataset::windows::CHANNELS;
 use crate::train::metrics::Probabilities;
-use crate::train::models::{self, BaseModel, Compute, Epoch, Examples, FitError, FitOrder, FitReport, Inputs, PredictError, Shape};
+use crate::train::models::{self, BaseModel, Compute, Epoch, Examples, FitError, FitOrder, FitReport, Inputs, LoadError, PredictError, Shape};
 
 /// Whether a model sees windows of channels and not the table of features.
 pub const fn on_windows(model: ModelName) -> bool {
@@ -47,6 +47,16 @@ pub enum FittingError {
     /// The fitted model cannot answer.
     #[error(transparent)]
     Predict(#[from] PredictError),
+    /// Weights that were kept are not those of the model.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+}
+
+impl FittingError {
+    /// Whether a person stopped it.
+    pub const fn stopped(&self) -> bool {
+        matches!(self, Self::Fit(FitError::Cancelled(_)))
+    }
 }
 
 impl Terms<'_> {

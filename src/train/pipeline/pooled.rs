@@ -69,6 +69,12 @@ impl Pool {
         pool
     }
 
+    /// The rows of the hold-out, which no block learns from: class shares `prior` are those of the models asked.
+    pub fn of_holdout(data: &DataSet, splits: &Splits, prior: Probabilities) -> Self {
+        let only = Splits { blocks: vec![splits.holdout.clone()], ..splits.clone() };
+        Self::new(data, &only, &[prior], Outcomes::Real)
+    }
+
     /// How many rows.
     pub const fn len(&self) -> usize {
         self.rows.len()
@@ -115,11 +121,12 @@ pub fn decide(
     let calibrated = calibrate_forward(&combined, &pool.folds, rule.max_shrink);
     let known: Vec<Answer> = pool.learn.iter().map(|p| combined[*p]).collect();
     let calibration = Calibration::fit(&known, rule.max_shrink).unwrap_or(Calibration { temperature: 1.0, shrink: rule.max_shrink });
-    let (at, judged) = calibrated.iter().enumerate().filter_map(|(i, p)| Some((i, judged(pool, data, i, &(*p)?, rules)))).unzip();
+    let (at, judged) = calibrated.iter().enumerate().filter_map(|(i, p)| Some((i, judged_row(pool, data, i, &(*p)?, rules)))).unzip();
     Ok(Decided { stacked, meta, calibration, judged, at })
 }
 
-fn judged(pool: &Pool, data: &DataSet, i: usize, p: &Probabilities, rules: &StrategySettings) -> Judged {
+/// A row of the pool with calibrated probabilities, and what is decided by them.
+pub fn judged_row(pool: &Pool, data: &DataSet, i: usize, p: &Probabilities, rules: &StrategySettings) -> Judged {
     let (row, base, s) = (pool.rows[i], &pool.base[i], &data.samples);
     Judged {
         date: base.date,
