@@ -7,6 +7,7 @@
 mod blob;
 mod cache;
 mod care;
+mod drift;
 mod ledger;
 mod open;
 mod samples;
@@ -18,6 +19,7 @@ use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior};
 
 pub use cache::{Checkpoint, FeatureBlock, FeatureColumns, FeatureMonth, Made};
 pub use care::{beside, copy, restore, verify};
+pub use drift::DriftBaseline;
 pub use ledger::{ConfigChange, SectorStats, Shortage};
 pub use open::{APPLICATION_ID, VERSION};
 pub use samples::{RareEvent, ReplayError, Sample};
