@@ -1,9 +1,10 @@
 //! Nightdesk: the overnight desk for market data and models.
 //!
 //! Houses, lowest first: `market` <- `store` <- `schedule`, `sources` <- `ingest` <- `engine` <- `control` <- `console`, `cli`.
-//! `features`, `labels` and `dataset` compute on what `store` holds, `train` judges models above them; `audit` stands above
-//! `store`. `job` says what the body of a job is, `maintenance` is one, `webhook` lies below the engine, `outbox` beside
-//! `control`. `sim` is used by `cli`, the demo and the tests, never by production paths; `random` lies below it and `train`.
+//! `features`, `labels` and `dataset` compute on what `store` holds, `train` judges models above them, `drift` compares what
+//! these see later; `audit` stands above `store`. `job` says what the body of a job is, `maintenance` is one, `webhook` lies
+//! below the engine, `outbox` beside `control`. `sim` is used by `cli`, the demo and the tests, never by production paths;
+//! `random` lies below it and `train`.
 //! docs/ARCHITECTURE.md draws the picture.
 
 pub mod audit;
@@ -12,6 +13,7 @@ pub mod config;
 pub mod console;
 pub mod control;
 pub mod dataset;
+pub mod drift;
 pub mod engine;
 pub mod export;
 pub mod features;

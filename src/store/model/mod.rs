@@ -9,6 +9,7 @@ mod blob;
 mod cache;
 mod care;
 pub mod files;
+mod drift;
 mod ledger;
 mod models;
 mod open;
@@ -24,6 +25,7 @@ use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior};
 
 pub use cache::{Checkpoint, FeatureBlock, FeatureColumns, FeatureMonth, Made};
 pub use care::{beside, copy, restore, verify};
+pub use drift::DriftBaseline;
 pub use ledger::{ConfigChange, SectorStats, Shortage};
 pub use models::{Model, ModelChange, ModelFile, ModelKind, ModelMove, ModelState, MoveCause, NewModel, NewModels};
 pub use open::{APPLICATION_ID, VERSION};
