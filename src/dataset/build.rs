@@ -129,8 +129,7 @@ pub fn build(db: &mut ModelDb, order: &Order<'_>) -> Result<DataSet, DatasetErro
 /// The features that the rules let a model see.
 pub(super) fn used(rules: &StrategySettings) -> Result<Vec<&'static Feature>, DatasetError> {
     let features = &rules.features;
-    let is_used =
-        |f: &&Feature| features.uses(f) && (f.needs == Needs::None || features.missing_market == MissingMarket::DropRows);
+    let is_used = |f: &&Feature| features.uses(f) && (f.needs == Needs::None || features.missing_market == MissingMarket::DropRows);
     let used: Vec<&Feature> = registry().iter().filter(is_used).collect();
     if used.is_empty() { Err(DatasetError::NoFeature) } else { Ok(used) }
 }

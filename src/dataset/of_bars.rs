@@ -66,7 +66,8 @@ mod tests {
     fn walks_become_rows_with_splits_that_hold() {
         let rules = StrategySettings::shipped(Strategy::Turbomode).unwrap();
         let name = |i| Symbol::new(&format!("W{i}")).unwrap();
-        let stock = |i| Instrument { symbol: name(i), asset: crate::market::AssetClass::Stock, sector: "Walks".into(), name: String::new() };
+        let stock =
+            |i| Instrument { symbol: name(i), asset: crate::market::AssetClass::Stock, sector: "Walks".into(), name: String::new() };
         let universe = Universe { instruments: (0..5).map(stock).collect() };
         let [from, to] = [2010, 2017].map(|year| date_to_ts(chrono::NaiveDate::from_ymd_opt(year, 1, 1).unwrap()));
         let dates: Vec<_> = Calendar::Xnys.sessions(from, to).map(|s| s.date).collect();

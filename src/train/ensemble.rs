@@ -73,8 +73,7 @@ impl Ensemble {
             models::load(model, sizes, shape, own).map_err(|cause| EnsembleError::Weights { model, cause })
         };
         let all = header.models.iter().map(|m| {
-            let sizes: Sizes =
-                serde_json::from_value(m.sizes.clone()).map_err(|cause| EnsembleError::Sizes { model: m.name, cause })?;
+            let sizes: Sizes = serde_json::from_value(m.sizes.clone()).map_err(|cause| EnsembleError::Sizes { model: m.name, cause })?;
             Ok((m.name, (0..m.seeds).map(|seed| fit(m.name, seed, &sizes)).collect::<Result<_, EnsembleError>>()?))
         });
         let models = all.collect::<Result<_, EnsembleError>>()?;

@@ -5,6 +5,7 @@
 //! folds, [`stack`] and [`calibrate`] make one answer of theirs, [`backtest`] trades by it, [`nulls`] makes data without a
 //! signal for the run's own refits, and [`gates`] gives the verdict.
 
+pub mod attribution;
 pub mod backtest;
 pub mod bootstrap;
 pub mod calibrate;

@@ -171,12 +171,7 @@ pub(super) fn symbol<'a>(
     let base = from.map_or(0, Checkpoint::window);
     let index = |month: i64| base + bars.date.partition_point(|d| *d < ts_to_date(month));
     let (returns, ranks) = (market.returns.on(&bars.date), market.ranks.of(bars));
-    let input = Input {
-        adjusted,
-        market: Some(&returns),
-        rank: Some(&ranks),
-        sessions_a_year: instrument.asset.sessions_a_year(),
-    };
+    let input = Input { adjusted, market: Some(&returns), rank: Some(&ranks), sessions_a_year: instrument.asset.sessions_a_year() };
     let mark = plan.mark.as_ref().map(|(month, _)| index(*month));
     let output = engine::run(&Task { input, from, mark }).map_err(|cause| NightError::Engine { symbol: instrument.symbol, cause })?;
     let skip = plan.from.map_or(0, |month| index(month) - output.block.first);

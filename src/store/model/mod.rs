@@ -8,8 +8,8 @@
 mod blob;
 mod cache;
 mod care;
-pub mod files;
 mod drift;
+pub mod files;
 mod ledger;
 mod models;
 mod open;

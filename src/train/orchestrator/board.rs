@@ -250,8 +250,7 @@ impl<'a> Board<'a> {
                 (false, false, _) => PartState::Waiting,
             };
             model.stop_loss = report.stop_loss.or(model.stop_loss);
-            (model.loss, model.skill, model.auc) =
-                (figures.loss.or(model.loss), figures.skill.or(model.skill), figures.auc.or(model.auc));
+            (model.loss, model.skill, model.auc) = (figures.loss.or(model.loss), figures.skill.or(model.skill), figures.auc.or(model.auc));
             let live = |c: &&mut Curve| c.live && (c.model, c.fold, c.seed) == (key.model, fold, key.seed);
             if let Some(curve) = state.view.curves.iter_mut().find(live) {
                 (curve.live, curve.best) = (false, report.best_epoch);

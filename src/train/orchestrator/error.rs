@@ -66,6 +66,9 @@ pub enum TrainError {
     /// Stored models cannot answer.
     #[error(transparent)]
     Ensemble(#[from] EnsembleError),
+    /// What is to be stored has no form as JSON.
+    #[error("what is known of the models could not be written down: {0}; this is a fault of the program, please report it")]
+    Json(#[from] serde_json::Error),
     /// The threads could not be started.
     #[error("the threads of the run could not be started: {0}")]
     Threads(#[from] rayon::ThreadPoolBuildError),

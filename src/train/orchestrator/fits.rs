@@ -144,7 +144,8 @@ impl Fits<'_> {
             Ok(())
         };
         self.crew.each(tasks, work, sink)?;
-        out.answers = profile.models.iter().map(|m| (0..blocks).flat_map(|k| self.of_block(*m, k, &done).unwrap_or_default()).collect()).collect();
+        out.answers =
+            profile.models.iter().map(|m| (0..blocks).flat_map(|k| self.of_block(*m, k, &done).unwrap_or_default()).collect()).collect();
         Ok(out)
     }
 

@@ -45,11 +45,7 @@ fn vacant(why: &str) -> Incumbent {
     Incumbent::Vacant
 }
 
-fn ask(
-    judging: &Judging<'_>,
-    champion: &Ensemble,
-    stored: &HashMap<(Symbol, NaiveDate), Probabilities>,
-) -> Result<Incumbent, TrainError> {
+fn ask(judging: &Judging<'_>, champion: &Ensemble, stored: &HashMap<(Symbol, NaiveDate), Probabilities>) -> Result<Incumbent, TrainError> {
     let judged = &judging.decided.judged;
     let known: Vec<Option<Probabilities>> = judged.iter().map(|r| stored.get(&(r.symbol, r.date)).copied()).collect();
     let asked: Vec<usize> = (0..judged.len()).filter(|i| known[*i].is_none()).collect();

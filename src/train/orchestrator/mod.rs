@@ -119,13 +119,8 @@ impl Run<'_> {
         let windows = profile.models.iter().any(|m| on_windows(*m));
         let channels = Channels::of(if windows { &data.set.bars } else { &[] });
         let kitchen = Kitchen { data: &data.set, channels: &channels, rules, seed: u64::from(order.seed) };
-        let terms = Terms {
-            ensemble: &rules.ensemble,
-            profile,
-            width: data.set.samples.width,
-            compute: self.compute,
-            stop: &order.stop.now,
-        };
+        let terms =
+            Terms { ensemble: &rules.ensemble, profile, width: data.set.samples.width, compute: self.compute, stop: &order.stop.now };
         let tasks = fits::plan(&data.splits, profile);
         self.board.plan(&tasks, (data.splits.blocks.len() as u32, crew.workers()), profile.max_epochs);
 
@@ -149,7 +144,8 @@ impl Run<'_> {
             save: &save,
         };
         let made = fits.run()?;
-        let note = if made.found > 0 { format!("{} fits, {} found finished", tasks.len(), made.found) } else { format!("{} fits", tasks.len()) };
+        let note =
+            if made.found > 0 { format!("{} fits, {} found finished", tasks.len(), made.found) } else { format!("{} fits", tasks.len()) };
         self.board.done(Step::BaseModels, note);
 
         self.go_on()?;
@@ -158,7 +154,8 @@ impl Run<'_> {
         let decided = decide(&pool, &data.set, &made.answers, rules, u64::from(order.seed))?;
         let combination = scores::combination(&decided, &profile.models);
         self.board.change(|view| view.combination.clone_from(&combination));
-        self.board.done(Step::MetaLearner, if decided.stacked.ships == Combination::Meta { "meta-learner ships" } else { "the mean ships" });
+        self.board
+            .done(Step::MetaLearner, if decided.stacked.ships == Combination::Meta { "meta-learner ships" } else { "the mean ships" });
 
         self.go_on()?;
         let judged = verdict::Judging { run: self, data, kitchen: &kitchen, terms, crew, pool: &pool, decided: &decided, fits: &made };
@@ -166,7 +163,7 @@ impl Run<'_> {
         let leaning = judged.attribute(&scored)?;
         let report = judged.gates(&scored)?;
         self.go_on()?;
-        record::Recording { judging: &judged, scored: &scored, leaning: &leaning, report: &report, combination }.record()
+        record::Recording { judging: &judged, scored: &scored, leaning: &leaning, report: &report }.record()
     }
 
     /// Ends the run between two parts of it, if it was told to.

@@ -11,7 +11,6 @@ use crate::config::strategy::{ModelName, Step};
 use crate::dataset::Normaliser;
 use crate::features::registry as feature_registry;
 use crate::labels::Class;
-use crate::store::StoreError;
 use crate::store::model::{FoldPrediction, HoldoutFigures, Model, ModelDb, ModelKind};
 use crate::train::ensemble::{Ensemble, sizes};
 use crate::train::gates::{Judged, Report, Verdict, estimates};
@@ -32,7 +31,6 @@ pub struct Recording<'a> {
     pub scored: &'a Scored,
     pub leaning: &'a Leaning,
     pub report: &'a Report,
-    pub combination: String,
 }
 
 /// Final models on their way into a file.
@@ -113,9 +111,8 @@ impl Recording<'_> {
         let (j, run) = (self.judging, self.judging.run);
         let (rules, seed) = (run.order.rules, u64::from(run.order.seed));
         let (block, s) = (&j.data.splits.holdout, &j.data.set.samples);
-        let reading = run.desk.with(|db| {
-            db.log_holdout_reading(run.run_id, run.order.actor, (block.first, block.last), block.test.len() as u64)
-        })?;
+        let reading =
+            run.desk.with(|db| db.log_holdout_reading(run.run_id, run.order.actor, (block.first, block.last), block.test.len() as u64))?;
         let ensemble = Ensemble::new(self.saved(first)?)?;
         let answers = j.ask(&ensemble, &block.test)?;
         let pool = Pool::of_holdout(&j.data.set, &j.data.splits, ensemble.header().prior);
@@ -164,7 +161,7 @@ impl Recording<'_> {
         j.crew.each(tasks, fit, |made| {
             weights.push(made);
             run.board.parts(Step::Record, weights.len(), all);
-            Ok(())
+            Ok::<_, TrainError>(())
         })?;
         let models = &j.terms.profile.models;
         weights.sort_by_key(|(model, seed, _)| (models.iter().position(|m| m == model), *seed));
@@ -175,7 +172,7 @@ impl Recording<'_> {
     fn saved(&self, ready: &Ready) -> Result<SavedModels, TrainError> {
         let (j, run) = (self.judging, self.judging.run);
         let (order, set, fold) = (run.order, &j.data.set, &ready.prepared.fold);
-        let size = sizes(&order.rules.ensemble).map_err(StoreError::from)?;
+        let size = sizes(&order.rules.ensemble)?;
         let profile = j.terms.profile;
         let model = |name: &ModelName| BaseModel { name: *name, seeds: profile.seeds, sizes: size.clone() };
         let names = |i: &usize| feature_registry()[*i].name.clone();
@@ -272,7 +269,7 @@ impl Recording<'_> {
 
     fn registered(&self) -> Result<Vec<Registered>, TrainError> {
         let view = self.judging.run.board.view();
-        let metrics = serde_json::to_value(&self.scored.scores).map_err(StoreError::from)?;
+        let metrics = serde_json::to_value(&self.scored.scores)?;
         let ensemble = Registered { kind: ModelKind::Ensemble, metrics, attribution: self.leaning.of_ensemble() };
         let base = view.models.iter().map(|m| Registered {
             kind: ModelKind::Base(m.name),

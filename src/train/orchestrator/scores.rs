@@ -147,5 +147,9 @@ pub fn combination(decided: &Decided, models: &[ModelName]) -> String {
     };
     let gain = |e: &crate::train::bootstrap::Estimate| e.value.map_or("an unknown amount".to_owned(), |v| format!("{v:+.4} nats"));
     let best = models.get(c.best_model).map(ToString::to_string).unwrap_or_default();
-    format!("{ships}: the meta-learner saves {} a row over the mean and {} over {best}, the best single model", gain(&c.over_mean), gain(&c.over_best))
+    format!(
+        "{ships}: the meta-learner saves {} a row over the mean and {} over {best}, the best single model",
+        gain(&c.over_mean),
+        gain(&c.over_best)
+    )
 }

@@ -1,13 +1,12 @@
 //! Steps 9 to 11: what the answers out of fold are worth, what they lean on, and the verdict.
 
-use super::board::FitKey;
 use super::data::Data;
 use super::error::TrainError;
 use super::fits::AllFits;
 use super::leaning::{Leaning, lean};
 use super::scores::{Scores, combination, scores};
 use super::{Run, incumbent};
-use crate::config::strategy::{ModelName, Step};
+use crate::config::strategy::Step;
 use crate::dataset::of_bars::real_features;
 use crate::features::definition_hash;
 use crate::labels::Class;
@@ -142,10 +141,5 @@ impl Judging<'_> {
             purge: self.data.proof.clone(),
             seed: Some(u64::from(order.seed)),
         })
-    }
-
-    /// The key of a final fit.
-    pub fn final_key(&self, model: ModelName, seed: u32) -> FitKey {
-        FitKey { model, block: self.data.splits.blocks.len() as u32, seed }
     }
 }

@@ -160,7 +160,10 @@ impl Control<'_> {
             let said = widened(&answers[k]);
             Ok((k, self.weigh((self.data, &pool, rules), said, Outcomes::Moved(&shifts[k]), NullKind::CircularShift)?))
         };
-        self.crew.each(tasks, judge, |made| { refits.push(made); Ok::<_, ControlError>(()) })?;
+        self.crew.each(tasks, judge, |made| {
+            refits.push(made);
+            Ok::<_, ControlError>(())
+        })?;
         refits.sort_by_key(|(k, _)| *k);
         Ok(refits.into_iter().map(|(_, refit)| refit).collect())
     }

@@ -86,7 +86,15 @@ mod tests {
         assert_eq!((crew.threads(), crew.workers()), (5, 2));
         assert_eq!(Crew::new(1, 8).unwrap().workers(), 1, "no worker without a thread");
         let mut sum = 0;
-        crew.each((1..=100).collect(), |i: u64| Ok::<_, ()>(i * i), |square| { sum += square; Ok(()) }).unwrap();
+        crew.each(
+            (1..=100).collect(),
+            |i: u64| Ok::<_, ()>(i * i),
+            |square| {
+                sum += square;
+                Ok(())
+            },
+        )
+        .unwrap();
         assert_eq!(sum, 338_350);
     }
 

@@ -6,7 +6,9 @@ use super::prepared::Prepared;
 use crate::config::strategy::{Ensemble, ModelName, Profile};
 use crate::dataset::windows::CHANNELS;
 use crate::train::metrics::Probabilities;
-use crate::train::models::{self, BaseModel, Compute, Epoch, Examples, FitError, FitOrder, FitReport, Inputs, LoadError, PredictError, Shape};
+use crate::train::models::{
+    self, BaseModel, Compute, Epoch, Examples, FitError, FitOrder, FitReport, Inputs, LoadError, PredictError, Shape,
+};
 
 /// Whether a model sees windows of channels and not the table of features.
 pub const fn on_windows(model: ModelName) -> bool {

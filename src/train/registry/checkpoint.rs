@@ -7,7 +7,6 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::train::models::NamedTensor;
 use super::container::{self, Content, Flaw};
 use super::file::{ModelFileError, ModelFolder, exact};
 use super::header::FORMAT;
@@ -16,6 +15,7 @@ use crate::market::Strategy;
 use crate::store::model::TrainingIdentity;
 use crate::store::model::files::{self, FileFault};
 use crate::train::metrics::Probabilities;
+use crate::train::models::NamedTensor;
 use crate::train::progress::Curve;
 
 /// A finished fit.

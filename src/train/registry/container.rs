@@ -10,9 +10,9 @@ use std::collections::HashSet;
 use safetensors::tensor::{Metadata, View};
 use safetensors::{Dtype, SafeTensors};
 
-use crate::train::models::NamedTensor;
 use crate::store::model::files::sha256;
 use crate::train::metrics::Probabilities;
+use crate::train::models::NamedTensor;
 
 /// Key of our string in the metadata.
 const KEY: &str = "nightdesk";

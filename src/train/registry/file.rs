@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::train::models::NamedTensor;
 use super::container::{self, Content, Flaw};
 use super::header::{FORMAT, ModelHeader};
 use crate::market::Strategy;
 use crate::store::StoreError;
 use crate::store::model::ModelFile;
 use crate::store::model::files::{self, FileFault};
+use crate::train::models::NamedTensor;
 
 /// Why a model file is not used.
 #[derive(Debug, thiserror::Error)]

@@ -6,13 +6,13 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::train::models::NamedTensor;
 use super::container::Flaw;
 use crate::config::strategy::ModelName;
 use crate::dataset::Normaliser;
 use crate::market::Strategy;
 use crate::train::calibrate::Calibration;
 use crate::train::metrics::Probabilities;
+use crate::train::models::NamedTensor;
 use crate::train::stack::{Combination, Meta};
 
 /// The version of the format that this program writes, and the newest that it reads.
