@@ -2,9 +2,10 @@
 //! a model may give signals.
 //!
 //! Pure arithmetic: no clock, no disk, no network, and every random draw follows from a seed. A training run calls, in
-//! this order, [`stack`] and [`calibrate`] on out-of-fold predictions, [`backtest`] on the decisions, [`nulls`] for its own
-//! refits on data without a signal, and [`gates`] for the verdict.
+//! this order, [`stack`] and [`calibrate`] on out-of-fold predictions, [`backtest`] on the decisions, [`attribution`] on the
+//! finished models, [`nulls`] for its own refits on data without a signal, and [`gates`] for the verdict.
 
+pub mod attribution;
 pub mod backtest;
 pub mod bootstrap;
 pub mod calibrate;
