@@ -2,7 +2,7 @@
 //!
 //! [`orchestrator`] works through the twelve steps: it alone has a clock, a database and a folder, with [`registry`], which
 //! keeps what was made. All below is arithmetic whose every draw follows from a seed: [`pipeline`] fits [`models`] inside the
-//! folds, [`stack`] and [`calibrate`] make one answer of theirs, [`backtest`] trades by it, [`nulls`] makes data without a
+//! folds, [`stack`] and [`calibrate`] make one answer of theirs, [`backtest`] trades by it, [`attribution`] asks what they lean on, [`nulls`] makes data without a
 //! signal for the run's own refits, and [`gates`] gives the verdict.
 
 pub mod attribution;

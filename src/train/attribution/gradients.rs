@@ -43,7 +43,9 @@ pub fn integrated_gradients<E>(
         }
     }
     let Some(mean) = mean(errors.iter().map(|e| (*e, 1.0))) else { return Ok(None) };
-    moves.iter_mut().for_each(|sum| *sum /= errors.len() as f64);
+    for sum in &mut moves {
+        *sum /= errors.len() as f64;
+    }
     let worst = errors.iter().copied().fold(0.0, f64::max);
     Ok(Some(Gradients { moves, completeness: Completeness { mean, worst } }))
 }

@@ -1,7 +1,5 @@
 //! Models whose leanings are known.
 
-use std::convert::Infallible;
-
 use chrono::Days;
 use proptest::prelude::*;
 
@@ -33,7 +31,7 @@ fn answer(row: &[f32]) -> Probabilities {
     e.map(|v| v / e.iter().sum::<f64>())
 }
 
-/// The derivative of the probability of a class: p_k (dz_k - sum of p_j dz_j).
+/// The derivative of the probability of a class `k`: `p_k (dz_k - sum of p_j dz_j)`.
 fn gradient(row: &[f32], class: Class) -> Vec<f32> {
     let p = answer(row);
     let of = |i: usize| {
@@ -76,11 +74,17 @@ fn names(n: usize) -> Vec<String> {
     (0..n).map(|i| format!("f{i}")).collect()
 }
 
-fn predict(rows: &[f32]) -> Result<Vec<Probabilities>, Infallible> {
+fn numbers(rows: &[f32]) -> Result<(), &'static str> {
+    rows.iter().all(|v| v.is_finite()).then_some(()).ok_or("not a number")
+}
+
+fn predict(rows: &[f32]) -> Result<Vec<Probabilities>, &'static str> {
+    numbers(rows)?;
     Ok(rows.chunks_exact(WEIGHTS.len()).map(answer).collect())
 }
 
-fn gradients(rows: &[f32], class: Class) -> Result<Vec<f32>, Infallible> {
+fn gradients(rows: &[f32], class: Class) -> Result<Vec<f32>, &'static str> {
+    numbers(rows)?;
     Ok(rows.chunks_exact(WEIGHTS.len()).flat_map(|row| gradient(row, class)).collect())
 }
 
@@ -88,7 +92,7 @@ fn gradients(rows: &[f32], class: Class) -> Result<Vec<f32>, Infallible> {
 fn a_linear_model_is_ranked_by_its_weights() {
     let (data, names) = (Data::new(SESSIONS), names(6));
     let inputs = Inputs { names: &names, columns: &[0, 1, 2, 3, 4, 5] };
-    let Ok(found) = permutation_importance(&inputs, &data.rows(), predict, &rule(), 1);
+    let found = permutation_importance(&inputs, &data.rows(), predict, &rule(), 1).unwrap();
     let direction: Vec<f64> = found.iter().map(|f| f.direction.unwrap().mean).collect();
     assert!(direction[1] > direction[3] && direction[3] > direction[0] && direction[0] > 0.01, "{direction:?}");
     let idle = [direction[2], direction[4], found[2].loss.unwrap().mean];
@@ -96,7 +100,7 @@ fn a_linear_model_is_ranked_by_its_weights() {
     let [slight, hold] = [5, 4].map(|i| found[i].loss.unwrap());
     assert!(slight.mean.abs() < 3.0 * slight.deviation.unwrap() && slight.mean.abs() < 1e-3, "{slight:?}");
     assert!(hold.mean > 0.05 && hold.deviation.unwrap() < hold.mean);
-    let Ok(moved) = integrated_gradients(&inputs, &data.values, predict, gradients, &rule());
+    let moved = integrated_gradients(&inputs, &data.values, predict, gradients, &rule()).unwrap();
     let moved = moved.unwrap();
     let table = Attribution::new("softmax", &names, &found, Some(&moved), 4);
     let order: Vec<&str> = table.features.iter().map(|l| l.name.as_str()).collect();
@@ -111,14 +115,14 @@ fn a_linear_model_is_ranked_by_its_weights() {
 fn contributions_add_up_to_what_they_explain() {
     let (data, names) = (Data::new(20), names(6));
     let inputs = Inputs { names: &names, columns: &[0, 1, 2, 3, 4, 5] };
-    let Ok(found) = integrated_gradients(&inputs, &data.values, predict, gradients, &rule());
+    let found = integrated_gradients(&inputs, &data.values, predict, gradients, &rule()).unwrap();
     let completeness = found.unwrap().completeness;
     assert!(completeness.worst < 1e-3 && completeness.mean <= completeness.worst, "{completeness:?}");
     let row = &data.values[..6];
-    let Ok(given) = contributions(&inputs, row, Class::Buy, 32, gradients);
+    let given = contributions(&inputs, row, Class::Buy, 32, gradients).unwrap();
     let explained = answer(row)[Class::Buy.index()] - 1.0 / 3.0;
     assert!((given[0].iter().sum::<f64>() - explained).abs() < 1e-3);
-    let Ok(none) = integrated_gradients(&inputs, &[], predict, gradients, &rule());
+    let none = integrated_gradients(&inputs, &[], predict, gradients, &rule()).unwrap();
     assert_eq!(none, None);
 }
 
@@ -126,13 +130,12 @@ fn contributions_add_up_to_what_they_explain() {
 fn columns_of_one_name_are_one_thing() {
     let (data, two) = (Data::new(SESSIONS), names(2));
     let together = Inputs { names: &two, columns: &[0, 1, 1, 1, 0, 0] };
-    let Ok(found) = permutation_importance(&together, &data.rows(), predict, &rule(), 1);
+    let found = permutation_importance(&together, &data.rows(), predict, &rule(), 1).unwrap();
     assert!(found.len() == 2 && found[1].direction.unwrap().mean > found[0].direction.unwrap().mean);
     let six = names(6);
     let apart = Inputs { names: &six, columns: &[0, 1, 2, 3, 4, 5] };
     let row = &data.values[..6];
-    let (Ok(whole), Ok(parts)) =
-        (contributions(&together, row, Class::Sell, 16, gradients), contributions(&apart, row, Class::Sell, 16, gradients));
+    let [whole, parts] = [together, apart].map(|inputs| contributions(&inputs, row, Class::Sell, 16, gradients).unwrap());
     assert!((whole[0][1] - (parts[0][1] + parts[0][2] + parts[0][3])).abs() < 1e-12);
 }
 
@@ -149,7 +152,7 @@ fn the_seed_decides_and_nothing_else() {
 fn too_few_sessions_tell_nothing_and_a_model_may_stop() {
     let (data, names) = (Data::new(20), names(6));
     let inputs = Inputs { names: &names, columns: &[0, 1, 2, 3, 4, 5] };
-    let Ok(found) = permutation_importance(&inputs, &data.rows(), predict, &rule(), 1);
+    let found = permutation_importance(&inputs, &data.rows(), predict, &rule(), 1).unwrap();
     assert_eq!(found, vec![Importance::default(); 6]);
     let longer = Data::new(60);
     let mut calls = 0;
@@ -158,7 +161,7 @@ fn too_few_sessions_tell_nothing_and_a_model_may_stop() {
         &longer.rows(),
         |rows| {
             calls += 1;
-            if calls > 3 { Err("stopped") } else { predict(rows).map_err(|_| "never") }
+            if calls > 3 { Err("stopped") } else { predict(rows) }
         },
         &rule(),
         1,
