@@ -19,7 +19,7 @@ pub struct Answer {
     pub p: Probabilities,
     /// Shares of the classes in the training fold.
     pub prior: Probabilities,
-    /// How much the row counts; its uniqueness.
+    /// How much the row counts.
     pub weight: f64,
 }
 

@@ -10,14 +10,14 @@ use trial::{Features, Trial};
 #[test]
 fn a_planted_drift_is_promoted() {
     let report = Trial::new(Walk::planted(), 11).run(Features::Real);
-    println!("{report:#?}");
+    println!("{}", trial::words(&report));
     assert_eq!(report.verdict, Verdict::Promote);
 }
 
 #[test]
 fn random_walks_are_not_promoted_although_hold_can_be_foretold() {
     let report = Trial::new(Walk::default(), 12).run(Features::Real);
-    println!("{report:#?}");
+    println!("{}", trial::words(&report));
     let of = |gate: Gate| report.results.iter().find(|g| g.gate == gate).unwrap();
     assert!(matches!(report.verdict, Verdict::Reject { .. }));
     assert_eq!(of(Gate::Direction).status, Status::Fail);
@@ -27,7 +27,7 @@ fn random_walks_are_not_promoted_although_hold_can_be_foretold() {
 #[test]
 fn tomorrows_return_as_a_feature_is_found_out() {
     let report = Trial::new(Walk::default(), 13).run(Features::KnowTomorrow);
-    println!("{report:#?}");
+    println!("{}", trial::words(&report));
     let of = |gate: Gate| report.results.iter().find(|g| g.gate == gate).unwrap();
     assert!(matches!(report.verdict, Verdict::Reject { .. }));
     assert_eq!(of(Gate::NullControl).status, Status::Fail, "what finds direction in random walks leaks");

@@ -49,7 +49,8 @@ impl Trial {
         rules.ensemble.profiles.demo.models = vec![ModelName::Softmax];
         rules.promotion_gates.g11_shift_refits = 20;
         rules.promotion_gates.shadow_sessions = 0;
-        rules.validation.bootstrap_draws = 400;
+        rules.validation.bootstrap_draws = 300;
+        rules.ensemble.optimiser.batch_rows = 128;
         let name = |i: usize| Symbol::new(&format!("W{i}")).unwrap();
         let stock = |i| Instrument { symbol: name(i), asset: AssetClass::Stock, sector: "Walks".into(), name: String::new() };
         let universe = Universe { instruments: (0..SYMBOLS).map(stock).collect() };
@@ -76,6 +77,13 @@ impl Trial {
         let splits = data.splits.as_ref().unwrap();
         let pool = Pool::new(&data, splits, &priors, Outcomes::Real);
         let decided = decide(&pool, &data, &answers, &self.rules, seed).unwrap();
+        println!("{} {:?}", decided.stacked.ships, decided.calibration);
+        for k in 0..3 {
+            let n = decided.judged.len() as f64;
+            let said = decided.judged.iter().map(|r| r.p[k]).sum::<f64>() / n;
+            let came = decided.judged.iter().filter(|r| r.class.index() == k).count() as f64 / n;
+            println!("class {k}: said {said:.4}, came {came:.4}");
+        }
         let (gates, resampling) = (&self.rules.promotion_gates, resampling(&self.rules, seed));
         let muted = muted(&decided.judged, gates, resampling);
         let backtest = trade(&data, &pool, (&decided.judged, &decided.at), Outcomes::Real, (&self.rules, &muted)).unwrap();
@@ -136,4 +144,10 @@ fn knowing_tomorrow(
         columns.columns[index] = known.map(|(i, v)| if i < 5 { f64::NAN } else { v }).collect();
     }
     Ok(columns)
+}
+
+/// The verdict gate by gate, for who has to find out why a test failed.
+pub fn words(report: &Report) -> String {
+    let line = |g: &nightdesk::train::gates::GateResult| format!("{:<4} {:<14} {}\n", g.gate.code(), g.status.to_string(), g.sentence);
+    report.results.iter().map(line).collect::<String>() + &format!("{:?}", report.muted)
 }

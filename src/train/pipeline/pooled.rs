@@ -32,13 +32,17 @@ impl Outcomes<'_> {
 }
 
 /// Test rows of all blocks, in order of time.
+#[derive(Default)]
 pub struct Pool {
     /// Position in the samples of each.
     pub rows: Vec<usize>,
     /// Number of the block of each, from 0.
     pub block: Vec<u32>,
-    /// What the meta-learner knows of each.
+    /// What the meta-learner knows of each. All weigh alike: quick exits are more unique than HOLDs, and probabilities that are
+    /// fitted on rows weighed by that say HOLD too seldom.
     pub base: Vec<BaseRow>,
+    /// Uniqueness of each among the rows of its block.
+    pub uniqueness: Vec<f64>,
     /// Positions in the pool: what each block may learn from, and its rows.
     pub folds: Vec<Fold>,
     /// Positions in the pool that the shipped meta-learner and calibration learn from: all that matured before the hold-out.
@@ -51,15 +55,16 @@ impl Pool {
         let s = &data.samples;
         let lifetimes = s.lifetimes();
         let mut position = vec![usize::MAX; s.len()];
-        let mut pool = Self { rows: Vec::new(), block: Vec::new(), base: Vec::new(), folds: Vec::new(), learn: Vec::new() };
+        let mut pool = Self::default();
         for (k, (block, prior)) in splits.blocks.iter().zip(priors).enumerate() {
             let from = pool.rows.len();
-            for (&row, weight) in block.test.iter().zip(s.uniqueness_among(&block.test)) {
+            pool.uniqueness.extend(s.uniqueness_among(&block.test));
+            for &row in &block.test {
                 position[row] = pool.rows.len();
                 pool.rows.push(row);
                 pool.block.push(k as u32);
                 let class = s.class[outcomes.of(row)];
-                pool.base.push(BaseRow { date: s.date[row], regime: s.regime[row], class, prior: *prior, weight });
+                pool.base.push(BaseRow { date: s.date[row], regime: s.regime[row], class, prior: *prior, weight: 1.0 });
             }
             let learn = splits.out_of_fold(&lifetimes, k).into_iter().map(|row| position[row]).collect();
             pool.folds.push(Fold { learn, test: (from..pool.rows.len()).collect() });
@@ -135,7 +140,7 @@ pub fn judged_row(pool: &Pool, data: &DataSet, i: usize, p: &Probabilities, rule
         class: base.class,
         p: *p,
         prior: base.prior,
-        uniqueness: base.weight,
+        uniqueness: pool.uniqueness[i],
         decision: by_lift(p, &base.prior, rules.ensemble.min_edge),
     }
 }

@@ -27,7 +27,7 @@ pub struct BaseRow {
     pub class: Class,
     /// Shares of the classes in the fold the base models learnt from.
     pub prior: Probabilities,
-    /// How much it counts in a fit; its uniqueness.
+    /// How much it counts in a fit.
     pub weight: f64,
 }
 
