@@ -103,7 +103,8 @@ fn had_others(version: &str, before: &[ConfigChange], changes: &[ConfigChange]) 
 }
 
 /// Opens, or makes, the database of `strategy` in `data_dir`, and puts the rules that changed since it was last opened to
-/// work on record. A change without a new version is pointed out in the log, which commands show.
+/// work on record. A change without a new version is pointed out in the log, which commands show. A training run that is at
+/// work by its row belongs to a dead process, as nobody else has the database open: it is marked as lost.
 pub fn open_to_work(
     data_dir: &Path,
     strategy: Strategy,
@@ -113,6 +114,9 @@ pub fn open_to_work(
 ) -> Result<ModelDb, StoreError> {
     let at = clock.now();
     let mut db = ModelDb::open(&data_dir.join(strategy.database_file()), strategy, demo, clock)?;
+    for run in db.mark_lost_trainings()? {
+        tracing::warn!(target: "store", %strategy, run, "An earlier training run was cut off; the next one takes up what it finished");
+    }
     let Some(record) = put_on_record(&mut db, strategy, rules, at)? else { return Ok(db) };
     let names = |of: &[ConfigChange]| of.iter().map(|c| c.key.as_str()).collect::<Vec<_>>().join(", ");
     let (version, keys) = (record.version, names(&record.changes));

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior};
 
 pub use cache::{Checkpoint, FeatureBlock, FeatureColumns, FeatureMonth, Made};
-pub use care::{beside, copy, restore, verify};
+pub use care::{beside, copy, model_bytes, restore, verify};
 pub use ledger::{ConfigChange, SectorStats, Shortage};
 pub use models::{Model, ModelChange, ModelFile, ModelKind, ModelMove, ModelState, MoveCause, NewModel, NewModels};
 pub use open::{APPLICATION_ID, VERSION};
@@ -90,6 +90,14 @@ impl ModelDb {
     pub fn open(path: &Path, strategy: Strategy, demo: bool, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let (lock, conn) = open::read_write(path, strategy, demo, clock.now())?;
         Ok(Self { reader: ModelReader { conn }, lock, clock })
+    }
+
+    /// As [`ModelDb::open`], for a database that may not grow beyond `max_mib` MiB: a write that would exceed it fails with
+    /// [`StoreError::DiskFull`].
+    pub fn open_limited(path: &Path, strategy: Strategy, demo: bool, clock: Arc<dyn Clock>, max_mib: u32) -> Result<Self, StoreError> {
+        let db = Self::open(path, strategy, demo, clock)?;
+        open::limit(&db.reader.conn, max_mib)?;
+        Ok(db)
     }
 
     /// The same content, to be read.

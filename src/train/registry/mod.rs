@@ -30,6 +30,7 @@ use crate::features::definition_hash;
 use crate::store::StoreError;
 use crate::store::model::{Model, ModelDb, ModelKind, ModelReader, NewModel, NewModels};
 use crate::train::gates::Verdict;
+use crate::train::progress::TrainingState;
 
 /// Why the registry did not do something. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +49,12 @@ pub enum RegistryError {
         "the models of training run {0} are not those that were scored; nothing was registered, but this is a bug: report it with the log"
     )]
     Unscored(i64),
+    /// The program's own fault: only a run at work registers models, and once.
+    #[error(
+        "training run {0} is not at work, or has registered its models already; nothing was registered, but this is a bug: report it with \
+         the log"
+    )]
+    NotAtWork(i64),
     /// A model is registered without a file.
     #[error("model {0} has no file any more: it was rejected, or its file was let go; train again")]
     NoFile(i64),
@@ -80,6 +87,11 @@ pub fn register(
     let made = header.models.iter().map(|m| ModelKind::Base(m.name)).chain([ModelKind::Ensemble]);
     if listed != made.collect() {
         return Err(RegistryError::Unscored(header.run_id));
+    }
+    // Before the file is written: it must not take the place of one that is registered, nor be an orphan that is tidied away.
+    match db.reader().training(header.run_id)? {
+        Some(run) if run.state == TrainingState::Running && db.reader().models_of(header.run_id)?.is_empty() => {}
+        _ => return Err(RegistryError::NotAtWork(header.run_id)),
     }
     let (state, shadow_sessions, reason) = rules::judged(verdict);
     let file = write_models(folder, models)?;
