@@ -123,7 +123,8 @@ pub fn registry_of(desk: &Desk) -> String {
         let columns = select.column_count();
         let mut rows = select.query([]).unwrap();
         while let Some(r) = rows.next().unwrap() {
-            (0..columns).for_each(|c| out += &format!("{:?}|", r.get_ref(c).unwrap()));
+            let cells: Vec<String> = (0..columns).map(|c| format!("{:?}", r.get_ref(c).unwrap())).collect();
+            out += &cells.join("|");
             out.push('\n');
         }
     }

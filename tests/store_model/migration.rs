@@ -2,7 +2,7 @@
 
 use nightdesk::market::{Strategy, date_to_ts};
 use nightdesk::store::StoreError;
-use nightdesk::store::model::{APPLICATION_ID, ModelReader, VERSION, copy, verify};
+use nightdesk::store::model::{APPLICATION_ID, ModelReader, VERSION, copy, upgrade, verify};
 use tokio_util::sync::CancellationToken;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
@@ -54,6 +54,20 @@ fn what_was_there_stays_and_training_can_begin() {
     assert!(verify(&desk.path(), Strategy::Turbomode, &CancellationToken::new()).unwrap().is_sound());
     desk.db().close().unwrap();
     assert_eq!(desk.reader().trainings(9).unwrap().len(), 1, "opening again makes nothing anew");
+}
+
+#[test]
+fn the_engine_brings_old_files_up_to_date_and_leaves_others_alone() {
+    let desk = first_edition();
+    let bring = || upgrade(&desk.path(), Strategy::Turbomode, false, desk.clock.clone());
+    bring().unwrap();
+    assert!(desk.reader().features(symbol("AAPL"), (0, i64::MAX), "d").unwrap().ts.len() == 1);
+    let held = desk.db();
+    bring().unwrap();
+    drop(held);
+    let none = Desk::new();
+    upgrade(&none.path(), Strategy::Turbomode, false, none.clock.clone()).unwrap();
+    assert!(!none.path().exists());
 }
 
 #[test]

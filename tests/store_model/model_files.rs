@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::sync::LazyLock;
 
 use nightdesk::config::strategy::ModelName;
 use nightdesk::features::definition_hash;
@@ -71,13 +72,17 @@ proptest! {
 
     #[test]
     fn any_other_byte_or_length_is_refused(at in any::<prop::sample::Index>(), flip in 1..=255_u8, cut in any::<bool>()) {
-        let desk = Desk::new();
-        let (file, mut bytes) = written(&desk);
+        static WRITTEN: LazyLock<(Desk, ModelFile, Vec<u8>)> = LazyLock::new(|| {
+            let desk = Desk::new();
+            let (file, bytes) = written(&desk);
+            (desk, file, bytes)
+        });
+        let (desk, file, mut bytes) = (&WRITTEN.0, &WRITTEN.1, WRITTEN.2.clone());
         let at = at.index(bytes.len());
         if cut { bytes.truncate(at) } else { bytes[at] ^= flip }
-        let as_registered = open_as_registered(&desk, &bytes);
+        let as_registered = open_as_registered(desk, &bytes);
         prop_assert!(matches!(&as_registered, Err(ModelFileError::Flawed { .. })), "{as_registered:?}");
-        let fault = open_models(&folder(&desk), &file, definition_hash());
+        let fault = open_models(&folder(desk), file, definition_hash());
         let told = matches!(&fault, Err(ModelFileError::Unread { fault: FileFault::Hash | FileFault::Length { .. }, .. }));
         prop_assert!(told, "{fault:?}");
     }

@@ -121,7 +121,7 @@ impl Tried {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn there_is_never_a_second_champion_and_a_refusal_changes_nothing(asks in prop::collection::vec(ask(), 1..40)) {

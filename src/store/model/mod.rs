@@ -77,6 +77,16 @@ impl ModelReader {
     }
 }
 
+/// Brings the database of `strategy` at `path` to the schema of this program, where it is one of an older program: readers
+/// refuse those. Does nothing where there is none.
+pub fn upgrade(path: &Path, strategy: Strategy, demo: bool, clock: Arc<dyn Clock>) -> Result<(), StoreError> {
+    match ModelReader::open(path, strategy) {
+        Err(StoreError::Older { .. }) => ModelDb::open(path, strategy, demo, clock)?.close(),
+        Err(StoreError::NotBuilt { .. }) | Ok(_) => Ok(()),
+        Err(e) => Err(e),
+    }
+}
+
 /// The one connection that writes the database of a strategy. Every call is all or nothing.
 pub struct ModelDb {
     reader: ModelReader,
