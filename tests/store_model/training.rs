@@ -1,5 +1,7 @@
 //! Training runs: what is stored of them, which are gone on from, and what a full disk does to them.
 
+use nightdesk::audit::open_to_work;
+use nightdesk::config::StrategySettings;
 use nightdesk::config::strategy::{ProfileName, Step};
 use nightdesk::market::{Clock, DAY, Strategy};
 use nightdesk::store::StoreError;
@@ -100,6 +102,22 @@ fn a_dead_run_is_lost_with_its_last_sign_of_life_and_taken_up_again() {
     let run = db.reader().training(id).unwrap().unwrap();
     assert_eq!((run.state, run.ended_at, run.error, run.resumed, run.job_run), (TrainingState::Running, None, None, 1, Some(42)));
     assert_eq!((run.started_at, run.saved_at), (NOW, NOW + 5_000));
+}
+
+#[test]
+fn whoever_opens_the_database_to_work_finds_no_run_of_a_dead_process_at_work() {
+    let desk = Desk::new();
+    let mut db = desk.db();
+    let id = db.begin_training(&begun()).unwrap();
+    drop(db);
+    let rules = StrategySettings::shipped(Strategy::Turbomode).unwrap();
+    let open = || open_to_work(desk.path().parent().unwrap(), Strategy::Turbomode, &rules, false, desk.clock.clone()).unwrap();
+    let mut db = open();
+    assert_eq!(db.reader().training(id).unwrap().unwrap().state, TrainingState::Lost);
+    db.resume_training(id, None).unwrap();
+    db.end_training(id, TrainingState::Cancelled, None, Some("cancelled by ada")).unwrap();
+    drop(db);
+    assert_eq!(open().reader().training(id).unwrap().unwrap().state, TrainingState::Cancelled);
 }
 
 #[test]
