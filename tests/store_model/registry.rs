@@ -10,7 +10,7 @@ use nightdesk::train::gates::Verdict;
 use nightdesk::train::progress::TrainingState;
 use nightdesk::train::registry::{self, Actor, Refusal, RegistryError, Standing, StandingKind, rules};
 
-use crate::made::{EXPIRY_DAYS, TRAINED_TO, begun, folder, registry_of, rejected, saved, scored, serve, trained};
+use crate::made::{EXPIRY_DAYS, TRAINED_TO, begun, folder, identity, registry_of, rejected, saved, scored, serve, trained};
 use crate::{Desk, NOW, date};
 
 const ADA: Actor = Actor::Person("ada");
@@ -85,6 +85,14 @@ fn only_a_run_at_work_registers_and_only_what_it_scored() {
     registry::register(&mut db, &folder(&desk), &saved(run), scored(), &rejected(), EXPIRY_DAYS).unwrap();
     let end = || registry::register(&mut db, &folder(&desk), &saved(run), scored(), &Verdict::Promote, EXPIRY_DAYS);
     assert!(refused(&desk, end).contains("has registered its models already"), "a verdict is final");
+
+    // Killed before it was ended: its models count, and nothing goes on from it.
+    drop(db);
+    let mut db = desk.db();
+    assert_eq!(db.mark_lost_trainings().unwrap(), [run]);
+    assert_eq!(db.reader().resumable(&identity(), 7, NOW).unwrap(), None);
+    assert!(matches!(db.resume_training(run, None), Err(StoreError::TrainingState { .. })));
+    assert_eq!(standing(&desk).kind, StandingKind::Shadow, "of the run before; this one was rejected");
 }
 
 #[test]

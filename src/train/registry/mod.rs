@@ -73,7 +73,8 @@ pub struct Scored {
 
 /// Registers the models of a finished run: their file is written first, then all rows in one transaction. Killed in between
 /// it leaves a file that nothing refers to, which [`tidy`] removes. Gives the ensemble as it is stored: a shadow, which
-/// [`promote`] may make champion at once where it owes no sessions, or rejected.
+/// [`promote`] may make champion at once where it owes no sessions, or rejected. The run is at work until it is ended after
+/// this; one that is killed in between stays lost, with models that count.
 pub fn register(
     db: &mut ModelDb,
     folder: &ModelFolder,
