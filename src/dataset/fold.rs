@@ -37,7 +37,7 @@ pub struct Fold {
     pub drawn: [Drawn; Regime::ALL.len()],
     /// Class shares of the rows before drawing, SELL, HOLD, BUY.
     pub natural: [f64; Class::COUNT],
-    /// Class shares that the model sees, drawn and weighed: [`Fold::correct`] undoes the difference.
+    /// Class shares that the model sees, drawn and weighed, at the natural shares of regimes: [`Fold::shift`] undoes the difference.
     pub seen: [f64; Class::COUNT],
     /// Whether the rules want it undone.
     pub correct_priors: bool,
@@ -46,12 +46,10 @@ pub struct Fold {
 }
 
 impl Fold {
-    /// Brings probabilities that a model of this fold gives back to the natural shares of the classes, unless
-    /// `balanced_sampling.correct_priors` is off.
-    pub fn correct(&self, p: &mut [f64; Class::COUNT]) {
-        if self.correct_priors {
-            sampling::correct_prior(p, &self.natural, &self.seen);
-        }
+    /// What a fit on these rows adds to its logits, so that the model answers at the natural shares of the classes; nothing
+    /// where `balanced_sampling.correct_priors` is off.
+    pub fn shift(&self) -> [f64; Class::COUNT] {
+        if self.correct_priors { sampling::prior_shift(&self.natural, &self.seen) } else { [0.0; Class::COUNT] }
     }
 }
 
@@ -109,8 +107,18 @@ impl DataSet {
         }
         weights::normalise(&mut weighed);
         let natural = sampling::class_shares(train.iter().map(|&r| (s.class[r], 1.0)));
-        let seen = sampling::class_shares(rows.iter().zip(&weighed).map(|(r, w)| (self.class(*r), *w)));
+        let drawn = rows.iter().zip(&weighed).map(|(r, w)| (self.regime(*r), self.class(*r), *w));
+        let seen = sampling::seen_shares(drawn, regimes.iter().copied());
         Fold { rows, weights: weighed, drawn: draw.regimes, natural, seen, correct_priors: rules.balanced_sampling.correct_priors, n_eff }
+    }
+
+    /// The regime of a training row.
+    pub fn regime(&self, row: Origin) -> Regime {
+        match row {
+            Origin::Sample(i) => self.samples.regime[i],
+            Origin::Archive(i) => self.archive[i].row.regime,
+            Origin::Replay(i) => self.replay[i].row.regime,
+        }
     }
 
     /// The class of a training row.

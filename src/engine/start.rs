@@ -16,10 +16,11 @@ use super::reload::ConfigSource;
 use super::{JobBody, Learning, LogRing, Pulse, Request, Snapshot};
 use crate::config::Settings;
 use crate::ingest::pipeline::Pipeline;
-use crate::market::{Clock, Universe};
+use crate::market::{Clock, Strategy, Universe};
 use crate::sources::hybrid::HybridTuning;
 use crate::sources::ib::IbTuning;
 use crate::store::master::{ReadPool, Role, Seat, StoreError, Writer, WriterOptions};
+use crate::store::model;
 use crate::store::scheduler::{Opened, SchedulerDb, SchedulerDbError};
 use crate::webhook::Webhook;
 
@@ -153,6 +154,7 @@ impl Engine {
         let reads = ReadPool::new(&options.data_dir.join(DATABASE));
         let master = WriterOptions { cache_mib: options.settings.store.cache_mib, demo: options.demo, clock: Arc::clone(&options.clock) };
         let (writer, checked) = open_master(&options.data_dir, master, &reads, options.universe.clone(), schedule).await?;
+        upgrade_strategies(options.data_dir.clone(), options.demo, Arc::clone(&options.clock)).await;
         let newest = reads.with(|r| r.runs(1)).await?.first().map_or(0, |r| r.id);
         let Opened { db, moved } = open_record(&options.data_dir, &options.clock, newest).await?;
         let parts = Parts::new(options, tuning, reads, writer);
@@ -235,6 +237,21 @@ async fn open_master(
         }
     });
     Ok((writer, Some(checked)))
+}
+
+/// Brings the databases of strategies that an older program wrote up to date, so that pages can read them. Where one cannot be,
+/// its pages and jobs tell why.
+async fn upgrade_strategies(data_dir: PathBuf, demo: bool, clock: Arc<dyn Clock>) {
+    let work = tokio::task::spawn_blocking(move || {
+        for strategy in Strategy::ALL {
+            if let Err(e) = model::upgrade(&data_dir.join(strategy.database_file()), strategy, demo, Arc::clone(&clock)) {
+                tracing::warn!(target: "engine", %strategy, error = %e, "Could not bring the strategy's database up to date");
+            }
+        }
+    });
+    if let Err(e) = work.await {
+        tracing::error!(target: "engine", error = %e, "Bringing the strategies' databases up to date ended unexpectedly");
+    }
 }
 
 /// Recovers a file whose pages are sound, however often it takes: a lock of another program and a full disk pass.

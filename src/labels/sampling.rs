@@ -1,7 +1,7 @@
 //! Balanced sampling by regime, inside one training fold and nowhere else: validation and test keep their natural
 //! frequencies.
 //!
-//! Training calls [`balanced`] with the rows of a fold after purging, and [`correct_prior`] on what the model answers,
+//! Training calls [`balanced`] with the rows of a fold after purging, and [`prior_shift`] when it fits them,
 //! because a model that saw other frequencies than the market's believes in them.
 
 use super::Class;
@@ -98,18 +98,33 @@ pub fn class_shares(rows: impl IntoIterator<Item = (Class, f64)>) -> [f64; Class
     shares
 }
 
-/// Turns probabilities learnt at the class shares `sampled` into those at the shares `natural`: `p_k *= natural_k /
-/// sampled_k`, renormalised (Saerens et al. 2002, equation 2.4). A class that was never sampled keeps probability 0.
-pub fn correct_prior(p: &mut [f64; Class::COUNT], natural: &[f64; Class::COUNT], sampled: &[f64; Class::COUNT]) {
-    for k in 0..Class::COUNT {
-        p[k] *= if sampled[k] > 0.0 { natural[k] / sampled[k] } else { 0.0 };
+/// Class shares of rows that were drawn and weighed, at the shares that regimes have among `natural` rows. Drawing more of a
+/// regime changes how often a model sees it and not what comes of it there, so that must not be undone; weighing quick exits
+/// more than HOLDs does change what seems to come of it. Regimes that nothing was drawn of are left out.
+pub fn seen_shares(
+    drawn: impl IntoIterator<Item = (Regime, Class, f64)>,
+    natural: impl IntoIterator<Item = Regime>,
+) -> [f64; Class::COUNT] {
+    let mut of_regime = [[0.0; Class::COUNT]; REGIMES];
+    for (regime, class, weight) in drawn {
+        of_regime[regime as usize][class.index()] += weight;
     }
-    let total: f64 = p.iter().sum();
-    if total > 0.0 {
-        for v in p {
-            *v /= total;
-        }
+    let mut rows = [0.0; REGIMES];
+    for regime in natural {
+        rows[regime as usize] += 1.0;
     }
+    let in_regime = |g: usize| {
+        let total: f64 = of_regime[g].iter().sum();
+        Class::ALL.into_iter().filter(move |_| total > 0.0).map(move |k| (k, rows[g] * of_regime[g][k.index()] / total))
+    };
+    class_shares((0..REGIMES).flat_map(in_regime))
+}
+
+/// What drawing and weighing has added to the log-odds of each class: `ln(sampled / natural)`. A model that is fitted with it
+/// added to its logits answers at natural shares without it, which is the correction `p_k * natural_k / sampled_k`. 0 for a
+/// class that is missing on either side: nothing is known of it.
+pub fn prior_shift(natural: &[f64; Class::COUNT], sampled: &[f64; Class::COUNT]) -> [f64; Class::COUNT] {
+    std::array::from_fn(|k| if natural[k] > 0.0 && sampled[k] > 0.0 { (sampled[k] / natural[k]).ln() } else { 0.0 })
 }
 
 /// Steele, Lea and Flood 2014: one multiplication chain, equal on every machine, which is all a seeded draw needs.
@@ -185,14 +200,19 @@ mod tests {
 
     #[test]
     fn the_prior_is_put_back() {
-        let mut p = [0.2, 0.3, 0.5];
-        correct_prior(&mut p, &[0.3, 0.3, 0.4], &[0.2, 0.3, 0.5]);
-        for (got, want) in p.iter().zip([0.3, 0.3, 0.4]) {
-            assert!((got - want).abs() < 1e-15);
+        let (natural, sampled) = ([0.3, 0.3, 0.4], [0.2, 0.3, 0.5]);
+        let shift = prior_shift(&natural, &sampled);
+        // A model that says the sampled shares with the shift says the natural ones without it (Saerens et al. 2002, 2.4).
+        for k in 0..3 {
+            assert!((sampled[k].ln() - shift[k] - natural[k].ln()).abs() < 1e-15);
         }
-        let mut unseen = [0.5, 0.5, 0.0];
-        correct_prior(&mut unseen, &[0.3, 0.3, 0.4], &[0.5, 0.5, 0.0]);
-        assert_eq!(unseen, [0.5, 0.5, 0.0]);
+        assert_eq!(prior_shift(&natural, &[0.5, 0.5, 0.0])[2], 0.0);
+        // A regime drawn twice as often is no news, a class weighed twice as much is.
+        let (crash, normal) = (Regime::Crash, Regime::Normal);
+        let rows = [(crash, Class::Sell), (crash, Class::Sell), (normal, Class::Buy), (normal, Class::Hold)];
+        let seen = |weight: fn(Regime, Class) -> f64| seen_shares(rows.map(|(g, k)| (g, k, weight(g, k))), rows.map(|(g, _)| g));
+        assert_eq!(seen(|g, _| if g == Regime::Crash { 2.0 } else { 1.0 }), [0.5, 0.25, 0.25]);
+        assert_eq!(seen(|_, k| if k == Class::Hold { 3.0 } else { 1.0 }), [0.5, 0.375, 0.125]);
         assert_eq!(class_shares([(Class::Buy, 3.0), (Class::Sell, 1.0)]), [0.25, 0.0, 0.75]);
     }
 

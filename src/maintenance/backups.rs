@@ -23,7 +23,8 @@ const SCHEDULER: &str = "scheduler.db";
 const STATE: &str = "scheduler_state.json";
 const MANIFEST: &str = "backup.json";
 /// All that a backup may hold.
-const OURS: [&str; 6] = [MASTER, SCHEDULER, Strategy::Turbomode.database_file(), Strategy::Slipstream.database_file(), STATE, MANIFEST];
+const OURS: [&str; 7] =
+    [MASTER, SCHEDULER, Strategy::Turbomode.database_file(), Strategy::Slipstream.database_file(), model::files::FOLDER, STATE, MANIFEST];
 /// The ending of a backup that was set aside.
 const BAD: &str = "bad";
 const STAMP: &str = "%Y%m%dT%H%M%SZ";
@@ -115,8 +116,13 @@ impl Backups {
     pub fn make(&self, clock: &dyn Clock, floor: u64, stop: &CancellationToken) -> Result<Did, Fault> {
         files::private_dir(&self.dir)?;
         let source = |name: &str| self.data_dir.join(name);
+        let mut models = 0;
+        for strategy in Strategy::ALL.into_iter().filter(|s| source(s.database_file()).exists()) {
+            models += model::model_bytes(&source(strategy.database_file()), strategy)?;
+        }
         let strategies = Strategy::ALL.map(|s| files::size(&source(s.database_file())).min(STRATEGY));
-        let need = strategies.iter().sum::<u64>()
+        let need = models
+            + strategies.iter().sum::<u64>()
             + [MASTER, "market_data.db-wal", SCHEDULER, "scheduler.db-wal"].iter().map(|n| files::size(&source(n))).sum::<u64>()
             + SMALL;
         files::room(&self.dir, need, floor)?;
@@ -139,7 +145,7 @@ impl Backups {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
             Err(e) => return Err(Fault::io("read", &source(STATE))(e)),
         }
-        let bytes = OURS.iter().map(|n| files::size(&inside(n))).sum();
+        let bytes = files::bytes_below(folder.path())?;
         let manifest = Manifest { data_dir: self.name.clone(), version: env!("CARGO_PKG_VERSION").to_owned(), rows, series, bytes };
         files::write(&inside(MANIFEST), serde_json::to_string_pretty(&manifest).unwrap_or_default().as_bytes())?;
         files::flush_dir(folder.path())?;

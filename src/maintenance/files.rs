@@ -52,6 +52,16 @@ pub(super) fn size(path: &Path) -> u64 {
     path.metadata().map_or(0, |m| m.len())
 }
 
+/// Bytes of all files in a folder and the folders in it.
+pub(super) fn bytes_below(dir: &Path) -> Result<u64, Fault> {
+    let mut bytes = 0;
+    for name in names(dir)? {
+        let path = dir.join(name);
+        bytes += if path.is_dir() { bytes_below(&path)? } else { size(&path) };
+    }
+    Ok(bytes)
+}
+
 /// Refuses to write `need` bytes where fewer than `floor` would stay free.
 pub(super) fn room(dir: &Path, need: u64, floor: u64) -> Result<u64, Fault> {
     let fs = rustix::fs::statvfs(dir).map_err(|e| Fault::io("read the free space of", dir)(e.into()))?;

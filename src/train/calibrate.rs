@@ -2,7 +2,7 @@
 //!
 //! `p' = (1 - w) * prior + w * softmax(z / T)`: the temperature T takes back overconfidence (Guo et al. 2017), the step
 //! towards the prior admits how little is known. Both are fitted on earlier blocks only. The prior that balanced sampling
-//! has bent is put right before, by [`crate::labels::sampling::correct_prior`].
+//! has bent is put right before, by [`crate::labels::sampling::prior_shift`].
 
 use serde::{Deserialize, Serialize};
 

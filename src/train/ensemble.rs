@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use crate::config::strategy::{Ensemble as Sizes, ModelName};
 use crate::dataset::windows::CHANNELS;
-use crate::labels::sampling::correct_prior;
 use crate::market::Regime;
 use crate::train::metrics::Probabilities;
 use crate::train::models::{self, BaseModel, Compute, Inputs, LoadError, NamedTensor, PredictError, Shape, Windows};
@@ -91,10 +90,7 @@ impl Ensemble {
         let header = &self.header;
         let mut answers: Vec<Vec<Probabilities>> = Vec::with_capacity(self.models.len());
         for (_, seeds) in &self.models {
-            let mut said = seeds.iter().map(|model| model.predict(&inputs, compute)).collect::<Result<Vec<_>, _>>()?;
-            if let Some(seen) = &header.seen {
-                said.iter_mut().flatten().for_each(|p| correct_prior(p, &header.prior, seen));
-            }
+            let said = seeds.iter().map(|model| model.predict(&inputs, compute)).collect::<Result<Vec<_>, _>>()?;
             answers.push(mean_of(&said));
         }
         let of_row = |row: usize| {

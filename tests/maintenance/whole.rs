@@ -2,15 +2,19 @@
 
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use flate2::read::GzDecoder;
 use nightdesk::config::MaintenanceSettings;
+use nightdesk::config::strategy::ProfileName;
 use nightdesk::engine::{JobEnd, JobReport, JobStop};
 use nightdesk::maintenance::{Outcome, Step, newest_backup};
-use nightdesk::market::Strategy;
+use nightdesk::market::{Clock, DAY, Strategy};
 use nightdesk::store::master::{Reader, restore, verify};
-use nightdesk::store::model::{ModelDb, ModelReader};
+use nightdesk::store::model::files::{model_folder, write_whole};
+use nightdesk::store::model::{ModelDb, ModelKind, ModelReader, ModelState, NewModel, NewModels, NewTraining, TrainingIdentity};
+use serde_json::json;
 use tokio::sync::mpsc;
 
 use crate::{Desk, NIGHT, fill, names};
@@ -61,6 +65,64 @@ async fn a_night_leaves_a_checked_backup_of_everything_and_packed_logs() {
     writer.close().await.unwrap();
     let done = restore(&desk.backups(), &desk.db(), &*desk.clock).unwrap();
     assert_eq!((done.from, done.rows), (backup.join("market_data.db"), 20_500));
+}
+
+/// A model of one file that is nothing but bytes, in the database of a strategy.
+fn register(desk: &Desk) -> PathBuf {
+    let db = desk.data().join("slipstream.db");
+    let folder = model_folder(&db);
+    let file = write_whole(&folder, "run-1.safetensors", &vec![7; 100_000]).unwrap();
+    let mut db = ModelDb::open(&db, Strategy::Slipstream, true, desk.clock.clone()).unwrap();
+    let text = || "x".to_owned();
+    let identity = TrainingIdentity {
+        profile: ProfileName::Demo,
+        seed: 1,
+        config_version: 1,
+        config_hash: text(),
+        definition: text(),
+        snapshot: text(),
+        environment_key: text(),
+    };
+    let run_id = db.begin_training(&NewTraining { job_run: None, identity, environment: json!({}) }).unwrap();
+    let path = folder.join(&file.file);
+    let models = NewModels {
+        run_id,
+        models: vec![NewModel { kind: ModelKind::Ensemble, metrics: json!({}), attribution: json!([]) }],
+        files: vec![file],
+        trained_to: desk.clock.utc().date_naive(),
+        expires_at: desk.clock.now() + DAY,
+        shadow_sessions: 20,
+        state: ModelState::Shadow,
+        reason: text(),
+    };
+    db.register_models(&models, "test").unwrap();
+    db.close().unwrap();
+    path
+}
+
+#[tokio::test]
+async fn files_of_models_are_verified_backed_up_and_rotated_away_with_their_backup() {
+    let mut desk = Desk::new();
+    (desk.settings.maintenance.keep_daily, desk.settings.maintenance.keep_weekly) = (1, 0);
+    let writer = desk.writer();
+    fill(&writer, "AAPL", 100).await;
+    let live = register(&desk);
+    assert!(matches!(desk.run(&writer).await.end, JobEnd::Succeeded { failures: 0, .. }));
+    let copy = desk.backups().join("backup-20240303T020000Z/models/slipstream/run-1.safetensors");
+    assert_eq!(std::fs::read(copy).unwrap(), vec![7; 100_000]);
+    let manifest = std::fs::read_to_string(desk.backups().join("backup-20240303T020000Z/backup.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    assert!(manifest["bytes"].as_u64().unwrap() > 100_000, "the drill asks for room by it: {manifest}");
+
+    desk.clock.advance(Duration::from_hours(24));
+    assert!(matches!(desk.run(&writer).await.end, JobEnd::Succeeded { failures: 0, .. }));
+    assert_eq!(names(&desk.backups()), ["backup-20240304T020000Z"], "a backup with models is one of ours");
+
+    desk.clock.advance(Duration::from_hours(24));
+    std::fs::write(live, vec![8; 100_000]).unwrap();
+    let ran = desk.run(&writer).await;
+    assert!(matches!(&ran.end, JobEnd::Failed { error, .. } if error.contains("run-1.safetensors is not what was written")), "{ran:?}");
+    assert_eq!(names(&desk.backups()), ["backup-20240304T020000Z"], "no backup is made or removed over damage");
 }
 
 #[tokio::test]

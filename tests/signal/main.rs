@@ -32,3 +32,11 @@ fn tomorrows_return_as_a_feature_is_found_out() {
     assert!(matches!(report.verdict, Verdict::Reject { .. }));
     assert_eq!(of(Gate::NullControl).status, Status::Fail, "what finds direction in random walks leaks");
 }
+
+#[test]
+fn scratch() {
+    for seed in 11..16 {
+        let report = Trial::new(Walk::planted(), seed).run(Features::Real);
+        println!("{}", trial::words(&report));
+    }
+}

@@ -3,8 +3,16 @@
 
 mod cache;
 mod care;
+mod checkpoints;
+mod made;
+mod migration;
+mod model_files;
+mod moves;
 mod opening;
+mod registry;
 mod rows;
+mod tidying;
+mod training;
 
 use std::path::PathBuf;
 use std::sync::Arc;

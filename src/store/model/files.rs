@@ -2,6 +2,7 @@
 //!
 //! What is in them is for `train::registry` to say. Backups and `verify` treat them as bytes with a hash.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -43,10 +44,15 @@ pub enum FileFault {
     Io(#[from] std::io::Error),
 }
 
-/// The folder of the models that belong to the database `db`: beside it, below `models`, under the database's own name. So
-/// copies of a database have their own.
+/// The folder beside a database below which its models lie.
+pub const FOLDER: &str = "models";
+
+/// The folder of the models that belong to the database `db`: beside it, below [`FOLDER`], under the database's own name. So
+/// copies of a database, and one that was set aside, have their own.
 pub fn model_folder(db: &Path) -> PathBuf {
-    db.with_file_name("models").join(db.file_stem().unwrap_or_default())
+    let name = db.file_name().unwrap_or_default();
+    let name = name.to_str().and_then(|n| n.strip_suffix(".db")).map_or(name, OsStr::new);
+    db.with_file_name(FOLDER).join(name)
 }
 
 /// SHA-256 in lower-case hexadecimal digits.
@@ -68,7 +74,13 @@ fn write_error(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -
 /// Writes the private file `name` into `folder`, in place of one of that name, and makes it durable: after a kill or a power
 /// failure there is the old file or the new one, whole. Only one process writes there, the one with the strategy's lock.
 pub fn write_whole(folder: &Path, name: &str, bytes: &[u8]) -> Result<ModelFile, StoreError> {
-    private_dir(folder)?;
+    if !folder.exists() {
+        private_dir(folder)?;
+        // A new folder lasts once the one above it does: that of the run, the strategy, all models.
+        for above in folder.ancestors().skip(1).take(3) {
+            File::open(above).and_then(|f| f.sync_all()).map_err(write_error("cannot flush the folder", above))?;
+        }
+    }
     let (partial, path) = (folder.join(format!(".{name}{PARTIAL}")), folder.join(name));
     let written = || -> std::io::Result<()> {
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior};
 
 pub use cache::{Checkpoint, FeatureBlock, FeatureColumns, FeatureMonth, Made};
-pub use care::{beside, copy, restore, verify};
+pub use care::{beside, copy, model_bytes, restore, verify};
 pub use drift::DriftBaseline;
 pub use ledger::{ConfigChange, SectorStats, Shortage};
 pub use models::{Model, ModelChange, ModelFile, ModelKind, ModelMove, ModelState, MoveCause, NewModel, NewModels};
@@ -81,6 +81,16 @@ impl ModelReader {
     }
 }
 
+/// Brings the database of `strategy` at `path` to the schema of this program, where it is one of an older program: readers
+/// refuse those. Does nothing where there is none.
+pub fn upgrade(path: &Path, strategy: Strategy, demo: bool, clock: Arc<dyn Clock>) -> Result<(), StoreError> {
+    match ModelReader::open(path, strategy) {
+        Err(StoreError::Older { .. }) => ModelDb::open(path, strategy, demo, clock)?.close(),
+        Err(StoreError::NotBuilt { .. }) | Ok(_) => Ok(()),
+        Err(e) => Err(e),
+    }
+}
+
 /// The one connection that writes the database of a strategy. Every call is all or nothing.
 pub struct ModelDb {
     reader: ModelReader,
@@ -94,6 +104,14 @@ impl ModelDb {
     pub fn open(path: &Path, strategy: Strategy, demo: bool, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let (lock, conn) = open::read_write(path, strategy, demo, clock.now())?;
         Ok(Self { reader: ModelReader { conn }, lock, clock })
+    }
+
+    /// As [`ModelDb::open`], for a database that may not grow beyond `max_mib` MiB: a write that would exceed it fails with
+    /// [`StoreError::DiskFull`].
+    pub fn open_limited(path: &Path, strategy: Strategy, demo: bool, clock: Arc<dyn Clock>, max_mib: u32) -> Result<Self, StoreError> {
+        let db = Self::open(path, strategy, demo, clock)?;
+        open::limit(&db.reader.conn, max_mib)?;
+        Ok(db)
     }
 
     /// The same content, to be read.

@@ -45,6 +45,13 @@ pub(super) fn read_write(path: &Path, strategy: Strategy, demo: bool, now: i64) 
     Ok((lock, conn))
 }
 
+/// Keeps the file of a connection from growing beyond `max_mib` MiB.
+pub(super) fn limit(conn: &Connection, max_mib: u32) -> Result<(), StoreError> {
+    let pages = i64::from(max_mib) * (1 << 20) / PAGE_BYTES;
+    conn.pragma_update_and_check(None, "max_page_count", pages, |r| r.get::<_, i64>(0))?;
+    Ok(())
+}
+
 /// Opens the present schema version for consumers.
 pub(super) fn read_only(path: &Path, strategy: Strategy) -> Result<Connection, StoreError> {
     let mut conn = plain_read_only(path, strategy)?;

@@ -52,6 +52,8 @@ struct Fit<'a, N> {
     rows: Resident,
     /// Rows x classes: weight x smoothed target, of which the loss is the sum of products with log-probabilities.
     targets: Tensor<2>,
+    /// 1 x 1 x classes: see [`FitOrder::shift`].
+    shift: Tensor<3>,
 }
 
 /// The best weights so far.
@@ -76,6 +78,7 @@ impl<'a, N: Net> Fit<'a, N> {
             descent: Descent::new(order.optimiser, &specs),
             rows: Resident::new(&train.inputs, net.window(), device),
             targets: targets(train, order.optimiser.label_smoothing, device),
+            shift: Tensor::from_data(TensorData::new(order.shift.map(|v| v as f32).to_vec(), [1, 1, Class::COUNT]), device),
             specs,
         }
     }
@@ -122,7 +125,7 @@ impl<'a, N: Net> Fit<'a, N> {
             let draw = Stream::new(&[order.seed, DROPOUT, u64::from(number), step as u64]);
             let mut noise = Noise::training(config.dropout, draw, device);
             let logits = self.net.logits(&self.weights, &self.rows.batch(part), &mut noise);
-            let loss = loss(logits, self.targets.clone().select(0, indices(part.iter().copied(), device)));
+            let loss = loss(logits + self.shift.clone(), self.targets.clone().select(0, indices(part.iter().copied(), device)));
             let gradients = loss.backward();
             losses.add(loss.inner(), part.len());
             let share = (f64::from(number - 1) + (step + 1) as f64 / steps as f64) / f64::from(order.max_epochs.max(1));

@@ -86,6 +86,10 @@ pub struct FitOrder<'a> {
     pub fixed_epochs: Option<u32>,
     /// Each epoch, models on windows see every n-th session, another one each epoch; 1 = all.
     pub window_stride: u32,
+    /// Added to the logits while the loss is descended: `ln(seen / natural)` of each class, where the rows of the fit are not at
+    /// natural frequency. What the model says without it is then at natural frequency, on the early-stop slice too (Menon et
+    /// al., ICLR 2021: logit adjustment; the correction `p_k * natural_k / seen_k` made part of the fit).
+    pub shift: [f64; Class::COUNT],
     /// Of all randomness of this fit.
     pub seed: u64,
     /// Where to compute.

@@ -113,7 +113,10 @@ impl<'a> Desk<'a> {
         });
         let keep = rules.orchestrator.keep_checkpoints_days;
         let found = self.with(|db| {
-            db.mark_lost_trainings()?;
+            // Whoever trains holds the training lock, and that is held here.
+            for run in db.mark_lost_trainings()? {
+                tracing::warn!(target: "train", strategy = %order.strategy, run, "An earlier training run was cut off");
+            }
             tidy(db, &self.folder, keep, order.clock.now())?;
             if let Some(run) = db.reader().resumable(&identity, keep, order.clock.now())? {
                 db.resume_training(run.run_id, order.job_run)?;

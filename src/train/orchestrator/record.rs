@@ -188,7 +188,6 @@ impl Recording<'_> {
             meta: j.decided.meta.clone(),
             calibration: j.decided.calibration,
             prior: fold.natural,
-            seen: fold.correct_priors.then_some(fold.seen),
             rules: order.rules.row_hash(),
             config_version: order.rules.metadata.version,
             config_hash: order.rules.hash(),

@@ -203,17 +203,16 @@ impl Control<'_> {
         let moved = |row: usize| s.class[from[row] as usize];
         let rows: Vec<usize> = block.sampled.iter().flatten().copied().collect();
         let class: Vec<Class> = rows.iter().map(|&row| moved(row)).collect();
-        let seen = sampling::class_shares(class.iter().copied().zip(block.fold.weights.iter().copied()));
+        let drawn = rows.iter().zip(&class).zip(&block.fold.weights).map(|((row, class), weight)| (s.regime[*row], *class, *weight));
+        let seen = sampling::seen_shares(drawn, block.learnt.iter().map(|row| s.regime[*row]));
         let natural = sampling::class_shares(block.learnt.iter().map(|&row| (moved(row), 1.0)));
         let train = Examples { class, ..lot.train.clone() };
         let slice = lot.slice.as_ref().map(|e| Examples { class: block.slice.iter().map(|&row| moved(row)).collect(), ..e.clone() });
         let seed = fit_seed(self.seed, gates.g11_model, number, seed);
         let quiet = |_: Epoch| {};
-        let (model, _) = self.terms.fit_on(gates.g11_model, (&train, slice.as_ref()), seed, None, &quiet)?;
-        let mut answers = self.terms.ask(model.as_ref(), &lot.test)?;
-        if block.fold.correct_priors {
-            answers.iter_mut().for_each(|p| sampling::correct_prior(p, &natural, &seen));
-        }
+        let shift = if block.fold.correct_priors { sampling::prior_shift(&natural, &seen) } else { [0.0; Class::COUNT] };
+        let (model, _) = self.terms.fit_on(gates.g11_model, (&train, slice.as_ref()), shift, (seed, None), &quiet)?;
+        let answers = self.terms.ask(model.as_ref(), &lot.test)?;
         Ok((answers.into_iter().map(|p| p.map(|v| v as f32)).collect(), natural))
     }
 

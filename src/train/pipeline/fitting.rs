@@ -77,19 +77,18 @@ impl Terms<'_> {
         told: &(dyn Fn(Epoch) + Sync),
     ) -> Result<FitOutcome, FittingError> {
         let lot = if on_windows(model) { &block.windows } else { &block.table };
-        let (model, report) = self.fit_on(model, (&lot.train, lot.slice.as_ref()), seed, epochs, told)?;
-        let mut answers = self.ask(model.as_ref(), &lot.test)?;
-        answers.iter_mut().for_each(|p| block.fold.correct(p));
+        let (model, report) = self.fit_on(model, (&lot.train, lot.slice.as_ref()), block.fold.shift(), (seed, epochs), told)?;
+        let answers = self.ask(model.as_ref(), &lot.test)?;
         Ok(FitOutcome { model, answers, report })
     }
 
-    /// Fits `model` on rows.
+    /// Fits `model` on rows; `shift` as [`Fold::shift`](crate::dataset::Fold::shift) gives it.
     pub fn fit_on(
         &self,
         model: ModelName,
         (train, slice): (&Examples, Option<&Examples>),
-        seed: u64,
-        epochs: Option<u32>,
+        shift: Probabilities,
+        (seed, epochs): (u64, Option<u32>),
         told: &(dyn Fn(Epoch) + Sync),
     ) -> Result<(Box<dyn BaseModel>, FitReport), FittingError> {
         let order = FitOrder {
@@ -97,6 +96,7 @@ impl Terms<'_> {
             max_epochs: self.profile.max_epochs,
             fixed_epochs: epochs,
             window_stride: self.profile.window_stride,
+            shift,
             seed,
             compute: self.compute,
             stop: self.stop,

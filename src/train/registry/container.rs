@@ -68,10 +68,12 @@ impl View for Cells<'_> {
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
+        let mut out = Vec::with_capacity(self.data_len());
         match self {
-            Self::Weights(t) => t.values.iter().flat_map(|v| v.to_le_bytes()).collect(),
-            Self::Answers(_, rows) => rows.as_flattened().iter().flat_map(|v| v.to_le_bytes()).collect(),
+            Self::Weights(t) => t.values.iter().for_each(|v| out.extend_from_slice(&v.to_le_bytes())),
+            Self::Answers(_, rows) => rows.as_flattened().iter().for_each(|v| out.extend_from_slice(&v.to_le_bytes())),
         }
+        out.into()
     }
 
     fn data_len(&self) -> usize {

@@ -54,9 +54,6 @@ pub struct ModelHeader {
     pub calibration: Calibration,
     /// Shares of the classes that decisions are held against.
     pub prior: Probabilities,
-    /// Shares of the classes that the base models saw, drawn and weighed, which are undone in their answers; `None` where the
-    /// rules leave the answers as they are.
-    pub seen: Option<Probabilities>,
     /// Hash of the rules of labels and regimes.
     pub rules: String,
     /// Version of the training rules.

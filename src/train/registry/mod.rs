@@ -28,6 +28,7 @@ use crate::features::definition_hash;
 use crate::store::StoreError;
 use crate::store::model::{Model, ModelDb, ModelKind, ModelReader, NewModel, NewModels};
 use crate::train::gates::Verdict;
+use crate::train::progress::TrainingState;
 
 /// Why the registry did not do something. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +47,12 @@ pub enum RegistryError {
         "the models of training run {0} are not those that were scored; nothing was registered, but this is a bug: report it with the log"
     )]
     Unscored(i64),
+    /// The program's own fault: only a run at work registers models, and once.
+    #[error(
+        "training run {0} is not at work, or has registered its models already; nothing was registered, but this is a bug: report it with \
+         the log"
+    )]
+    NotAtWork(i64),
     /// A model is registered without a file.
     #[error("model {0} has no file any more: it was rejected, or its file was let go; train again")]
     NoFile(i64),
@@ -64,7 +71,8 @@ pub struct Scored {
 
 /// Registers the models of a finished run: their file is written first, then all rows in one transaction. Killed in between
 /// it leaves a file that nothing refers to, which [`tidy`] removes. Gives the ensemble as it is stored: a shadow, which
-/// [`promote`] may make champion at once where it owes no sessions, or rejected.
+/// [`promote`] may make champion at once where it owes no sessions, or rejected. The run is at work until it is ended after
+/// this; one that is killed in between stays lost, with models that count.
 pub fn register(
     db: &mut ModelDb,
     folder: &ModelFolder,
@@ -78,6 +86,11 @@ pub fn register(
     let made = header.models.iter().map(|m| ModelKind::Base(m.name)).chain([ModelKind::Ensemble]);
     if listed != made.collect() {
         return Err(RegistryError::Unscored(header.run_id));
+    }
+    // Before the file is written: it must not take the place of one that is registered, nor be an orphan that is tidied away.
+    match db.reader().training(header.run_id)? {
+        Some(run) if run.state == TrainingState::Running && db.reader().models_of(header.run_id)?.is_empty() => {}
+        _ => return Err(RegistryError::NotAtWork(header.run_id)),
     }
     let (state, shadow_sessions, reason) = rules::judged(verdict);
     let file = write_models(folder, models)?;

@@ -9,8 +9,8 @@ use super::RegistryError;
 use super::file::{ModelFolder, run_of};
 use crate::market::DAY;
 use crate::store::StoreError;
-use crate::store::model::files::is_partial;
-use crate::store::model::{ModelDb, ModelReader};
+use crate::store::model::files::{is_partial, read_checked};
+use crate::store::model::{ModelDb, ModelReader, ModelState};
 use crate::train::progress::TrainingState;
 
 /// What was removed.
@@ -18,6 +18,8 @@ use crate::train::progress::TrainingState;
 pub struct Tidied {
     /// Files of rejected models.
     pub rejected: usize,
+    /// Files of retired models that are not what was written.
+    pub spoiled: usize,
     /// Files that belong to no model, and parts of files.
     pub orphans: usize,
     /// Folders of checkpoints.
@@ -28,15 +30,23 @@ pub struct Tidied {
 ///
 /// - checkpoints of runs that came to a verdict, are unknown, or have shown no sign of life for `keep_days`;
 /// - files of models that were rejected `keep_days` ago or earlier, their rows first;
+/// - files of retired models that are gone or not what was written: they can never serve again, and would be told as damage for
+///   ever;
 /// - files of no model, and parts of files, unless a run is at work that may be about to register them.
 ///
-/// Files of retired models stay, so that any former champion can serve again: there is one a promotion, which is rare. What
+/// Good files of retired models stay, so that any former champion can serve again: there is one a promotion, which is rare. What
 /// does not have a name of ours is left alone.
 pub fn tidy(db: &mut ModelDb, folder: &ModelFolder, keep_days: u32, now: i64) -> Result<Tidied, RegistryError> {
     let oldest = now - i64::from(keep_days) * DAY;
     let refused = db.reader().files_rejected_before(oldest)?;
-    db.forget_files(&refused)?;
-    let mut done = Tidied { rejected: refused.len(), ..Tidied::default() };
+    let retired = db.reader().files_in(ModelState::Retired)?;
+    let spoiled: Vec<String> = retired.into_iter().filter(|f| read_checked(folder.path(), f).is_err()).map(|f| f.file).collect();
+    for file in &spoiled {
+        tracing::warn!(target: "store", file, "The file of a retired model is not what was written; the model cannot serve again");
+    }
+    let gone = [refused.as_slice(), &spoiled].concat();
+    db.forget_files(&gone)?;
+    let mut done = Tidied { rejected: refused.len(), spoiled: spoiled.len(), ..Tidied::default() };
     let kept = Kept::read(db.reader(), oldest)?;
     for (name, is_folder) in entries(folder.path())? {
         let path = folder.path().join(&name);
@@ -47,7 +57,7 @@ pub fn tidy(db: &mut ModelDb, folder: &ModelFolder, keep_days: u32, now: i64) ->
             }
         } else if !kept.at_work && (is_partial(&name) || run_of(&name).is_some()) && !kept.files.contains(&name) {
             fs::remove_file(&path).map_err(StoreError::io("cannot remove", &path))?;
-            done.orphans += usize::from(!refused.contains(&name));
+            done.orphans += usize::from(!gone.contains(&name));
         }
     }
     Ok(done)

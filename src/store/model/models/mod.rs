@@ -13,6 +13,8 @@ use serde_json::Value;
 
 use crate::config::strategy::ModelName;
 
+pub(super) use read::file;
+
 /// Where a model stands.
 #[derive(
     Clone,

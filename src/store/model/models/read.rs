@@ -91,11 +91,11 @@ impl ModelReader {
         self.list("SELECT file, sha256, bytes FROM model_files WHERE run_id = ?1 ORDER BY file", [run_id], file)
     }
 
-    /// The files of all models that are not rejected, by name: what a backup takes.
-    pub fn files_worth_keeping(&self) -> Result<Vec<ModelFile>, StoreError> {
-        let sql = "SELECT file, sha256, bytes FROM model_files f
-                   WHERE NOT EXISTS (SELECT 1 FROM model_metadata m WHERE m.run_id = f.run_id AND m.state = 'rejected') ORDER BY file";
-        self.list(sql, [], file)
+    /// The files of all models in a state, by name.
+    pub fn files_in(&self, state: ModelState) -> Result<Vec<ModelFile>, StoreError> {
+        let sql = "SELECT DISTINCT f.file, f.sha256, f.bytes FROM model_files f JOIN model_metadata m USING (run_id)
+                   WHERE m.state = ?1 ORDER BY f.file";
+        self.list(sql, [<&str>::from(state)], file)
     }
 
     /// The names of files of models that were rejected at `oldest` (UTC seconds) or earlier.
@@ -133,6 +133,7 @@ impl ModelReader {
     }
 }
 
-fn file(r: &Row<'_>) -> rusqlite::Result<ModelFile> {
+/// The file in the columns `file, sha256, bytes`.
+pub(in crate::store::model) fn file(r: &Row<'_>) -> rusqlite::Result<ModelFile> {
     Ok(ModelFile { file: r.get(0)?, sha256: r.get(1)?, bytes: rows::count(r, 2)? })
 }

@@ -42,6 +42,7 @@ struct Order {
     max_epochs: u32,
     fixed_epochs: Option<u32>,
     window_stride: u32,
+    shift: [0.0; 3],
     seed: u64,
     stop: CancellationToken,
 }
@@ -64,6 +65,7 @@ impl Order {
             max_epochs: self.max_epochs,
             fixed_epochs: self.fixed_epochs,
             window_stride: self.window_stride,
+            shift: [0.0; 3],
             seed: self.seed,
             compute: &compute,
             stop: &self.stop,
