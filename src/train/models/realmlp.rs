@@ -1,7 +1,7 @@
 //! Perceptron behind piecewise-linear embeddings, with the parts of `RealMLP` that pay most on tables (Holzmueller, Grinsztajn,
-//! Steinwart, NeurIPS 2024): robust scaling, smooth clipping, a learned scale of each input, Mish.
+//! Steinwart, `NeurIPS` 2024): robust scaling, smooth clipping, a learned scale of each input, Mish.
 //!
-//! Embeddings are piecewise-linear encodings (Gorishniy, Rubachev, Babenko, NeurIPS 2022): piece `j` of a feature tells which
+//! Embeddings are piecewise-linear encodings (Gorishniy, Rubachev, Babenko, `NeurIPS` 2022): piece `j` of a feature tells which
 //! part of its j-th quantile interval lies below the value. Their edges are measured once on the training rows, so
 //! an embedding is a constant of its row and no gradient flows through it in training.
 
@@ -67,7 +67,6 @@ impl Net for RealMlp {
     fn tensors(&self) -> Vec<Spec> {
         let (width, embedded, first) = (self.shape.width, self.embedded(), self.first());
         let measured = |name: &str, columns: usize| Spec::new(name, [1, columns], Role::Fixed, Start::Measured);
-        // Both matrices feed the same units: each gets half of the variance, and a piece is 0 or 1 with a half's variance.
         let mut specs = vec![
             measured("scaling.centre", width),
             measured("scaling.inverse_span", width),
