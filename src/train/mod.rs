@@ -1,7 +1,8 @@
 //! What training knows of statistics: how good predictions are, how sure that is, what chance would reach, and whether
 //! a model may give signals.
 //!
-//! Pure arithmetic: no clock, no disk, no network, and every random draw follows from a seed. A training run calls, in
+//! Pure arithmetic: no clock, no disk, no network, and every random draw follows from a seed; only
+//! [`models::Compute::choose`] looks at the machine. A training run fits [`models`] fold by fold and then calls, in
 //! this order, [`stack`] and [`calibrate`] on out-of-fold predictions, [`nulls`] for its own refits on data without a
 //! signal, and [`gates`] for the verdict.
 

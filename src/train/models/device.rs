@@ -5,12 +5,15 @@
 
 #[cfg(any(feature = "gpu", feature = "cuda"))]
 mod gpu;
+mod guard;
 #[cfg(any(feature = "gpu", feature = "cuda", test))]
 mod probe;
 
 use std::sync::Arc;
 
 use burn::tensor::Device;
+
+pub(super) use guard::guarded;
 
 use crate::config::strategy::{Backend, Orchestrator};
 use crate::market::Clock;

@@ -172,8 +172,13 @@ impl<'a, N: Net> Fit<'a, N> {
     }
 
     fn backend(&self, error: String) -> FitError {
-        FitError::Backend { model: self.net.name(), device: self.order.compute.words().to_owned(), error }
+        backend(self.net, self.order, error)
     }
+}
+
+/// The backend's words as an error.
+pub(super) fn backend<N: Net>(net: &N, order: &FitOrder<'_>, error: String) -> FitError {
+    FitError::Backend { model: net.name(), device: order.compute.words().to_owned(), error }
 }
 
 /// Losses of steps, summed over rows once read.
