@@ -111,12 +111,18 @@ impl Net for RealMlp {
         let pieces = ((plain.clone().repeat(&[1, self.pieces]) - w.at(EDGE)) * w.at(INVERSE_PIECE)).clamp(0.0, 1.0);
         // Scales belong to inputs; on the rows of the matrix they give the same sums and cost a fraction.
         let embedded = pieces.matmul(w.at(EMBEDDED) * w.at(SCALE)) + plain.matmul(w.at(PLAIN) * w.at(PLAIN_SCALE));
-        let mut hidden = noise.dropped(activation::mish(embedded + w.at(FIRST_BIAS)));
+        let mut hidden = noise.dropped(mish(embedded + w.at(FIRST_BIAS)));
         for layer in 0..self.hidden.len().saturating_sub(1) {
-            hidden = noise.dropped(activation::mish(w.affine(BEFORE + 2 * layer, hidden)));
+            hidden = noise.dropped(mish(w.affine(BEFORE + 2 * layer, hidden)));
         }
         single(w.affine(BEFORE + 2 * self.hidden.len().saturating_sub(1), hidden))
     }
+}
+
+/// `x tanh(ln(1 + e^x))` (Misra, BMVC 2020), which with `s = sigmoid(-x)` is `x (2 / (1 + s^2) - 1)`: one exponential.
+fn mish(x: Tensor<2>) -> Tensor<2> {
+    let squared = activation::sigmoid(x.clone().neg()).square();
+    x * squared.add_scalar(1.0).recip().mul_scalar(2.0).sub_scalar(1.0)
 }
 
 /// One over the width of the middle half of ascending values, or of all where half of them are equal; 0 of a constant.
