@@ -110,6 +110,23 @@ mod tests {
         assert!(include_str!("../../../Cargo.toml").contains(&format!("burn = {{ version = \"={BURN}\"")));
     }
 
+    #[cfg(not(any(feature = "gpu", feature = "cuda")))]
+    #[test]
+    fn a_gpu_that_was_not_built_in_is_told_of_only_to_who_asked_for_one() {
+        use crate::config::strategy::StrategySettings;
+        use crate::market::{Strategy, SystemClock};
+
+        let chosen = |backend| {
+            let shipped = StrategySettings::shipped(Strategy::Turbomode).unwrap().orchestrator;
+            Compute::choose(&Orchestrator { backend, threads: 3, ..shipped }, &SystemClock::shared())
+        };
+        for backend in [Backend::Auto, Backend::Cpu] {
+            assert_eq!((chosen(backend).words(), chosen(backend).remark()), ("CPU, 3 threads", None));
+        }
+        let asked = chosen(Backend::Gpu);
+        assert!(!asked.is_gpu() && asked.remark().unwrap().contains("--features gpu"), "{asked:?}");
+    }
+
     #[test]
     fn the_processor_says_how_many_threads_it_has() {
         assert_eq!(Compute::processor(1).words(), "CPU, 1 thread");

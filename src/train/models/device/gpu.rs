@@ -1,7 +1,7 @@
 //! Finding a GPU and trying it. Nothing here may end the process or hold it: a driver's panic, hang or wrong answer
 //! becomes a remark, and the processor computes.
 
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use burn::tensor::Device;
@@ -46,7 +46,7 @@ fn in_time(timeout_s: u32, clock: &Arc<dyn Clock>) -> Result<(Compute, Probe), S
     let clock = Arc::clone(clock);
     let work = move || {
         let shown = guarded(|| {
-            let gpu = open()?;
+            let gpu = opened()?;
             let shown = probe(&gpu, &clock).map_err(|error| format!("{} failed its probe: {error}", gpu.words))?;
             Ok((gpu, shown))
         });
@@ -62,6 +62,18 @@ fn in_time(timeout_s: u32, clock: &Arc<dyn Clock>) -> Result<(Compute, Probe), S
         Err(_) => Err(format!(
             "no GPU answered within {timeout_s} s (orchestrator.probe_timeout_s); the processor computes. A first start compiles kernels and can take longer."
         )),
+    }
+}
+
+/// The GPU of this process: a runtime can be initialised once only, and the Vulkan loader may crash when instances come and go.
+static OPENED: Mutex<Option<Compute>> = Mutex::new(None);
+
+/// The GPU, opened by the first run that asks for it. What failed is tried again by the next.
+fn opened() -> Result<Compute, String> {
+    let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*opened {
+        Some(gpu) => Ok(gpu.clone()),
+        None => Ok(opened.insert(open()?).clone()),
     }
 }
 
