@@ -1,9 +1,10 @@
 //! From a data set to models that may give signals, or to the reasons why none may.
 //!
 //! [`orchestrator`] works through the twelve steps: it alone has a clock, a database and a folder, with [`registry`], which
-//! keeps what was made. All below is arithmetic whose every draw follows from a seed: [`pipeline`] fits [`models`] inside the
-//! folds, [`stack`] and [`calibrate`] make one answer of theirs, [`backtest`] trades by it, [`attribution`] asks what they lean on, [`nulls`] makes data without a
-//! signal for the run's own refits, and [`gates`] gives the verdict.
+//! keeps what was made, and [`models::Compute::choose`], which looks at the machine. All below is arithmetic whose every draw
+//! follows from a seed: [`pipeline`] fits [`models`] inside the folds, [`stack`] and [`calibrate`] make one answer of theirs,
+//! [`backtest`] trades by it, [`attribution`] asks what they lean on, [`nulls`] makes data without a signal for the run's own
+//! refits, and [`gates`] gives the verdict.
 
 pub mod attribution;
 pub mod backtest;

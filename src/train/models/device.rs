@@ -5,12 +5,15 @@
 
 #[cfg(any(feature = "gpu", feature = "cuda"))]
 mod gpu;
+mod guard;
 #[cfg(any(feature = "gpu", feature = "cuda", test))]
 mod probe;
 
 use std::sync::Arc;
 
 use burn::tensor::Device;
+
+pub(super) use guard::guarded;
 
 use crate::config::strategy::{Backend, Orchestrator};
 use crate::market::Clock;
@@ -105,6 +108,23 @@ mod tests {
     #[test]
     fn the_version_told_is_the_one_pinned() {
         assert!(include_str!("../../../Cargo.toml").contains(&format!("burn = {{ version = \"={BURN}\"")));
+    }
+
+    #[cfg(not(any(feature = "gpu", feature = "cuda")))]
+    #[test]
+    fn a_gpu_that_was_not_built_in_is_told_of_only_to_who_asked_for_one() {
+        use crate::config::strategy::StrategySettings;
+        use crate::market::{Strategy, SystemClock};
+
+        let chosen = |backend| {
+            let shipped = StrategySettings::shipped(Strategy::Turbomode).unwrap().orchestrator;
+            Compute::choose(&Orchestrator { backend, threads: 3, ..shipped }, &SystemClock::shared())
+        };
+        for backend in [Backend::Auto, Backend::Cpu] {
+            assert_eq!((chosen(backend).words(), chosen(backend).remark()), ("CPU, 3 threads", None));
+        }
+        let asked = chosen(Backend::Gpu);
+        assert!(!asked.is_gpu() && asked.remark().unwrap().contains("--features gpu"), "{asked:?}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData, activation};
 
 use super::batches::Resident;
-use super::device::Compute;
+use super::device::{Compute, guarded};
 use super::error::PredictError;
 use super::inputs::Inputs;
 use super::net::{Logits, Net, Weights};
@@ -34,23 +34,8 @@ impl<N: Net> Fitted<N> {
         inputs.check(self.net.columns(), window).map_err(|error| PredictError::Input { model: self.net.name(), error })?;
         Ok(Resident::new(inputs, window, device))
     }
-}
 
-impl<N: Net> BaseModel for Fitted<N> {
-    fn name(&self) -> ModelName {
-        self.net.name()
-    }
-
-    fn sees_windows(&self) -> bool {
-        self.net.window().is_some()
-    }
-
-    fn predict(&self, inputs: &Inputs, compute: &Compute) -> Result<Vec<Probabilities>, PredictError> {
-        let rows = self.resident(inputs, compute.device())?;
-        answers(&self.net, &Weights::upload(&self.weights, compute.device()), &rows, compute)
-    }
-
-    fn input_gradients(&self, inputs: &Inputs, class: Class, compute: &Compute) -> Result<Vec<f32>, PredictError> {
+    fn gradients(&self, inputs: &Inputs, class: Class, compute: &Compute) -> Result<Vec<f32>, PredictError> {
         let rows = self.resident(inputs, compute.device())?;
         let weights = Weights::upload(&self.weights, compute.device());
         let all: Vec<u32> = (0..rows.rows() as u32).collect();
@@ -66,6 +51,29 @@ impl<N: Net> BaseModel for Fitted<N> {
         }
         Ok(out)
     }
+}
+
+impl<N: Net> BaseModel for Fitted<N> {
+    fn name(&self) -> ModelName {
+        self.net.name()
+    }
+
+    fn sees_windows(&self) -> bool {
+        self.net.window().is_some()
+    }
+
+    fn predict(&self, inputs: &Inputs, compute: &Compute) -> Result<Vec<Probabilities>, PredictError> {
+        let asked = guarded(|| {
+            let rows = self.resident(inputs, compute.device())?;
+            answers(&self.net, &Weights::upload(&self.weights, compute.device()), &rows, compute)
+        });
+        asked.unwrap_or_else(|error| Err(backend(&self.net, compute, error)))
+    }
+
+    fn input_gradients(&self, inputs: &Inputs, class: Class, compute: &Compute) -> Result<Vec<f32>, PredictError> {
+        let asked = guarded(|| self.gradients(inputs, class, compute));
+        asked.unwrap_or_else(|error| Err(backend(&self.net, compute, error)))
+    }
 
     fn weights(&self) -> &[NamedTensor] {
         &self.weights
@@ -74,7 +82,10 @@ impl<N: Net> BaseModel for Fitted<N> {
 
 /// Sum over rows of `ln p_k - mean_j ln p_j`; rows do not meet in a net, so its gradient is each row's own.
 fn log_odds(logits: Logits, class: Class, device: &Device) -> Tensor<1> {
-    let log_p = activation::softmax(logits, 2).mean_dim(0).log();
+    // The mean over members, of probabilities that may be smaller than the least number above 0.
+    let log_p = activation::log_softmax(logits, 2);
+    let most = log_p.clone().max_dim(0).detach();
+    let log_p = (log_p - most.clone()).exp().mean_dim(0).log() + most;
     let share = |k: &Class| f32::from(u8::from(*k == class)) - 1.0 / Class::COUNT as f32;
     let shares: Vec<f32> = Class::ALL.iter().map(share).collect();
     (log_p * Tensor::<3>::from_data(TensorData::new(shares, [1, 1, Class::COUNT]), device)).sum()
@@ -82,11 +93,11 @@ fn log_odds(logits: Logits, class: Class, device: &Device) -> Tensor<1> {
 
 /// Values of a tensor on the host.
 fn read<N: Net, const D: usize>(net: &N, tensor: Tensor<D>, compute: &Compute) -> Result<Vec<f32>, PredictError> {
-    tensor.try_into_vec_as::<f32>().map_err(|error| PredictError::Backend {
-        model: net.name(),
-        device: compute.words().to_owned(),
-        error: error.to_string(),
-    })
+    tensor.try_into_vec_as::<f32>().map_err(|error| backend(net, compute, error.to_string()))
+}
+
+fn backend<N: Net>(net: &N, compute: &Compute, error: String) -> PredictError {
+    PredictError::Backend { model: net.name(), device: compute.words().to_owned(), error }
 }
 
 /// Probabilities of all rows: softmax in f64, then the mean over members.

@@ -186,7 +186,8 @@ impl WithNet for Fitting<'_> {
     type Outcome = Result<(Box<dyn BaseModel>, FitReport), FitError>;
 
     fn with<N: Net + 'static>(self, net: N) -> Self::Outcome {
-        let (weights, report) = fit::fit(&net, self.order, self.train, self.slice)?;
+        let fitted = device::guarded(|| fit::fit(&net, self.order, self.train, self.slice));
+        let (weights, report) = fitted.unwrap_or_else(|error| Err(fit::backend(&net, self.order, error)))?;
         Ok((Box::new(Fitted::new(net, weights)), report))
     }
 }

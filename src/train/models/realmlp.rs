@@ -1,7 +1,7 @@
 //! Perceptron behind piecewise-linear embeddings, with the parts of `RealMLP` that pay most on tables (Holzmueller, Grinsztajn,
-//! Steinwart, NeurIPS 2024): robust scaling, smooth clipping, a learned scale of each input, Mish.
+//! Steinwart, `NeurIPS` 2024): robust scaling, smooth clipping, a learned scale of each input, Mish.
 //!
-//! Embeddings are piecewise-linear encodings (Gorishniy, Rubachev, Babenko, NeurIPS 2022): piece `j` of a feature tells which
+//! Embeddings are piecewise-linear encodings (Gorishniy, Rubachev, Babenko, `NeurIPS` 2022): piece `j` of a feature tells which
 //! part of its j-th quantile interval lies below the value. Their edges are measured once on the training rows, so
 //! an embedding is a constant of its row and no gradient flows through it in training.
 
@@ -67,7 +67,6 @@ impl Net for RealMlp {
     fn tensors(&self) -> Vec<Spec> {
         let (width, embedded, first) = (self.shape.width, self.embedded(), self.first());
         let measured = |name: &str, columns: usize| Spec::new(name, [1, columns], Role::Fixed, Start::Measured);
-        // Both matrices feed the same units: each gets half of the variance, and a piece is 0 or 1 with a half's variance.
         let mut specs = vec![
             measured("scaling.centre", width),
             measured("scaling.inverse_span", width),
@@ -112,12 +111,18 @@ impl Net for RealMlp {
         let pieces = ((plain.clone().repeat(&[1, self.pieces]) - w.at(EDGE)) * w.at(INVERSE_PIECE)).clamp(0.0, 1.0);
         // Scales belong to inputs; on the rows of the matrix they give the same sums and cost a fraction.
         let embedded = pieces.matmul(w.at(EMBEDDED) * w.at(SCALE)) + plain.matmul(w.at(PLAIN) * w.at(PLAIN_SCALE));
-        let mut hidden = noise.dropped(activation::mish(embedded + w.at(FIRST_BIAS)));
+        let mut hidden = noise.dropped(mish(embedded + w.at(FIRST_BIAS)));
         for layer in 0..self.hidden.len().saturating_sub(1) {
-            hidden = noise.dropped(activation::mish(w.affine(BEFORE + 2 * layer, hidden)));
+            hidden = noise.dropped(mish(w.affine(BEFORE + 2 * layer, hidden)));
         }
         single(w.affine(BEFORE + 2 * self.hidden.len().saturating_sub(1), hidden))
     }
+}
+
+/// `x tanh(ln(1 + e^x))` (Misra, BMVC 2020), which with `s = sigmoid(-x)` is `x (2 / (1 + s^2) - 1)`: one exponential.
+fn mish(x: Tensor<2>) -> Tensor<2> {
+    let squared = activation::sigmoid(x.clone().neg()).square();
+    x * squared.add_scalar(1.0).recip().mul_scalar(2.0).sub_scalar(1.0)
 }
 
 /// One over the width of the middle half of ascending values, or of all where half of them are equal; 0 of a constant.

@@ -1,6 +1,6 @@
 //! Residual net on the features: blocks that add to a trunk what they make of its normalised values.
 //!
-//! Layer normalisation before each block (Gorishniy et al., NeurIPS 2021, with layer for batch normalisation): a model
+//! Layer normalisation before each block (Gorishniy et al., `NeurIPS` 2021, with layer for batch normalisation): a model
 //! then holds no statistics of batches, and a row's answer does not depend on the rows beside it.
 
 use burn::tensor::{Tensor, activation};

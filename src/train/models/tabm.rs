@@ -27,12 +27,6 @@ impl TabM {
         let hidden = size.hidden.iter().map(|&units| units as usize).collect();
         Self { shape, members: size.members as usize, hidden }
     }
-
-    /// Members x inputs x outputs: the shared matrix of a layer with each member's factors.
-    fn matrices(&self, w: &Weights, place: usize) -> Tensor<3> {
-        let (inputs, outputs) = (w.at(place + 1).unsqueeze_dim::<3>(2), w.at(place + 2).unsqueeze_dim::<3>(1));
-        w.at(place).unsqueeze_dim::<3>(0) * inputs * outputs
-    }
 }
 
 impl Net for TabM {
@@ -66,7 +60,7 @@ impl Net for TabM {
         let mut inputs = self.shape.width;
         for (layer, &units) in self.hidden.iter().enumerate() {
             let place = OF_LAYER * layer;
-            let sums = hidden.matmul(self.matrices(w, place)) + w.at(place + 3).unsqueeze_dim::<3>(1);
+            let sums = hidden.matmul(matrices(w, place)) + w.at(place + 3).unsqueeze_dim::<3>(1);
             hidden = noise.dropped(activation::relu(sums));
             inputs = units;
         }
@@ -74,4 +68,10 @@ impl Net for TabM {
         let head = w.at(place).reshape([self.members, inputs, Class::COUNT]);
         hidden.matmul(head) + w.at(place + 1).unsqueeze_dim::<3>(1)
     }
+}
+
+/// Members x inputs x outputs: the shared matrix of the layer at `place` with each member's factors.
+fn matrices(w: &Weights, place: usize) -> Tensor<3> {
+    let (inputs, outputs) = (w.at(place + 1).unsqueeze_dim::<3>(2), w.at(place + 2).unsqueeze_dim::<3>(1));
+    w.at(place).unsqueeze_dim::<3>(0) * inputs * outputs
 }

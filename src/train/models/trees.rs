@@ -20,6 +20,9 @@ use crate::random::Stream;
 /// has about nine tenths of the weight.
 const FAVOUR: f32 = 7.5;
 
+/// From here on an answer is certain, 1 in 10^13: its logarithm stays finite and it learns no more.
+const SURE: f32 = 30.0;
+
 const CHOICE: usize = 0;
 const THRESHOLD: usize = 1;
 const STEEPNESS: usize = 2;
@@ -29,17 +32,17 @@ const BIAS: usize = 4;
 /// How many trees, and how deep.
 pub(super) struct Trees {
     shape: Shape,
-    trees: usize,
+    count: usize,
     depth: usize,
 }
 
 impl Trees {
     pub fn new(size: &TreesSize, shape: Shape) -> Self {
-        Self { shape, trees: size.trees as usize, depth: size.depth as usize }
+        Self { shape, count: size.trees as usize, depth: size.depth as usize }
     }
 
     fn questions(&self) -> usize {
-        self.trees * self.depth
+        self.count * self.depth
     }
 
     fn leaves(&self) -> usize {
@@ -68,7 +71,7 @@ impl Net for Trees {
             Spec::new("questions.choice", [self.shape.width, questions], Role::Free, Start::Measured),
             Spec::new("questions.threshold", [1, questions], Role::Free, Start::Measured),
             Spec::new("questions.steepness", [1, questions], Role::Free, Start::Measured),
-            Spec::new("leaves.response", [self.trees * self.leaves(), Class::COUNT], Role::Decayed, Start::Uniform(0.02)),
+            Spec::new("leaves.response", [self.count * self.leaves(), Class::COUNT], Role::Decayed, Start::Uniform(0.02)),
             Spec::bias("leaves.bias", Class::COUNT),
         ]
     }
@@ -93,10 +96,11 @@ impl Net for Trees {
     fn logits(&self, w: &Weights, x: &[Tensor<2>], noise: &mut Noise<'_>) -> Logits {
         let [rows, _] = x[0].dims();
         let feature = x[0].clone().matmul(activation::softmax(w.at(CHOICE), 0));
-        let z = ((feature - w.at(THRESHOLD)) * w.at(STEEPNESS)).reshape([rows * self.trees, self.depth]);
-        let answers = Tensor::cat(vec![z.clone(), activation::log_sigmoid(z)], 1);
+        let z = (feature - w.at(THRESHOLD)) * w.at(STEEPNESS);
+        let z = z.clamp(-SURE, SURE).reshape([rows * self.count, self.depth]);
+        let answers = Tensor::cat(vec![z.clone(), activation::sigmoid(z).log()], 1);
         let paths = Tensor::from_data(TensorData::new(self.paths(), [2 * self.depth, self.leaves()]), &x[0].device().inner());
-        let leaves = answers.matmul(paths).exp().reshape([rows, self.trees * self.leaves()]);
+        let leaves = answers.matmul(paths).exp().reshape([rows, self.count * self.leaves()]);
         single(noise.dropped(leaves).matmul(w.at(RESPONSE)) + w.at(BIAS))
     }
 }

@@ -1,12 +1,12 @@
 //! Finding a GPU and trying it. Nothing here may end the process or hold it: a driver's panic, hang or wrong answer
 //! becomes a remark, and the processor computes.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use burn::tensor::Device;
 
+use super::guard::guarded;
 use super::probe::{Probe, probe};
 use super::{BURN, Compute};
 use crate::config::strategy::{Backend, Orchestrator};
@@ -45,13 +45,13 @@ fn in_time(timeout_s: u32, clock: &Arc<dyn Clock>) -> Result<(Compute, Probe), S
     let (answer, answers) = mpsc::channel();
     let clock = Arc::clone(clock);
     let work = move || {
-        let shown = catch_unwind(AssertUnwindSafe(|| {
-            let gpu = open()?;
+        let shown = guarded(|| {
+            let gpu = opened()?;
             let shown = probe(&gpu, &clock).map_err(|error| format!("{} failed its probe: {error}", gpu.words))?;
             Ok((gpu, shown))
-        }));
+        });
         // Nobody waits any more once the time is over.
-        let _ = answer.send(shown.unwrap_or_else(|panic| Err(format!("the GPU's driver broke down: {}", words(panic.as_ref())))));
+        let _ = answer.send(shown.unwrap_or_else(|panic| Err(format!("the GPU's driver broke down: {panic}"))));
     };
     std::thread::Builder::new()
         .name("gpu-probe".to_owned())
@@ -62,6 +62,18 @@ fn in_time(timeout_s: u32, clock: &Arc<dyn Clock>) -> Result<(Compute, Probe), S
         Err(_) => Err(format!(
             "no GPU answered within {timeout_s} s (orchestrator.probe_timeout_s); the processor computes. A first start compiles kernels and can take longer."
         )),
+    }
+}
+
+/// The GPU of this process: a runtime can be initialised once only, and the Vulkan loader may crash when instances come and go.
+static OPENED: Mutex<Option<Compute>> = Mutex::new(None);
+
+/// The GPU, opened by the first run that asks for it. What failed is tried again by the next.
+fn opened() -> Result<Compute, String> {
+    let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*opened {
+        Some(gpu) => Ok(gpu.clone()),
+        None => Ok(opened.insert(open()?).clone()),
     }
 }
 
@@ -89,10 +101,4 @@ fn open() -> Result<Compute, String> {
 fn found(device: Device, api: &str) -> Compute {
     let name = device.identity().map_or_else(|| "GPU".to_owned(), |identity| identity.name.to_string());
     Compute { device, gpu: true, words: format!("{name} ({api})"), remark: None, versions: format!("burn {BURN}, {api}, {name}") }
-}
-
-/// What a panic said.
-fn words(panic: &(dyn std::any::Any + Send)) -> String {
-    let said = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    said.unwrap_or("no words").to_owned()
 }

@@ -10,7 +10,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use tokio_util::sync::CancellationToken;
 
 use super::Compute;
-use crate::config::strategy::{MlpSize, ModelName, Optimiser, RateSchedule};
+use crate::config::strategy::{MlpSize, Optimiser, RateSchedule};
 use crate::labels::Class;
 use crate::market::Clock;
 use crate::random::Stream;
@@ -128,13 +128,12 @@ mod tests {
     #[test]
     fn the_processor_agrees_with_itself_and_with_nothing_wrong() {
         let clock = SystemClock::shared();
-        let probes: Vec<Probe> = (0..2).map(|_| probe(&Compute::processor(1), &clock).unwrap()).collect();
-        assert!(probes[0].agrees(&probes[1]));
-        assert!(probes[0].seconds > 0.0);
-        let mut wrong = probe(&Compute::processor(1), &clock).unwrap();
-        wrong.values[100] += 0.1;
-        assert!(!wrong.agrees(&probes[0]));
-        wrong.values[100] = f32::NAN;
-        assert!(!wrong.agrees(&probes[0]), "a NaN is no agreement");
+        let [first, mut second] = [0, 1].map(|_| probe(&Compute::processor(1), &clock).unwrap());
+        assert!(first.seconds > 0.0);
+        assert!(second.agrees(&first));
+        second.values[100] += 0.1;
+        assert!(!second.agrees(&first));
+        second.values[100] = f32::NAN;
+        assert!(!second.agrees(&first), "a NaN is no agreement");
     }
 }
