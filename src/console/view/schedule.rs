@@ -47,7 +47,9 @@ pub fn stopped(app: &App) -> Option<(&'static str, String, Role)> {
 pub fn elapsed(job: &JobView, run: &JobRun, now: i64) -> (String, Role) {
     let (took, may) = (run.seconds(now).unwrap_or(0), i64::from(job.timeout_s));
     let role = if may > 0 && took * 5 >= may * 4 { Role::Warn } else { Role::Focus };
-    (format!("{} of {}", fmt::clock(took), fmt::clock(may)), role)
+    // Narrow panes have no room for seconds of hours.
+    let words = |s: i64| if s >= 3_600 { fmt::age(s) } else { fmt::clock(s) };
+    (format!("{} of {}", words(took), words(may)), role)
 }
 
 /// What a queued run waits for.
