@@ -23,8 +23,8 @@ impl App {
         }
         // A first or re-loaded state is no news: its alerts are on the line already.
         if before.at_ms > 0 && !before.loading && !now.loading && before.epoch == now.epoch {
+            self.follow_trainings(&before, &now);
             self.announce(&before, &now, fx);
-            self.announce_trainings(&before, &now);
         }
         if self.source.is_none_or(|s| now.sources.iter().all(|x| x.source != s)) {
             self.source = now.sources.first().map(|s| s.source);
@@ -123,7 +123,11 @@ impl App {
                 newest
             }
             Slot::Features | Slot::Feature => self.features.answer(slot, generation, result),
-            Slot::Training => self.trainings.answer(generation, result),
+            Slot::Training => {
+                let newest = self.trainings.answer(generation, result);
+                self.ask_training_story(fx);
+                newest
+            }
             Slot::Models | Slot::Model => self.answer_models(slot, generation, result, fx),
             Slot::Issues => {
                 let result = result.and_then(|r| if let Reply::Issues(v) = r { Ok(v) } else { Err(odd()) });

@@ -122,6 +122,7 @@ impl App {
     pub(super) fn story_len(&self) -> usize {
         match self.page() {
             Some(Page::Run(id)) => self.story(id).count(),
+            Some(Page::Training) => self.training().and_then(|t| t.job_run).map_or(0, |id| self.story(id).count()),
             _ => 0,
         }
     }

@@ -23,7 +23,10 @@ impl App {
             Some(Page::Job(job)) => self.ask_job(job, fx),
             Some(Page::Features) => self.ask_features(fx),
             Some(Page::Feature) => self.ask_feature(fx),
-            Some(Page::Training) => self.ask_training(fx),
+            Some(Page::Training) => {
+                self.ask_training(fx);
+                self.ask_training_story(fx);
+            }
             Some(Page::Source(_)) | None => {}
         }
     }

@@ -178,6 +178,15 @@ impl App {
         fx.push(Effect::Query { slot: Slot::Training, generation, query: Query::Training { strategy, which } });
     }
 
+    /// Asks for the story of the run that the training run of the open page was part of.
+    pub(super) fn ask_training_story(&mut self, fx: &mut Vec<Effect>) {
+        if self.page() == Some(Page::Training)
+            && let Some(id) = self.training().and_then(|t| t.job_run)
+        {
+            self.ask_run(id, fx);
+        }
+    }
+
     /// Shows the other strategy: of the page, or of the pane.
     pub(super) fn other_training(&mut self, fx: &mut Vec<Effect>) {
         if self.page() == Some(Page::Models) {
@@ -270,21 +279,45 @@ impl App {
         self.training().filter(|t| here && t.state != TrainingState::Running)
     }
 
-    /// Says how training runs ended: with the verdict, which the run of the job does not tell.
-    pub(super) fn announce_trainings(&mut self, before: &Snapshot, now: &Snapshot) {
-        let was_running = |t: &TrainingView| {
-            before.training.iter().any(|b| b.strategy == t.strategy && b.run_id == t.run_id && b.state == TrainingState::Running)
-        };
-        for ended in now.training.iter().filter(|t| t.state != TrainingState::Running && was_running(t)) {
-            let (_, word, _) = training_state(ended.state);
-            let level = match ended.state {
-                TrainingState::Promoted => ToastLevel::Ok,
-                TrainingState::Failed | TrainingState::Lost => ToastLevel::Bad,
-                _ => ToastLevel::Info,
-            };
-            let why = ended.outcome.as_ref().map_or_else(String::new, |o| format!(": {o}"));
-            self.say(level, format!("Training of {} {word}{why}", ended.strategy));
+    /// Says how training runs ended, and turns to those that begin.
+    pub(super) fn follow_trainings(&mut self, before: &Snapshot, now: &Snapshot) {
+        let was = |t: &TrainingView| before.training.iter().find(|b| b.strategy == t.strategy && b.run_id == t.run_id).map(|b| b.state);
+        for t in now.training.iter() {
+            match (was(t), t.state) {
+                (Some(TrainingState::Running), TrainingState::Running) => {}
+                (_, TrainingState::Running) => self.turn_to(t),
+                (Some(TrainingState::Running), _) => self.tell_ending(t, now),
+                _ => {}
+            }
         }
+    }
+
+    /// Shows a run that has begun: on the page of its job's run, and in the pane while no page is open.
+    fn turn_to(&mut self, begun: &TrainingView) {
+        match self.page() {
+            Some(Page::Run(id)) if begun.job_run == Some(id) => {
+                (self.trainings.strategy, self.trainings.model, self.trainings.gate) = (Some(begun.strategy), None, 0);
+            }
+            None => self.trainings.strategy = None,
+            Some(_) => {}
+        }
+    }
+
+    /// Says how a training run ended: with the verdict, which the run of the job does not tell.
+    fn tell_ending(&mut self, ended: &TrainingView, now: &Snapshot) {
+        let (_, word, _) = training_state(ended.state);
+        let level = match ended.state {
+            TrainingState::Promoted | TrainingState::Shadow => ToastLevel::Ok,
+            TrainingState::Failed | TrainingState::Lost => ToastLevel::Bad,
+            _ => ToastLevel::Info,
+        };
+        let told = |id: i64| now.job_runs.iter().any(|r| r.id == id && r.state.bad());
+        if level == ToastLevel::Bad && ended.job_run.is_some_and(told) {
+            // The run of the job has failed with it, and tells why.
+            return;
+        }
+        let why = ended.outcome.as_ref().map_or_else(String::new, |o| format!(": {o}"));
+        self.report(level, format!("Training of {} {word}{why}", ended.strategy));
     }
 }
 

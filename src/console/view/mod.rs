@@ -107,10 +107,7 @@ fn draw_page(c: &mut Canvas<'_>, app: &App, page: Page, area: Rect) {
         Page::Issues => issues::draw(c, app, area),
         Page::Features => features::list(c, app, area),
         Page::Feature => features::page(c, app, area),
-        Page::Training => {
-            let run = app.training().and_then(|t| t.job_run).filter(|id| app.job_run(*id).is_some());
-            training::page(c, app, run, area);
-        }
+        Page::Training => training::page(c, app, app.training().and_then(|t| t.job_run), area),
         Page::Models => models::draw(c, app, area),
     }
 }

@@ -51,7 +51,7 @@ pub fn list(c: &mut Canvas<'_>, gates: &[GateResult], selected: Option<usize>, a
     let told = format!("{} {}", shown.gate.code(), shown.sentence);
     let needed = wrap(&told, area.width.saturating_sub(2)).len() as u16;
     let below = needed.min(area.height.saturating_sub(1) / 2).min(4);
-    let head = format!("   {:<23}{:>COLUMN$}{:>COLUMN$}{:>COLUMN$}", "gate", "value", "bound", "asks");
+    let head = format!("   {:<22}{:>COLUMN$}{:>COLUMN$}{:>COLUMN$}", "gate", "value", "bound", "asks");
     c.line(Rect { height: area.height.min(1), ..area }, &[(&head, c.s(Role::Dim))]);
     let rows = Rect { y: area.y + 1, height: area.height.saturating_sub(below + 1), ..area };
     let first = window(row, gates.len(), rows.height.into());

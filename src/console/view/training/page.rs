@@ -91,6 +91,7 @@ fn losses(c: &mut Canvas<'_>, app: &App, view: &TrainingView, area: Rect) {
     let inner = c.panel(area, &Panel { title: &title, summary: scale, legend: &legend, ..Panel::default() });
     match curve {
         Some(k) => loss::draw(c, k, app.trainings.log_scale, Rect { width: inner.width.saturating_sub(1), ..inner }),
+        None if model.is_none_or(|m| m.fits_done == 0) => detail::empty(c, inner, "Losses come with the first epoch."),
         None => detail::empty(c, inner, "No losses of this model are kept: those of the newest fits are."),
     }
 }
