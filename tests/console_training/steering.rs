@@ -169,15 +169,34 @@ fn the_run_history_tells_what_was_asked_and_the_verdict() {
 #[test]
 fn a_page_follows_its_run_from_one_strategy_to_the_next() {
     let mut desk = desk(Stage::Running, "4 enter");
+    let mut both = snap(Stage::Running);
+    Arc::make_mut(&mut both.job_runs)[0].params = None;
     let next = vec![
         TrainingView { job_run: Some(31), ..training::ended(T, TrainingState::Rejected) },
         TrainingView { run_id: 3, started_at: NOW - 2, ..training::running(S) },
     ];
-    desk.update(Msg::Snapshot(Arc::new(Snapshot { seq: 5_001, training: Arc::new(next), ..snap(Stage::Running) })), &mut Vec::new());
+    desk.update(Msg::Snapshot(Arc::new(Snapshot { seq: 5_001, training: Arc::new(next), ..both })), &mut Vec::new());
     let shown = screen(&desk);
     assert!(shown.contains("slipstream run 3  ETA") && shown.contains("Training of turbomode rejected"), "{shown}");
     press(&mut desk, "s");
     assert!(screen(&desk).contains("turbomode run 14  rejected"));
+}
+
+#[test]
+fn a_strategy_without_a_training_leads_back_to_the_one_that_has_one() {
+    let mut pane = desk(Stage::Running, "4 s");
+    assert!(screen(&pane).contains("slipstream is not trained yet. t trains it, s shows the other one."), "{}", screen(&pane));
+    press(&mut pane, "s");
+    assert!(screen(&pane).contains("turbomode run 14"));
+    let mut page = desk(Stage::Running, "4 enter s");
+    assert!(screen(&page).contains("This run trains one strategy only") && screen(&page).contains("turbomode run 14  ETA"));
+    let mut both = snap(Stage::Running);
+    Arc::make_mut(&mut both.job_runs)[0].params = None;
+    page.update(Msg::Snapshot(Arc::new(Snapshot { seq: 5_001, ..both })), &mut Vec::new());
+    press(&mut page, "s");
+    assert!(screen(&page).contains("Run 31 train"), "as long as the other one has not begun, the page is the job's\n{}", screen(&page));
+    press(&mut page, "s");
+    assert!(screen(&page).contains("turbomode run 14  ETA"), "{}", screen(&page));
 }
 
 #[test]

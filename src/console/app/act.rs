@@ -21,7 +21,9 @@ impl App {
                 None => Some("No run is active"),
                 Some(id) => no(self.is_cancelling(id), "The run is ending already"),
             },
-            Action::Train | Action::NextModel | Action::LogScale | Action::Promote | Action::RollBack => self.training_refusal(action),
+            Action::Train | Action::NextModel | Action::LogScale | Action::OtherTraining | Action::Promote | Action::RollBack => {
+                self.training_refusal(action)
+            }
             Action::CancelRunNow => no(self.cancellable().is_none(), "No run is active"),
             Action::Rerun if self.retrainable().is_some() => self.training_refusal(Action::Train),
             Action::Rerun => no(self.rerunnable().is_none(), "No ended run is selected; R lists the runs"),

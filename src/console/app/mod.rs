@@ -297,7 +297,7 @@ impl App {
 
     /// The contexts whose keys work now, the most specific first.
     pub(super) fn contexts(&self) -> &'static [Context] {
-        if self.on_training_page() {
+        if matches!(self.page(), Some(Page::Run(id)) if self.trains(id)) {
             return &[Context::Training, Context::Global];
         }
         match (self.page(), self.focus) {

@@ -130,7 +130,7 @@ impl App {
         self.snap().standings.iter().find(|s| s.strategy == strategy)
     }
 
-    /// Whether the open page is about training.
+    /// Whether the open page shows a training run.
     pub(in crate::console) fn on_training_page(&self) -> bool {
         match self.page() {
             Some(Page::Training) => true,
@@ -256,6 +256,10 @@ impl App {
                 let none = self.page() == Some(Page::Models) || self.training().is_none_or(|t| t.models.is_empty());
                 no(none, "There are no losses here")
             }
+            Action::OtherTraining => match self.page() {
+                Some(Page::Run(id)) => no(self.job_run(id).is_none_or(|r| of_strategies(r).len() < 2), "This run trains one strategy only"),
+                _ => None,
+            },
             Action::Promote => self.promote_refusal(),
             Action::RollBack => match self.standing(self.acting_strategy()) {
                 None => Some("The models are not known yet"),

@@ -101,6 +101,9 @@ fn eta(view: &TrainingView) -> String {
 /// Why there is no training to show, and what to do.
 fn nothing(app: &App) -> String {
     let key = app.keymap.shown(Action::Train);
+    if let Some(strategy) = app.trainings.strategy.filter(|_| !app.snap().training.is_empty()) {
+        return format!("{strategy} is not trained yet. {key} trains it, {} shows the other one.", app.keymap.shown(Action::OtherTraining));
+    }
     match app.job_view(Job::Train) {
         _ if app.loading() => "Reading what was trained.".into(),
         None => "The engine has not told its jobs yet.".into(),
