@@ -91,7 +91,7 @@ fn the_nights_at_every_size() {
         ("run_retried", "3 enter j enter"),
         ("runs", "R"),
         ("pause_dialog", "3 P"),
-        ("scheduler_dialog", "3 t"),
+        ("scheduler_dialog", "3 s"),
         ("rerun_dialog", "R j r"),
     ];
     for (name, keys) in screens {
@@ -149,7 +149,7 @@ fn jobs_are_steered_only_after_yes() {
     assert_eq!(did("3 n n"), []);
     assert_eq!(commands(&did("n y")), [&Command::Run { job: Job::Ingest }]);
     assert_eq!(commands(&did("P d i s k enter")), [&Command::Pause { job: Job::Ingest, reason: "disk".into() }]);
-    assert_eq!(commands(&did("t y")), [&Command::Scheduler { on: false }]);
+    assert_eq!(commands(&did("s y")), [&Command::Scheduler { on: false }]);
     assert_eq!(commands(&did("r y")), [&Command::Rerun { run_id: 28 }]);
     assert_eq!(did("c"), [], "the clock did not jump");
     assert_eq!(did("j n"), [], "a job without a body cannot be run");

@@ -20,12 +20,14 @@ pub enum Context {
     Quality,
     /// The list of features, and the page of one.
     Features,
+    /// Pane 4, a training run's page, and the models.
+    Training,
 }
 
 impl Context {
     /// All contexts, in the order of the help page.
-    pub const ALL: [Self; 8] =
-        [Self::Global, Self::Ingest, Self::Sources, Self::Schedule, Self::Logs, Self::Table, Self::Quality, Self::Features];
+    pub const ALL: [Self; 9] =
+        [Self::Global, Self::Ingest, Self::Sources, Self::Schedule, Self::Logs, Self::Table, Self::Quality, Self::Features, Self::Training];
 
     /// Heading on the help page.
     pub const fn title(self) -> &'static str {
@@ -35,9 +37,10 @@ impl Context {
             Self::Sources => "Sources",
             Self::Schedule => "Schedule, a job's page",
             Self::Logs => "Logs",
-            Self::Table => "Run history, a job's page, data quality, features",
+            Self::Table => "Run history, a job's page, data quality, features, models",
             Self::Quality => "Data quality",
             Self::Features => "Features",
+            Self::Training => "Training, a training run, models",
         }
     }
 }
@@ -120,13 +123,15 @@ actions! {
     NextAlert: Global, ["a"], "next alert", "Walk through what needs you, worst first", None;
     Zoom: Global, ["z"], "zoom", "Give the focused pane the whole screen, or take it back", None;
     IngestNow: Global, ["i"], "ingest", "Plan an ingest, see what it would do, and start it", None;
+    Train: Global, ["t"], "train", "Choose what to train, see what it would do, and start it", None;
     CancelRun: Global, ["x"], "cancel", "Cancel the selected or the active run gently: what is in flight finishes", Confirm;
     CancelRunNow: Global, ["X"], "", "Cancel the selected or the active run at once, giving up what is in flight", TypeName;
-    Rerun: Global, ["r"], "rerun", "Run again what the selected run did", Confirm;
+    Rerun: Global, ["r"], "rerun", "Run again what the selected run did; a training run from a step that you choose", Confirm;
     ShowRun: Global, ["v"], "run", "Show the active run, or the last one", None;
     ShowRuns: Global, ["R"], "", "Show the runs of all jobs", None;
     ShowIssues: Global, ["D"], "", "Show the open data-quality findings", None;
     ShowFeatures: Global, ["V"], "", "Show the features of a strategy: what each is, and its values", None;
+    ShowModels: Global, ["M"], "", "Show the models of a strategy: which gives signals, what each is worth, and why", None;
     Freeze: Global, ["F"], "freeze", "Freeze the screen; data keep flowing behind it", None;
     Refresh: Global, ["ctrl-r"], "", "Recompute all states; on a source, probe it now", None;
     CopyRow: Global, ["y"], "", "Copy the selected row", None;
@@ -141,7 +146,7 @@ actions! {
     Probe: Sources, ["p"], "probe", "Ask the selected source for a sign of life, whatever its breaker says", None;
     RunJob: Schedule, ["n"], "run now", "Run the selected job now", Confirm;
     PauseJob: Schedule, ["P"], "pause", "Pause the selected job, so that its ticks pass without a run, or end its pause", Confirm;
-    Scheduler: Schedule, ["t"], "on/off", "Switch the scheduler on or off for all jobs", Confirm;
+    Scheduler: Schedule, ["s"], "on/off", "Switch the scheduler on or off for all jobs", Confirm;
     ConfirmClock: Schedule, ["c"], "go on", "Let the schedule go on after a jump of the clock", Confirm;
     LogMore: Logs, ["+", "="], "level", "Show less severe records too", None;
     LogLess: Logs, ["-"], "", "Show only more severe records", None;
@@ -149,7 +154,7 @@ actions! {
     LogFollow: Logs, ["f"], "follow", "Follow the newest record; scrolling up pauses this", None;
     LogWrap: Logs, ["w"], "wrap", "Wrap long records", None;
     LogTime: Logs, ["T"], "", "Show or hide the time column", None;
-    LogMark: Logs, ["M"], "", "Draw a line after the newest record", None;
+    LogMark: Logs, ["L"], "", "Draw a line after the newest record", None;
     LogClear: Logs, ["C"], "", "Hide all records so far", None;
     LogSearch: Logs, ["S"], "search", "Search and highlight a text", None;
     LogNext: Logs, ["n"], "", "Go to the next match", None;
@@ -160,6 +165,11 @@ actions! {
     DismissIssue: Quality, ["d"], "dismiss", "Dismiss the finding: the data are wrong, keep them hidden", Confirm;
     OtherStrategy: Features, ["s"], "strategy", "Show the features of the other strategy", None;
     OtherSpread: Features, ["w"], "spread", "Count the newest value of each symbol, or all values of a year", None;
+    OtherTraining: Training, ["s"], "strategy", "Show the training or the models of the other strategy", None;
+    NextModel: Training, ["n"], "model", "Draw the losses of the next model", None;
+    LogScale: Training, ["L"], "log scale", "Draw losses on a logarithmic scale, or on a plain one", None;
+    Promote: Training, ["p"], "promote", "Make the selected model, or that of the training run, champion: its signals count", TypeName;
+    RollBack: Training, ["b"], "roll back", "Put the champion before the present one back", Confirm;
 }
 
 impl Action {

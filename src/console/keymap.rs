@@ -196,7 +196,9 @@ impl Keymap {
 fn meet(a: Context, b: Context) -> bool {
     let global = a == Context::Global || b == Context::Global;
     let pair = (a.min(b), a.max(b));
-    global || a == b || matches!(pair, (Context::Table, Context::Quality) | (Context::Schedule, Context::Table))
+    global
+        || a == b
+        || matches!(pair, (Context::Table, Context::Quality | Context::Training | Context::Features) | (Context::Schedule, Context::Table))
 }
 
 /// The key page of the documentation, generated from the action table.
@@ -234,7 +236,7 @@ fn guard(danger: Danger) -> &'static str {
     match danger {
         Danger::None => "",
         Danger::Confirm => " (asks first)",
-        Danger::TypeName => " (the run's number must be typed)",
+        Danger::TypeName => " (its number must be typed)",
     }
 }
 

@@ -1,14 +1,17 @@
 //! Seeded snapshots for the console's tests and benches. The figures are invented; the shapes are the engine's.
 
+mod answers;
 pub mod nights;
+pub mod training;
 
 use std::sync::Arc;
 
+pub use answers::answer;
 use nightdesk::config::ConsoleSettings;
-use nightdesk::console::{App, Background, ColorLevel, Effect, Look, Msg, Slot, Theme};
+use nightdesk::console::{App, Background, ColorLevel, Look, Msg, Theme};
 use nightdesk::engine::{
     Alert, AlertLevel, CellState, CoverageCell, CoverageState, HostStats, IngestSpec, LogLevel, LogRecord, Market, PlanSummary,
-    ProcessView, Query, Reply, RunProgress, RunSummary, RunView, SeriesCell, SeriesDetail, Snapshot,
+    ProcessView, RunProgress, RunSummary, RunView, SeriesCell, SeriesDetail, Snapshot,
 };
 use nightdesk::market::{AssetClass, Candle, Instrument, Series, SourceId, Symbol, Timeframe};
 use nightdesk::sources::{BreakerState, FarmState, LinkState, SourceStatus};
@@ -208,6 +211,7 @@ fn alerts(scene: Scene) -> Vec<Alert> {
 pub fn snapshot(scene: Scene) -> Snapshot {
     let loading = scene == Scene::Loading;
     let (scheduler, jobs, job_runs) = nights::shared(scene);
+    let (training, standings) = training::shared(scene);
     Snapshot {
         seq: 4_812,
         at_ms: if scene == Scene::Stale { NOW * 1000 - 14_000 } else { NOW * 1000 - 80 },
@@ -222,6 +226,8 @@ pub fn snapshot(scene: Scene) -> Snapshot {
         scheduler,
         jobs,
         job_runs,
+        training,
+        standings,
         alerts: Arc::new(alerts(scene)),
         host: HostStats { cpu: 0.31, rss: 88 << 20, database: 640 << 20, disk_free: 41 << 30, ..HostStats::default() },
         log_seq: 40,
@@ -354,31 +360,6 @@ pub fn plan() -> PlanSummary {
         derived: 14,
         seconds: 12,
         notes: vec!["SOL-USD 1m: yahoo keeps minutes for 30 days only".into()],
-    }
-}
-
-/// Answers to what the console asks, as the engine of a scene gives them, so that its pages have something to show.
-pub fn answer(app: &mut App, scene: Scene, effects: Vec<Effect>) {
-    for effect in effects {
-        let msg = match effect {
-            Effect::Query { slot, generation, query } => {
-                let result = match (slot, query) {
-                    (Slot::Series, Query::Series { series }) => Ok(Reply::Series(Box::new(detail(series)))),
-                    (Slot::Plan, _) => Ok(Reply::Plan(plan())),
-                    (Slot::Issues, _) => Ok(Reply::Issues(issues())),
-                    (Slot::Job, Query::Job { job }) => Ok(Reply::Job(Box::new(nights::job_detail(job, scene)))),
-                    (Slot::JobRuns, _) => Ok(Reply::JobRuns(nights::job_runs(scene))),
-                    (Slot::Run, Query::Run { run_id }) => nights::run_detail(run_id, scene)
-                        .map(|d| Reply::Run(Box::new(d)))
-                        .ok_or_else(|| format!("there is no run {run_id}")),
-                    _ => Ok(Reply::Runs(Vec::new())),
-                };
-                Msg::Answer { slot, generation, result }
-            }
-            Effect::ReadLogs(_) => Msg::Logs(logs(), 2),
-            _ => continue,
-        };
-        app.update(msg, &mut Vec::new());
     }
 }
 

@@ -102,7 +102,7 @@ fn view(job: Job, scene: Scene) -> JobView {
         Job::Train => ("0 0 * * SUN", "Sundays at 00:00", 120),
         Job::Maintenance => ("0 2 * * SUN", "Sundays at 02:00", 30),
     };
-    let built = matches!(job, Job::Ingest | Job::Maintenance);
+    let built = matches!(job, Job::Ingest | Job::Maintenance | Job::Train);
     let pause = Pause { at: NOW - 7_500, by: "anna".into(), reason: "the disk is being replaced".into() };
     let paused = (scene == Scene::Failures && job == Job::Maintenance).then_some(pause);
     let ticks = built && paused.is_none() && scene != Scene::Stale;

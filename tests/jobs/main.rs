@@ -5,6 +5,7 @@
 #[expect(dead_code, reason = "shared with suites that use more of it")]
 mod support;
 
+mod learning;
 mod misbehaving;
 mod recovery;
 mod script;

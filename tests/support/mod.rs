@@ -8,7 +8,7 @@ use std::time::Duration;
 use nightdesk::config::{Lookback, Settings};
 use nightdesk::control::{Client, LocalClient};
 use nightdesk::engine::{
-    BodyMaker, Command, DATABASE, Engine, EngineOptions, Envelope, IngestSpec, JobBody, LogRing, RunView, Snapshot, Tuning,
+    BodyMaker, Command, DATABASE, Engine, EngineOptions, Envelope, IngestSpec, JobBody, Learning, LogRing, RunView, Snapshot, Tuning,
 };
 use nightdesk::maintenance::Maintenance;
 use nightdesk::market::{AssetClass, Candle, Clock, Instrument, ManualClock, Series, Symbol, Timeframe, Universe};
@@ -91,6 +91,8 @@ pub struct Night {
     pub bodies: Vec<Arc<dyn JobBody>>,
     /// With the real maintenance job.
     pub maintenance: bool,
+    /// Who trains and keeps the models.
+    pub learning: Option<Arc<dyn Learning>>,
 }
 
 impl Default for Build {
@@ -212,7 +214,7 @@ async fn open(settings: &Settings, universe: &Universe, dir: &Path, clock: Arc<d
         daemon: false,
         config: None,
         bodies: night.bodies.iter().cloned().map(maker).chain(night.maintenance.then(maintenance)).collect(),
-        learning: None,
+        learning: night.learning.clone(),
     };
     let tuning = quick_tuning(settings);
     Box::pin(Engine::start_tuned(options, tuning)).await.unwrap_or_else(|e| panic!("{e}"))

@@ -10,7 +10,7 @@ use crate::store::master::Resolution;
 
 impl App {
     /// Why an action cannot be done now; `None` when it can.
-    pub(in crate::console) fn refusal(&self, action: Action) -> Option<&'static str> {
+    pub(in crate::console) fn refusal(&self, action: Action) -> Option<&str> {
         if let Some(why) = self.unreachable_for(action) {
             return Some(why);
         }
@@ -21,7 +21,11 @@ impl App {
                 None => Some("No run is active"),
                 Some(id) => no(self.is_cancelling(id), "The run is ending already"),
             },
+            Action::Train | Action::NextModel | Action::LogScale | Action::OtherTraining | Action::Promote | Action::RollBack => {
+                self.training_refusal(action)
+            }
             Action::CancelRunNow => no(self.cancellable().is_none(), "No run is active"),
+            Action::Rerun if self.retrainable().is_some() => self.training_refusal(Action::Train),
             Action::Rerun => no(self.rerunnable().is_none(), "No ended run is selected; R lists the runs"),
             Action::RunJob | Action::PauseJob | Action::ConfirmClock => self.job_refusal(action),
             Action::ShowRun => no(self.shown_run().is_none(), "No run yet"),
@@ -31,7 +35,7 @@ impl App {
             Action::Export => no(!self.exports(), "There is no table here to export"),
             Action::Filter => no(self.filter_target().is_none(), "There is nothing here to filter"),
             Action::Open => no(
-                matches!(self.page(), Some(Page::Series | Page::Source(_) | Page::Run(_) | Page::Feature)),
+                matches!(self.page(), Some(Page::Series | Page::Source(_) | Page::Run(_) | Page::Feature | Page::Training)),
                 "There is nothing to open here",
             ),
             Action::OtherSpread => no(self.page() == Some(Page::Features), "enter shows the feature's values first"),
@@ -42,7 +46,7 @@ impl App {
 
     /// Does an action; true when the screen must be drawn again.
     pub(super) fn perform(&mut self, action: Action, fx: &mut Vec<Effect>) -> bool {
-        if let Some(why) = self.refusal(action) {
+        if let Some(why) = self.refusal(action).map(str::to_owned) {
             self.say(ToastLevel::Info, why);
             return true;
         }
@@ -59,6 +63,7 @@ impl App {
             }
             Action::CancelRun => self.ask_cancel(false),
             Action::CancelRunNow => self.ask_cancel(true),
+            Action::Train | Action::Rerun if self.open_train_form(action) => {}
             Action::Rerun => self.ask_rerun(),
             Action::RunJob => self.ask_run_job(),
             Action::PauseJob => self.ask_pause(),
@@ -80,6 +85,11 @@ impl App {
             Action::Export => self.export(fx),
             Action::Zoom => self.zoom = !self.zoom,
             Action::OtherStrategy => self.other_strategy(fx),
+            Action::OtherTraining => self.other_training(fx),
+            Action::NextModel => self.step_model(1),
+            Action::LogScale => self.trainings.log_scale = !self.trainings.log_scale,
+            Action::Promote => self.ask_promote(),
+            Action::RollBack => self.ask_roll_back(),
             Action::OtherSpread => self.next_spread(),
             Action::Sort | Action::SortReverse => {
                 if let Some(table) = self.table_mut() {
@@ -121,6 +131,7 @@ impl App {
             (Some(Page::Job(_)), _) => Some((PromptFor::Table, self.history_table.filter.clone())),
             (Some(Page::Features), _) => Some((PromptFor::Table, self.features.table.filter.clone())),
             (Some(Page::Feature), _) => Some((PromptFor::Table, self.features.lasts.filter.clone())),
+            (Some(Page::Models), _) => Some((PromptFor::Table, self.models.table.filter.clone())),
             (None, Pane::Ingest) => Some((PromptFor::Heat, self.heat.filter.clone())),
             (None, Pane::Logs) => Some((PromptFor::Logs, self.logs.text.clone())),
             _ => None,
@@ -161,6 +172,8 @@ impl App {
             Deed::Resume { job } => (Command::Resume { job }, format!("resume {job}")),
             Deed::Scheduler { on } => (Command::Scheduler { on }, "switch the scheduler".to_owned()),
             Deed::ConfirmClock => (Command::ConfirmClock, "go on after the clock jumped".to_owned()),
+            Deed::Promote { strategy, model_id } => (Command::Promote { strategy, model_id }, format!("promote model {model_id}")),
+            Deed::RollBack { strategy } => (Command::Rollback { strategy }, format!("roll back {strategy}")),
             Deed::StopAndQuit => return self.stop_and_quit(fx),
             Deed::Suspend => return fx.push(Effect::Suspend),
             Deed::Leave(exit) => return fx.push(Effect::Leave(exit)),

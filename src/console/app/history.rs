@@ -13,6 +13,7 @@ use crate::engine::{IngestSpec, RunSummary, RunView};
 use crate::market::DAY;
 use crate::store::master::RunRecord;
 use crate::store::scheduler::{Job, JobRun, JobState, Trigger};
+use crate::train::spec::TrainSpec;
 
 static RUN_COLUMNS: [Column; 8] = [
     Column { title: "run", width: 5, right: true },
@@ -91,13 +92,24 @@ pub fn cause(run: &JobRun) -> String {
     }
 }
 
+/// What a run was asked for, in words; `None` for its job's normal work.
+pub fn asked(run: &JobRun) -> Option<String> {
+    let words = if run.job == Job::Train { TrainSpec::words } else { IngestSpec::words };
+    run.params.as_deref().map(words)
+}
+
+/// What a training run says of its end.
+fn verdict(run: &JobRun) -> Option<String> {
+    let told: serde_json::Value = serde_json::from_str(run.summary.as_deref().filter(|_| run.job == Job::Train)?).ok()?;
+    told.get("outcome")?.as_str().map(str::to_owned)
+}
+
 /// What is worth knowing of a run: its error, else what came of it, after what was asked for.
 fn outcome(run: &JobRun, ingest: Option<&RunView>) -> String {
-    let asked = run.params.as_deref().map(IngestSpec::words);
     let known = || ingest.and_then(|v| v.summary.as_ref()).map(news);
     let news = || known().or_else(|| RunSummary::stored(run.summary.as_deref()).map(|s| news(&s)));
-    let told = run.error.clone().or_else(news);
-    match (asked, told) {
+    let told = run.error.clone().or_else(|| verdict(run)).or_else(news);
+    match (asked(run), told) {
         (Some(asked), Some(told)) => format!("{asked}: {told}"),
         (asked, told) => asked.or(told).unwrap_or_default(),
     }

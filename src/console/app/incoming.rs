@@ -23,6 +23,7 @@ impl App {
         }
         // A first or re-loaded state is no news: its alerts are on the line already.
         if before.at_ms > 0 && !before.loading && !now.loading && before.epoch == now.epoch {
+            self.follow_trainings(&before, &now);
             self.announce(&before, &now, fx);
         }
         if self.source.is_none_or(|s| now.sources.iter().all(|x| x.source != s)) {
@@ -52,6 +53,7 @@ impl App {
                 self.ask_series(fx);
             }
             Some(Page::Issues) if before.issues != now.issues || before.quarantined != now.quarantined => self.ask_issues(fx),
+            Some(Page::Models) if before.standings != now.standings || ended(before) != ended(now) => self.ask_models(fx),
             // A night has made them anew.
             Some(Page::Features | Page::Feature) if ended(before) != ended(now) => self.ask_page(fx),
             Some(Page::Runs) => {
@@ -88,7 +90,7 @@ impl App {
         }
     }
 
-    pub(super) fn on_answer(&mut self, slot: Slot, generation: u64, result: Result<Reply, String>) -> bool {
+    pub(super) fn on_answer(&mut self, slot: Slot, generation: u64, result: Result<Reply, String>, fx: &mut Vec<Effect>) -> bool {
         let odd = || "the engine answered another question".to_owned();
         let newest = match slot {
             Slot::Series => {
@@ -121,6 +123,12 @@ impl App {
                 newest
             }
             Slot::Features | Slot::Feature => self.features.answer(slot, generation, result),
+            Slot::Training => {
+                let newest = self.trainings.answer(generation, result);
+                self.ask_training_story(fx);
+                newest
+            }
+            Slot::Models | Slot::Model => self.answer_models(slot, generation, result, fx),
             Slot::Issues => {
                 let result = result.and_then(|r| if let Reply::Issues(v) = r { Ok(v) } else { Err(odd()) });
                 let newest = self.issues.answer(generation, result);
@@ -151,7 +159,7 @@ impl App {
             Slot::JobRuns => self.job_runs.error.as_deref(),
             Slot::Job => self.job_detail.error.as_deref(),
             // Form and page show it in place.
-            Slot::Plan | Slot::Run | Slot::Features | Slot::Feature => None,
+            Slot::Plan | Slot::Run | Slot::Features | Slot::Feature | Slot::Training | Slot::Models | Slot::Model => None,
         }
     }
 

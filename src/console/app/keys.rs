@@ -28,6 +28,7 @@ impl App {
             Some(Overlay::Help(_)) => self.help_key(key, action),
             Some(Overlay::Prompt(_)) => self.prompt_key(key, fx),
             Some(Overlay::Plan(_)) => self.plan_key(key, fx),
+            Some(Overlay::Train(_)) => self.train_key(key, fx),
         }
     }
 
@@ -148,7 +149,7 @@ impl App {
             FormStep::Cancel => drop(self.overlays.pop()),
             FormStep::Start(spec) => {
                 self.overlays.pop();
-                if let Some(why) = self.refusal(Action::IngestNow) {
+                if let Some(why) = self.refusal(Action::IngestNow).map(str::to_owned) {
                     self.say(ToastLevel::Warn, why);
                 } else {
                     self.command(Command::Ingest { spec }, "ingest", fx);
@@ -186,7 +187,7 @@ impl App {
             }
             Some(Overlay::Confirm(Confirm { gate: Gate::Reason { input, .. }, .. })) => *input = append(input),
             // A pasted text must not answer a question, nor run as a row of keys.
-            Some(Overlay::Confirm(_) | Overlay::Help(_)) | None => return false,
+            Some(Overlay::Confirm(_) | Overlay::Help(_) | Overlay::Train(_)) | None => return false,
         }
         true
     }

@@ -11,6 +11,9 @@ const fn steers(action: Action) -> bool {
     matches!(
         action,
         Action::IngestNow
+            | Action::Train
+            | Action::Promote
+            | Action::RollBack
             | Action::CancelRun
             | Action::CancelRunNow
             | Action::Rerun

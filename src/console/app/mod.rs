@@ -12,6 +12,7 @@ mod keys;
 mod leave;
 mod link;
 mod logs;
+mod models;
 mod moves;
 mod msg;
 mod news;
@@ -23,6 +24,8 @@ mod rows;
 mod story;
 mod table;
 mod toast;
+mod train_form;
+mod training;
 
 use std::sync::Arc;
 
@@ -30,14 +33,17 @@ pub use asked::Asked;
 pub use features::Features;
 pub use form::{Field, PlanForm};
 pub use heat::{Heat, STATES, wants_a_look, word};
-pub use history::{cause, job_state, news};
+pub use history::{asked, cause, job_state, news};
 pub use logs::LogPane;
+pub use models::{ModelPart, Models};
 pub use msg::{Effect, Export, Msg, Slot};
 pub use overlay::{Confirm, Entry, Gate, Overlay, Palette, Prompt, PromptFor};
 pub use pages::{Page, Pane, run_state, scope, severity};
 pub use story::Line;
 pub use table::Table;
 pub use toast::{ToastLevel, Toasts};
+pub use train_form::{TrainField, TrainForm};
+pub use training::{Part, Trainings, model_state, training_state};
 
 use super::action::Context;
 use super::hit::Drawn;
@@ -99,6 +105,8 @@ pub struct App {
     pub(super) issues: Asked<Vec<StoredIssue>>,
     pub(super) issues_table: Table,
     pub(super) features: Features,
+    pub(super) trainings: Trainings,
+    pub(super) models: Models,
     /// First line shown of a run's story.
     pub(super) scroll: usize,
     /// Key of the alert that was walked to last.
@@ -145,6 +153,8 @@ impl App {
             issues: Asked::default(),
             issues_table: pages::issues_table(),
             features: Features::default(),
+            trainings: Trainings::default(),
+            models: Models::default(),
             scroll: 0,
             alert: None,
             spinner: 0,
@@ -177,7 +187,7 @@ impl App {
                 self.logs.extend(records, dropped);
                 changed && !self.is_frozen()
             }
-            Msg::Answer { slot, generation, result } => self.on_answer(slot, generation, result),
+            Msg::Answer { slot, generation, result } => self.on_answer(slot, generation, result, fx),
             Msg::Acked { what, result } => self.on_ack(&what, result),
             Msg::Exported(result) => self.on_exported(result),
             Msg::Clock(now_ms) => {
@@ -269,14 +279,15 @@ impl App {
 
     /// Whether a question or a prompt waits for an answer, for tests.
     pub fn asks(&self) -> bool {
-        self.overlays.iter().any(|o| matches!(o, Overlay::Confirm(_) | Overlay::Plan(_)))
+        self.overlays.iter().any(|o| matches!(o, Overlay::Confirm(_) | Overlay::Plan(_) | Overlay::Train(_)))
     }
 
     /// Whether everything asked for has been answered.
     pub const fn settled(&self) -> bool {
         let runs = self.runs.waiting || self.job_runs.waiting || self.run_detail.waiting || self.job_detail.waiting;
         let features = self.features.list.waiting || self.features.detail.waiting;
-        !runs && !features && !self.detail.waiting && !self.issues.waiting
+        let training = self.trainings.asked.waiting || self.models.list.waiting || self.models.detail.waiting;
+        !runs && !features && !training && !self.detail.waiting && !self.issues.waiting
     }
 
     /// The page on top.
@@ -286,16 +297,21 @@ impl App {
 
     /// The contexts whose keys work now, the most specific first.
     pub(super) fn contexts(&self) -> &'static [Context] {
+        if matches!(self.page(), Some(Page::Run(id)) if self.trains(id)) {
+            return &[Context::Training, Context::Global];
+        }
         match (self.page(), self.focus) {
             (Some(Page::Issues), _) => &[Context::Quality, Context::Table, Context::Global],
             (Some(Page::Runs), _) => &[Context::Table, Context::Global],
+            (Some(Page::Models), _) => &[Context::Training, Context::Table, Context::Global],
+            (None, Pane::Training) | (Some(Page::Training), _) => &[Context::Training, Context::Global],
             (Some(Page::Features | Page::Feature), _) => &[Context::Features, Context::Table, Context::Global],
             (Some(Page::Job(_)), _) => &[Context::Schedule, Context::Table, Context::Global],
             (None, Pane::Schedule) => &[Context::Schedule, Context::Global],
             (Some(Page::Source(_)), _) | (None, Pane::Sources) => &[Context::Sources, Context::Global],
             (Some(Page::Series), _) | (None, Pane::Ingest) => &[Context::Ingest, Context::Global],
             (None, Pane::Logs) => &[Context::Logs, Context::Global],
-            (Some(Page::Run(_)), _) | (None, Pane::Training | Pane::Drift) => &[Context::Global],
+            (Some(Page::Run(_)), _) | (None, Pane::Drift) => &[Context::Global],
         }
     }
 

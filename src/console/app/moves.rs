@@ -28,6 +28,7 @@ impl App {
             Action::ShowRuns => self.push_page(Page::Runs, fx),
             Action::ShowIssues => self.push_page(Page::Issues, fx),
             Action::ShowFeatures => self.push_page(Page::Features, fx),
+            Action::ShowModels => self.open_models(fx),
             Action::NextMatch | Action::PreviousMatch => {
                 let market = self.snap().market.clone();
                 if !self.heat.jump(&market, action == Action::NextMatch) {
@@ -65,6 +66,7 @@ impl App {
             Page::Issues => Some(&mut self.issues_table),
             Page::Features => Some(&mut self.features.table),
             Page::Feature => Some(&mut self.features.lasts),
+            Page::Models => Some(&mut self.models.table),
             _ => None,
         }
     }
@@ -76,12 +78,17 @@ impl App {
             Page::Issues => Some(&self.issues_table),
             Page::Features => Some(&self.features.table),
             Page::Feature => Some(&self.features.lasts),
+            Page::Models => Some(&self.models.table),
             _ => None,
         }
     }
 
     fn step(&mut self, dx: isize, dy: isize, fx: &mut Vec<Effect>) {
+        if self.on_training_page() {
+            return self.step_training(dx, dy);
+        }
         match (self.page(), self.focus) {
+            (Some(Page::Models), _) => self.step_models(dx, dy, fx),
             (Some(Page::Feature), _) if dx != 0 => self.step_feature(dx, fx),
             (Some(Page::Runs | Page::Issues | Page::Job(_) | Page::Features | Page::Feature), _) => {
                 if let Some(table) = self.table_mut() {
@@ -97,7 +104,8 @@ impl App {
             (Some(Page::Source(_)), _) | (None, Pane::Sources) => self.step_source(dy + dx),
             (None, Pane::Logs) => self.logs.step(dy),
             (None, Pane::Schedule) => self.step_job(dy + dx),
-            (None, Pane::Training | Pane::Drift) => {}
+            (None, Pane::Training) => self.other_training(fx),
+            (None, Pane::Drift) | (Some(Page::Training), _) => {}
         }
     }
 
@@ -111,9 +119,10 @@ impl App {
         }
     }
 
-    fn story_len(&self) -> usize {
+    pub(super) fn story_len(&self) -> usize {
         match self.page() {
             Some(Page::Run(id)) => self.story(id).count(),
+            Some(Page::Training) => self.training().and_then(|t| t.job_run).map_or(0, |id| self.story(id).count()),
             _ => 0,
         }
     }
@@ -143,6 +152,7 @@ impl App {
                     table.select_row(row);
                 }
             }
+            (Some(Page::Models), _) => self.models.table.select_row(row),
             (None, Pane::Sources) => self.source = self.snap().sources.get(row).map(|s| s.source).or(self.source),
             (None, Pane::Schedule) => self.job = self.snap().jobs.get(row).map_or(self.job, |j| j.job),
             (None, Pane::Logs) => {
@@ -184,12 +194,14 @@ impl App {
                 }
             }
             (None, Pane::Logs) => self.logs.wrap = !self.logs.wrap,
+            (Some(Page::Models), _) => self.open_models_run(fx),
+            (None, Pane::Training) if self.open_training(fx) => {}
             (None, _) => self.zoom = !self.zoom,
             (Some(_), _) => {}
         }
     }
 
-    fn push_page(&mut self, page: Page, fx: &mut Vec<Effect>) {
+    pub(super) fn push_page(&mut self, page: Page, fx: &mut Vec<Effect>) {
         // A page opened again comes to the top instead of lying twice in the trail.
         self.pages.retain(|p| *p != page);
         self.pages.push(page);
@@ -200,9 +212,14 @@ impl App {
                 self.job_detail.forget();
                 self.history_table.replace(Vec::new());
             }
-            Page::Run(_) => self.run_detail.forget(),
+            Page::Run(_) => {
+                self.run_detail.forget();
+                self.begin_training_page();
+            }
+            Page::Models => self.models.list.forget(),
             Page::Runs => self.rebuild_runs(),
             Page::Feature => self.features.detail.forget(),
+            Page::Training => self.begin_training_page(),
             Page::Issues | Page::Features | Page::Source(_) => {}
         }
         self.ask_page(fx);
@@ -217,6 +234,7 @@ impl App {
             Pane::Ingest if !self.heat.filter.is_empty() => self.apply_text(super::PromptFor::Heat, ""),
             Pane::Logs if !self.logs.text.is_empty() => self.apply_text(super::PromptFor::Logs, ""),
             Pane::Logs => self.logs.cursor = None,
+            Pane::Training => self.trainings.strategy = None,
             _ => {}
         }
     }

@@ -73,6 +73,12 @@ pub enum Slot {
     Features,
     /// A feature's page.
     Feature,
+    /// A training run's page.
+    Training,
+    /// The list of models.
+    Models,
+    /// The model selected in it.
+    Model,
 }
 
 /// Something to do outside.

@@ -68,7 +68,9 @@ impl App {
         let oldest = before.job_runs.last().map_or(0, |r| r.id);
         // A run under the oldest known one fell out of the list before and is back: no news.
         let just_ended = |r: &JobRun| known.get(&r.id).map_or(r.id > oldest, |s| !s.ended());
-        let ended = now.job_runs.iter().filter(|r| r.state.ended() && r.state != JobState::Skipped);
+        // Of a training the verdict is told, which says more than that the job went well.
+        let judged = |r: &JobRun| r.state == JobState::Succeeded && now.training.iter().any(|t| t.job_run == Some(r.id));
+        let ended = now.job_runs.iter().filter(|r| r.state.ended() && r.state != JobState::Skipped && !judged(r));
         for run in ended.filter(|r| just_ended(r) && !told(r.id)) {
             let view = now.runs.iter().find(|v| v.id == run.id);
             let (level, text) = view.map_or_else(|| job_ending(run, self.now()), ending);
@@ -82,7 +84,7 @@ impl App {
         self.tell_waiting(fx);
     }
 
-    fn report(&mut self, level: ToastLevel, text: String) {
+    pub(super) fn report(&mut self, level: ToastLevel, text: String) {
         if level == ToastLevel::Bad && !self.terminal_focused {
             self.notices.push(text.clone());
         }

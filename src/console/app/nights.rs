@@ -8,6 +8,10 @@ use crate::console::action::Action;
 use crate::console::fmt;
 use crate::engine::{JobView, RunView};
 use crate::store::scheduler::{Job, JobRun, JobState};
+use crate::train::progress::{ModelView, PartState, TrainingState, TrainingView};
+
+/// What a gentle end means for most runs.
+const GENTLE: &str = "What is in flight finishes and is kept; nothing new begins.";
 
 impl App {
     /// A job as the newest snapshot has it.
@@ -35,6 +39,7 @@ impl App {
             Some(Page::Runs) => self.runs_table.selected,
             Some(Page::Job(_)) => self.history_table.selected,
             Some(_) => None,
+            None if self.focus == Pane::Training => self.shown_training().and_then(|t| t.job_run),
             None => self.focused_job().and_then(|j| j.active.as_ref().or(j.last.as_ref())).map(|r| r.id),
         }
     }
@@ -63,7 +68,8 @@ impl App {
     }
 
     pub(super) fn is_cancelling(&self, id: i64) -> bool {
-        self.ingest_run(id).is_some_and(|r| r.cancelling)
+        let training = || self.live().training.iter().any(|t| t.job_run == Some(id) && t.stopping);
+        self.ingest_run(id).is_some_and(|r| r.cancelling) || training()
     }
 
     /// The run that could be done again: the selected one, once it has ended; of a job its last.
@@ -153,6 +159,7 @@ impl App {
         let Some(id) = self.cancellable() else { return };
         let (done, lost, kept) = match (self.ingest_run(id), self.job_run(id)) {
             (Some(run), _) => fetched(run),
+            (None, Some(run)) if run.job == Job::Train && run.state == JobState::Running => self.trained(run),
             (None, Some(run)) => worked(run, self.now()),
             (None, None) => return,
         };
@@ -162,10 +169,34 @@ impl App {
             let gentler = format!("Gentler: {} lets it finish what is in flight.", self.keymap.shown(Action::CancelRun));
             self.ask(format!("Cancel run {id} at once"), vec![done, lost, kept, gentler], gate);
         } else {
-            let gentle = "What is in flight finishes and is kept; nothing new begins.".to_owned();
+            let trains = self.trains(id);
+            let gentle = if trains { "The fits at work finish and are kept; no other begins." } else { GENTLE }.to_owned();
             self.ask(format!("Cancel run {id}"), vec![done, gentle, kept], Gate::Keys(vec![('y', "cancel the run", deed)]));
         }
     }
+}
+
+impl App {
+    /// What a training run has done, would lose and would keep.
+    fn trained(&self, run: &JobRun) -> (String, String, String) {
+        let live = self.live();
+        let view = live.training.iter().find(|t| t.job_run == Some(run.id) && t.state == TrainingState::Running);
+        let took = fmt::clock(run.seconds(self.now()).unwrap_or(0));
+        let at = view
+            .and_then(TrainingView::at)
+            .map_or_else(String::new, |s| format!(", step {} of 12, {}", s.step as usize + 1, s.step.words()));
+        let lost: Vec<String> = view.iter().flat_map(|t| &t.models).filter(|m| m.state == PartState::Running).map(fit).collect();
+        let lost =
+            if lost.is_empty() { "Lost: the step it is at.".to_owned() } else { format!("Lost: the fits at work ({}).", lost.join(", ")) };
+        let fits: u32 = view.map_or(0, |t| t.models.iter().map(|m| m.fits_done).sum());
+        let kept = format!("Kept: {}; the next run goes on from there.", fmt::count(fits.into(), "finished fit", "finished fits"));
+        (format!("It has trained for {took}{at}."), lost, kept)
+    }
+}
+
+/// A fit at work, in words.
+fn fit(m: &ModelView) -> String {
+    format!("{} at epoch {} of {}", m.name, m.epoch, m.epochs)
 }
 
 /// What an ingest has done, would lose and would keep.

@@ -7,9 +7,10 @@ use tui_input::Input;
 use tui_input::backend::crossterm::to_input_request;
 
 use super::form::PlanForm;
+use super::train_form::TrainForm;
 use crate::console::Exit;
 use crate::console::action::Action;
-use crate::market::Symbol;
+use crate::market::{Strategy, Symbol};
 use crate::store::master::Resolution;
 use crate::store::scheduler::Job;
 
@@ -26,6 +27,8 @@ pub enum Overlay {
     Prompt(Prompt),
     /// The plan of a manual ingest.
     Plan(Box<PlanForm>),
+    /// What to train.
+    Train(Box<TrainForm>),
 }
 
 /// What a confirmed question does.
@@ -72,6 +75,18 @@ pub enum Deed {
     },
     /// Go on after the clock jumped.
     ConfirmClock,
+    /// Make a model champion.
+    Promote {
+        /// Whose.
+        strategy: Strategy,
+        /// Which.
+        model_id: i64,
+    },
+    /// Put the champion before back.
+    RollBack {
+        /// Whose.
+        strategy: Strategy,
+    },
     /// Cancel what runs, and stop the engine when it has ended.
     StopAndQuit,
     /// Suspend although a run is active.

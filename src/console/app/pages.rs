@@ -60,6 +60,10 @@ pub enum Page {
     Features,
     /// The feature selected in that list.
     Feature,
+    /// The training run that pane 4 shows, where no run of the job stands for it.
+    Training,
+    /// The models of a strategy.
+    Models,
 }
 
 static ISSUE_COLUMNS: [Column; 7] = [

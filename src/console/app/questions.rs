@@ -15,10 +15,18 @@ impl App {
             Some(Page::Series) => self.ask_series(fx),
             Some(Page::Runs) => self.ask_runs(fx),
             Some(Page::Issues) => self.ask_issues(fx),
-            Some(Page::Run(id)) => self.ask_run(id, fx),
+            Some(Page::Run(id)) => {
+                self.ask_run(id, fx);
+                self.ask_training(fx);
+            }
+            Some(Page::Models) => self.ask_models(fx),
             Some(Page::Job(job)) => self.ask_job(job, fx),
             Some(Page::Features) => self.ask_features(fx),
             Some(Page::Feature) => self.ask_feature(fx),
+            Some(Page::Training) => {
+                self.ask_training(fx);
+                self.ask_training_story(fx);
+            }
             Some(Page::Source(_)) | None => {}
         }
     }

@@ -20,7 +20,7 @@ impl App {
 
     fn row_text(&self) -> Option<String> {
         match (self.page(), self.focus) {
-            (Some(Page::Runs | Page::Issues | Page::Job(_) | Page::Features | Page::Feature), _) => {
+            (Some(Page::Runs | Page::Issues | Page::Job(_) | Page::Features | Page::Feature | Page::Models), _) => {
                 let row = self.table()?.current()?;
                 Some(row.cells.iter().map(|c| c.text.as_str()).collect::<Vec<_>>().join("  "))
             }
@@ -47,7 +47,8 @@ impl App {
                 let r = self.logs.selected()?;
                 Some(format!("{} {} {} {}", fmt::milli(r.at_ms), r.level.name(), r.source, r.message))
             }
-            (None, Pane::Training | Pane::Drift) => None,
+            (None, Pane::Training) | (Some(Page::Training), _) => self.training_text(),
+            (None, Pane::Drift) => None,
         }
     }
 
@@ -59,6 +60,8 @@ impl App {
                 serde_json::to_string(self.issues.value.as_ref()?.iter().find(|i| i.id == id)?)
             }
             (Some(Page::Features | Page::Feature), _) => return self.feature_json(),
+            (Some(Page::Models), _) => serde_json::to_string(self.models.selected()?),
+            (Some(Page::Training), _) | (None, Pane::Training) => serde_json::to_string(self.training()?),
             (Some(Page::Runs | Page::Job(_) | Page::Run(_)), _) => return self.run_json(self.selected_run()?),
             (None, Pane::Schedule) => serde_json::to_string(self.job_view(self.job)?),
             (Some(Page::Source(_)), _) | (None, Pane::Sources) => {
@@ -66,7 +69,7 @@ impl App {
             }
             (Some(Page::Series), _) | (None, Pane::Ingest) => serde_json::to_string(&(self.heat.cursor?, self.heat.cell(&snap.market)?)),
             (None, Pane::Logs) => serde_json::to_string(self.logs.selected()?),
-            (None, Pane::Training | Pane::Drift) => return None,
+            (None, Pane::Drift) => return None,
         };
         value.ok()
     }
@@ -95,7 +98,8 @@ impl App {
             (Some(Page::Series), _) => self.detail.value.is_some(),
             (Some(Page::Features), _) => self.features.list.value.is_some(),
             (Some(Page::Feature), _) => self.features.shown().is_some(),
-            (Some(Page::Run(_)), _) | (None, Pane::Schedule | Pane::Training | Pane::Drift) => false,
+            (Some(Page::Models), _) => self.models.list.value.is_some(),
+            (Some(Page::Run(_) | Page::Training), _) | (None, Pane::Schedule | Pane::Training | Pane::Drift) => false,
             _ => true,
         }
     }
@@ -111,7 +115,8 @@ impl App {
             (None, Pane::Ingest) => Some(("series", self.series_csv())),
             (None, Pane::Sources) | (Some(Page::Source(_)), _) => Some(("sources", self.sources_csv())),
             (None, Pane::Logs) => Some(("logs", self.logs_csv())),
-            (Some(Page::Run(_)), _) | (None, Pane::Schedule | Pane::Training | Pane::Drift) => None,
+            (Some(Page::Models), _) => Some(("models", self.models.table.csv())),
+            (Some(Page::Run(_) | Page::Training), _) | (None, Pane::Schedule | Pane::Training | Pane::Drift) => None,
         }
     }
 

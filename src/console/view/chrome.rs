@@ -21,6 +21,8 @@ fn trail(app: &App) -> String {
         Page::Runs => "Runs".into(),
         Page::Issues => "Data quality".into(),
         Page::Features => "Features".into(),
+        Page::Training => app.training().map_or_else(|| "training run".into(), |t| format!("training run {}", t.run_id)),
+        Page::Models => format!("Models of {}", app.models.strategy),
         Page::Feature => app.features.selected().map_or_else(|| "feature".into(), |f| f.name.clone()),
     };
     let pane = app.focus.title().split_once(' ').map_or("", |(_, t)| t);

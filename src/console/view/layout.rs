@@ -41,11 +41,13 @@ fn tiled(body: Rect) -> Vec<(Pane, Rect)> {
 fn wide(body: Rect, side: u16) -> Vec<(Pane, Rect)> {
     let top = INGEST.min(body.height);
     let rest = body.height - top;
-    let middle = if rest >= 12 { 6 } else { 0 };
+    // Above 12 lines the log keeps four of its own, and more once the panes between have what they can use.
+    let middle = if rest >= 12 { (rest - 6).clamp(6, 13) } else { 0 };
     let log = rest - middle;
     let mut out = split(body, MAP, side, if log >= 4 { top } else { body.height });
     if middle > 0 {
-        let half = body.width / 2;
+        // Losses stand beside the models; the list of drift is narrower.
+        let half = body.width * 3 / 5;
         let y = body.y + top;
         out.push((Pane::Training, Rect { y, width: half, height: middle, ..body }));
         out.push((Pane::Drift, Rect { x: body.x + half, y, width: body.width - half, height: middle }));

@@ -11,6 +11,7 @@ mod issues;
 mod job;
 mod layout;
 mod logs;
+mod models;
 mod overlay;
 mod plan;
 mod run;
@@ -19,6 +20,8 @@ mod series;
 mod sources;
 mod spread;
 mod story;
+mod train_form;
+mod training;
 mod waiting;
 mod widget;
 
@@ -87,7 +90,8 @@ fn draw_pane(c: &mut Canvas<'_>, app: &App, pane: Pane, area: Rect) {
         Pane::Ingest => ingest::draw(c, app, area),
         Pane::Sources => sources::pane(c, app, area),
         Pane::Schedule => schedule::pane(c, app, area),
-        Pane::Training | Pane::Drift => waiting::draw(c, app, pane, area),
+        Pane::Training => training::pane(c, app, area),
+        Pane::Drift => waiting::draw(c, app, area),
         Pane::Logs => logs::draw(c, app, area),
     }
 }
@@ -97,11 +101,14 @@ fn draw_page(c: &mut Canvas<'_>, app: &App, page: Page, area: Rect) {
         Page::Series => series::draw(c, app, area),
         Page::Source(id) => sources::page(c, app, id, area),
         Page::Job(job) => job::draw(c, app, job, area),
+        Page::Run(id) if app.on_training_page() => training::page(c, app, Some(id), area),
         Page::Run(id) => run::draw(c, app, id, area),
         Page::Runs => issues::table(c, &app.runs_table, "Runs of all jobs", area),
         Page::Issues => issues::draw(c, app, area),
         Page::Features => features::list(c, app, area),
         Page::Feature => features::page(c, app, area),
+        Page::Training => training::page(c, app, app.training().and_then(|t| t.job_run), area),
+        Page::Models => models::draw(c, app, area),
     }
 }
 

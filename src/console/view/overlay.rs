@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::canvas::{Canvas, Panel, wrap};
 use super::heatmap::window;
-use super::{heatmap, plan, widget};
+use super::{heatmap, plan, train_form, widget};
 use crate::console::action::{ACTIONS, Context, Danger};
 use crate::console::app::{App, Confirm, Entry, Gate, Overlay, Palette, Prompt, PromptFor, STATES, word};
 use crate::console::theme::Role;
@@ -21,6 +21,7 @@ pub fn draw(c: &mut Canvas<'_>, app: &App, area: Rect, footer: Rect) {
             Overlay::Help(scroll) => help(c, app, *scroll, area),
             Overlay::Prompt(prompt) => prompt_line(c, prompt, footer),
             Overlay::Plan(form) => plan::draw(c, app, form, area),
+            Overlay::Train(form) => train_form::draw(c, app, form, area),
         }
     }
 }

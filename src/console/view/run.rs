@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthStr;
 use super::canvas::{Canvas, Panel};
 use super::widget::{self, Fact};
 use super::{detail, ingest, job, story};
-use crate::console::app::{App, cause, job_state, run_state};
+use crate::console::app::{App, asked, cause, job_state, run_state};
 use crate::console::fmt;
 use crate::console::theme::Role;
 use crate::engine::{IngestSpec, RunSummary, RunView};
@@ -39,7 +39,7 @@ impl Known<'_> {
     /// What it was asked for.
     fn asked(&self) -> String {
         let stored = || self.record.map(|r| IngestSpec::words(&r.spec));
-        let params = || self.run.and_then(|r| r.params.as_deref()).map(IngestSpec::words);
+        let params = || self.run.and_then(asked);
         let whole = || "its normal work".to_owned();
         self.view.map(|v| v.spec.to_string()).or_else(params).or_else(stored).unwrap_or_else(whole)
     }
@@ -80,7 +80,7 @@ pub fn draw(c: &mut Canvas<'_>, app: &App, id: i64, area: Rect) {
     if rest.height >= 3 {
         let left = Rect { width: (rest.width / 2).min(50), ..rest };
         outcome(c, app, id, &known, left);
-        story::draw(c, app, id, Rect { x: left.right(), width: rest.width - left.width, ..rest });
+        story::draw(c, app, id, false, Rect { x: left.right(), width: rest.width - left.width, ..rest });
     }
 }
 

@@ -47,7 +47,12 @@ pub fn stopped(app: &App) -> Option<(&'static str, String, Role)> {
 pub fn elapsed(job: &JobView, run: &JobRun, now: i64) -> (String, Role) {
     let (took, may) = (run.seconds(now).unwrap_or(0), i64::from(job.timeout_s));
     let role = if may > 0 && took * 5 >= may * 4 { Role::Warn } else { Role::Focus };
-    (format!("{} of {}", fmt::clock(took), fmt::clock(may)), role)
+    (format!("{} of {}", brief(took), brief(may)), role)
+}
+
+/// A duration in five cells: narrow panes have no room for the seconds of hours.
+fn brief(seconds: i64) -> String {
+    if seconds < 3_600 { fmt::clock(seconds) } else { fmt::age(seconds) }
 }
 
 /// What a queued run waits for.
@@ -150,7 +155,7 @@ fn narrow(c: &mut Canvas<'_>, app: &App, job: &JobView, area: Rect) {
         None => countdown(app, job),
     };
     if job.active.is_none() && job.missing.is_none() {
-        let took = job.last.as_ref().map_or_else(|| "-".into(), |r| r.seconds(now).map_or_else(|| "-".into(), fmt::clock));
+        let took = job.last.as_ref().map_or_else(|| "-".into(), |r| r.seconds(now).map_or_else(|| "-".into(), brief));
         c.put(area.x, area.y, area.width, &took, c.s(Role::Dim));
     }
     c.right(area.x, area.right() - 1, area.y, &right, c.s(role));

@@ -9,12 +9,15 @@ use crate::console::fmt;
 use crate::console::theme::Role;
 
 /// Draws the events, the other attempts and the parts that failed, from the line it is scrolled to.
-pub fn draw(c: &mut Canvas<'_>, app: &App, id: i64, area: Rect) {
+pub fn draw(c: &mut Canvas<'_>, app: &App, id: i64, focused: bool, area: Rect) {
     let lines = app.story(id).count();
     let context =
         if lines > usize::from(area.height.saturating_sub(2)) { format!("line {} of {lines}", app.scroll + 1) } else { String::new() };
-    let inner = c.panel(area, &Panel { title: "Story", summary: "UTC", context: &context, ..Panel::default() });
-    c.drawn.page = inner.height.into();
+    let inner = c.panel(area, &Panel { title: "Story", summary: "UTC", context: &context, focused, ..Panel::default() });
+    // Beside parts that keys move in, only the one with the focus says how far a page is.
+    if focused || c.drawn.page == 0 {
+        c.drawn.page = inner.height.into();
+    }
     if lines == 0 {
         let known = app.run_detail.value.as_deref().is_some_and(|d| d.run.id == id);
         if known || app.run(id).is_some() {

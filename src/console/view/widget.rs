@@ -27,9 +27,35 @@ pub fn spark(samples: &[u16], ceiling: f32, width: usize) -> String {
 /// points a column are kept, the lowest and the highest, so that no spike is lost. `scale` fixes the lowest and the
 /// highest value; without it the values' own are used.
 pub fn curve(values: &[f64], scale: Option<(f64, f64)>, width: usize, height: usize) -> Vec<String> {
+    let cells = dots(values, scale.unwrap_or_else(|| extent(values)), width, height);
+    cells.chunks(width.max(1)).take(height).map(|line| line.iter().map(|bits| glyph(*bits)).collect()).collect()
+}
+
+/// Two curves on one scale, the second one dashed: the lines of the picture, top first, each cell with whether the dashed
+/// curve passes through it.
+pub fn curves(solid: &[f64], dashed: &[f64], scale: (f64, f64), width: usize, height: usize) -> Vec<Vec<(char, bool)>> {
+    let (under, mut over) = (dots(solid, scale, width, height), dots(dashed, scale, width, height));
+    for (i, bits) in over.iter_mut().enumerate() {
+        let column = |x: usize| (0..4).fold(0, |all, y| all | dot(x, y));
+        let kept = |x: usize| if ((i % width.max(1)) * 2 + x) % DASH < DASH_ON { column(x) } else { 0 };
+        *bits &= kept(0) | kept(1);
+    }
+    let cells: Vec<(char, bool)> = under.iter().zip(&over).map(|(u, o)| (glyph(u | o), *o != 0)).collect();
+    cells.chunks(width.max(1)).take(height).map(<[_]>::to_vec).collect()
+}
+
+/// A dash and its gap, and the dash alone, in columns of dots.
+const DASH: usize = 6;
+const DASH_ON: usize = 4;
+
+/// The lowest and the highest finite value.
+pub fn extent(values: &[f64]) -> (f64, f64) {
     let finite = || values.iter().copied().filter(|v| v.is_finite());
-    let own = || (finite().fold(f64::INFINITY, f64::min), finite().fold(f64::NEG_INFINITY, f64::max));
-    let (low, high) = scale.unwrap_or_else(own);
+    (finite().fold(f64::INFINITY, f64::min), finite().fold(f64::NEG_INFINITY, f64::max))
+}
+
+/// The dots of a curve, a byte a cell, line by line.
+fn dots(values: &[f64], (low, high): (f64, f64), width: usize, height: usize) -> Vec<u8> {
     let (dots_x, dots_y) = (width * 2, height * 4);
     let mut cells = vec![0_u8; width * height];
     if low.is_finite() && dots_x > 0 && dots_y > 0 {
@@ -55,8 +81,11 @@ pub fn curve(values: &[f64], scale: Option<(f64, f64)>, width: usize, height: us
             before = Some(last);
         }
     }
-    let glyph = |bits: &u8| char::from_u32(0x2800 + u32::from(*bits)).unwrap_or(' ');
-    cells.chunks(width.max(1)).take(height).map(|line| line.iter().map(glyph).collect()).collect()
+    cells
+}
+
+fn glyph(bits: u8) -> char {
+    char::from_u32(0x2800 + u32::from(bits)).unwrap_or(' ')
 }
 
 /// The bit of a braille dot: column 0..2, row 0..4 (Unicode 2800 block).
@@ -91,6 +120,9 @@ mod tests {
         let line = curve(&[0.0, 1.0], None, 1, 1);
         assert_eq!(line, ["⣸"]);
         assert_eq!(curve(&[], None, 2, 1), ["⠀⠀"]);
+        let both = curves(&[1.0; 6], &[0.0; 6], (0.0, 1.0), 3, 1);
+        assert_eq!(both[0].iter().map(|c| c.0).collect::<String>(), "⣉⣉⠉", "a line above, dashes below");
+        assert_eq!(both[0].iter().map(|c| c.1).collect::<Vec<_>>(), [true, true, false]);
     }
 
     proptest! {
@@ -100,6 +132,9 @@ mod tests {
             prop_assert!(lines.len() <= h);
             for line in lines {
                 prop_assert_eq!(line.chars().count(), w);
+            }
+            for line in curves(&values, &values, extent(&values), w, h) {
+                prop_assert_eq!(line.len(), w);
             }
             let samples: Vec<u16> = values.iter().map(|v| *v as u16).collect();
             let spark = spark(&samples, 10.0, w);

@@ -96,6 +96,7 @@ fn epoch(compute: &Compute, shape: Shape, examples: &Examples, clock: &Arc<dyn C
         max_epochs: EPOCHS,
         fixed_epochs: None,
         window_stride: 1,
+        shift: [0.0; 3],
         seed: 1,
         compute,
         stop: &stop,

@@ -55,6 +55,7 @@ fn threads_do_not_change_the_bits_of_large_products() {
                 max_epochs: 3,
                 fixed_epochs: None,
                 window_stride: 1,
+                shift: [0.0; 3],
                 seed: 8,
                 compute: &compute,
                 stop: &CancellationToken::new(),

@@ -48,7 +48,6 @@ struct Order {
     max_epochs: u32,
     fixed_epochs: Option<u32>,
     window_stride: u32,
-    shift: [0.0; 3],
     seed: u64,
     stop: CancellationToken,
 }
