@@ -135,6 +135,18 @@ fn the_models_wait_for_their_answers_in_every_state_of_the_desk() {
 }
 
 #[test]
+fn whatever_moves_the_cursor_the_model_under_it_is_asked_for() {
+    let mut list = desk(Stage::Running, "M");
+    press(&mut list, "/ r e t i r e d enter");
+    let shown = screen(&list);
+    assert!(shown.contains("row 1 of 1") && shown.contains("─ Model 9 ─") && !shown.contains("asking the engine"), "{shown}");
+    press(&mut list, "esc M");
+    let mut effects = Vec::new();
+    list.update(Msg::Key(KeyCode::Char('s').into()), &mut effects);
+    assert!(matches!(effects.as_slice(), [Effect::Query { slot: Slot::Models, query: Query::Models { strategy: S }, .. }]), "{effects:?}");
+}
+
+#[test]
 fn an_older_run_is_asked_for_and_one_that_is_gone_is_told() {
     let mut desk = desk(Stage::Running, "M j");
     let mut effects = Vec::new();

@@ -128,7 +128,7 @@ impl App {
                 self.ask_training_story(fx);
                 newest
             }
-            Slot::Models | Slot::Model => self.answer_models(slot, generation, result, fx),
+            Slot::Models | Slot::Model => self.answer_models(slot, generation, result),
             Slot::Issues => {
                 let result = result.and_then(|r| if let Reply::Issues(v) = r { Ok(v) } else { Err(odd()) });
                 let newest = self.issues.answer(generation, result);

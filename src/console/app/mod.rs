@@ -170,6 +170,12 @@ impl App {
     /// Takes a message in; true when the screen must be drawn again. Time comes with the messages, so that the same
     /// messages always give the same state.
     pub fn update(&mut self, msg: Msg, fx: &mut Vec<Effect>) -> bool {
+        let changed = self.take(msg, fx);
+        self.ask_shown_model(fx);
+        changed
+    }
+
+    fn take(&mut self, msg: Msg, fx: &mut Vec<Effect>) -> bool {
         match msg {
             Msg::Key(key) => self.on_key(key, fx),
             Msg::Mouse(event) => self.on_mouse(event, fx),

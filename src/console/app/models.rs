@@ -50,6 +50,8 @@ pub struct Models {
     pub table: Table,
     /// The selected one.
     pub detail: Asked<Box<ModelDetail>>,
+    /// The one that was asked for last.
+    asked_for: Option<(Strategy, i64)>,
     /// The part of it that is shown where not all have room.
     pub part: ModelPart,
 }
@@ -57,7 +59,7 @@ pub struct Models {
 impl Default for Models {
     fn default() -> Self {
         let (list, detail, table) = (Asked::default(), Asked::default(), Table::new(&COLUMNS));
-        Self { strategy: Strategy::Turbomode, list, table, detail, part: ModelPart::Verdict }
+        Self { strategy: Strategy::Turbomode, list, table, detail, asked_for: None, part: ModelPart::Verdict }
     }
 }
 
@@ -93,41 +95,43 @@ impl App {
         }
     }
 
+    /// Asks for the model under the cursor when it has become another one, by whatever key, click, filter or answer.
+    pub(super) fn ask_shown_model(&mut self, fx: &mut Vec<Effect>) {
+        let selected = self.models.table.selected.map(|id| (self.models.strategy, id));
+        if self.page() == Some(Page::Models) && selected.is_some() && selected != self.models.asked_for {
+            self.ask_model(fx);
+        }
+    }
+
     /// Asks for the model under the cursor.
-    pub(super) fn ask_model(&mut self, fx: &mut Vec<Effect>) {
+    fn ask_model(&mut self, fx: &mut Vec<Effect>) {
         let Some(model_id) = self.models.table.selected.filter(|_| self.reachable()) else { return };
+        self.models.asked_for = Some((self.models.strategy, model_id));
         let generation = self.models.detail.ask();
         let query = Query::Model { strategy: self.models.strategy, model_id };
         fx.push(Effect::Query { slot: Slot::Model, generation, query });
     }
 
     /// Takes an answer to one of the two in; false when it is not for the newest question.
-    pub(super) fn answer_models(&mut self, slot: Slot, generation: u64, result: Result<Reply, String>, fx: &mut Vec<Effect>) -> bool {
+    pub(super) fn answer_models(&mut self, slot: Slot, generation: u64, result: Result<Reply, String>) -> bool {
         let odd = || "the engine answered another question".to_owned();
         if slot == Slot::Model {
             return self.models.detail.answer(generation, result.and_then(|r| if let Reply::Model(d) = r { Ok(d) } else { Err(odd()) }));
         }
         let newest = self.models.list.answer(generation, result.and_then(|r| if let Reply::Models(l) = r { Ok(l) } else { Err(odd()) }));
         if newest && let Some(list) = &self.models.list.value {
-            let (before, now) = (self.models.table.selected, self.now());
+            let now = self.now();
             let rows = list.iter().map(|m| row(m, now)).collect();
             self.models.table.replace(rows);
-            if self.models.table.selected != before {
-                self.ask_model(fx);
-            }
         }
         newest
     }
 
     /// Moves in the list, or to another part of the selected model.
-    pub(super) fn step_models(&mut self, dx: isize, dy: isize, fx: &mut Vec<Effect>) {
+    pub(super) fn step_models(&mut self, dx: isize, dy: isize) {
         let at = ModelPart::ALL.iter().position(|p| *p == self.models.part).unwrap_or(0);
         self.models.part = ModelPart::ALL[at.saturating_add_signed(dx).min(ModelPart::ALL.len() - 1)];
-        let before = self.models.table.selected;
         self.models.table.step(dy);
-        if self.models.table.selected != before {
-            self.ask_model(fx);
-        }
     }
 
     /// Shows the models of the other strategy.

@@ -88,7 +88,7 @@ impl App {
             return self.step_training(dx, dy);
         }
         match (self.page(), self.focus) {
-            (Some(Page::Models), _) => self.step_models(dx, dy, fx),
+            (Some(Page::Models), _) => self.step_models(dx, dy),
             (Some(Page::Feature), _) if dx != 0 => self.step_feature(dx, fx),
             (Some(Page::Runs | Page::Issues | Page::Job(_) | Page::Features | Page::Feature), _) => {
                 if let Some(table) = self.table_mut() {
