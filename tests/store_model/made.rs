@@ -8,7 +8,8 @@ use nightdesk::store::model::{ModelDb, ModelKind, NewTraining, TrainingIdentity}
 use nightdesk::train::calibrate::Calibration;
 use nightdesk::train::gates::{Gate, GateResult, Status, Verdict};
 use nightdesk::train::progress::{Curve, TrainingState};
-use nightdesk::train::registry::{self, BaseModel, ModelFolder, ModelHeader, NamedTensor, SavedModels, Scored, weight_name};
+use nightdesk::train::models::NamedTensor;
+use nightdesk::train::registry::{self, BaseModel, ModelFolder, ModelHeader, SavedModels, Scored, weight_name};
 use nightdesk::train::stack::Combination;
 use serde_json::json;
 

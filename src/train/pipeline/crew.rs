@@ -55,6 +55,9 @@ impl Crew {
                         // A worker that panicked holds no lock: it panics inside its task.
                         let Some(task) = queue.lock().ok().and_then(|mut q| q.next()) else { break };
                         let made = pool.install(|| work(task));
+                        if made.is_err() {
+                            over.store(true, Ordering::Relaxed);
+                        }
                         if send.send(made).is_err() {
                             break;
                         }

@@ -14,7 +14,7 @@ use crate::train::bootstrap::Resampling;
 const RESAMPLING: Resampling = Resampling { block: 5, draws: 40, seed: 1 };
 
 fn rule() -> PromotionGates {
-    StrategySettings::shipped(Strategy::Turbomode).unwrap().promotion_gates
+    PromotionGates { g9_risk_per_trade: 0.005, ..StrategySettings::shipped(Strategy::Turbomode).unwrap().promotion_gates }
 }
 
 fn day(n: usize) -> NaiveDate {
