@@ -13,7 +13,8 @@ use nightdesk::maintenance::{Outcome, Step, newest_backup};
 use nightdesk::market::{Clock, DAY, Strategy};
 use nightdesk::store::master::{Reader, restore, verify};
 use nightdesk::store::model::files::{model_folder, write_whole};
-use nightdesk::store::model::{ModelDb, ModelKind, ModelReader, ModelState, NewModel, NewModels, NewTraining, TrainingIdentity};
+use nightdesk::store::model::{ModelDb, ModelKind, ModelReader, NewModel, NewModels, NewTraining, TrainingIdentity};
+use nightdesk::train::model_views::ModelState;
 use serde_json::json;
 use tokio::sync::mpsc;
 

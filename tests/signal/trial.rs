@@ -89,14 +89,22 @@ impl Trial {
         let backtest = trade(&data, &pool, (&decided.judged, &decided.at), Outcomes::Real, (&self.rules, &muted)).unwrap();
         if std::env::var("SCRATCH").is_ok() {
             let answers: Vec<_> = decided.judged.iter().map(|r| (r.class, r.p)).collect();
-            println!("seed {} ece {:?} slope {:?}", self.seed, nightdesk::train::metrics::ece_equal_mass(&answers, 10), nightdesk::train::metrics::calibration_slope(&answers));
-            return judge(&Evidence { rows: decided.judged, economics: Some(backtest.economics()), trials: Some(vec![0.1]), ..Evidence::default() }, gates, resampling);
+            println!(
+                "seed {} ece {:?} slope {:?}",
+                self.seed,
+                nightdesk::train::metrics::ece_equal_mass(&answers, 10),
+                nightdesk::train::metrics::calibration_slope(&answers)
+            );
+            return judge(
+                &Evidence { rows: decided.judged, economics: Some(backtest.economics()), trials: Some(vec![0.1]), ..Evidence::default() },
+                gates,
+                resampling,
+            );
         }
         let trials = [Track::of(&backtest.net).map_or(0.0, |t| t.sharpe)];
         let (rules, universe) = (&self.rules, &self.universe);
         let told = |_| {};
-        let control =
-            Control { data: &data, universe, rules, terms, crew: &crew, seed: self.seed, trials: &trials, features, told: &told };
+        let control = Control { data: &data, universe, rules, terms, crew: &crew, seed: self.seed, trials: &trials, features, told: &told };
         let evidence = Evidence {
             integrity: Some(Integrity {
                 snapshot: data.summary.snapshot.clone(),
@@ -136,11 +144,7 @@ impl Trial {
 }
 
 /// The 179 features, one of which is the log return of the session to come.
-fn knowing_tomorrow(
-    universe: &Universe,
-    bars: &[DailyBars],
-    rules: &StrategySettings,
-) -> Result<Vec<FeatureColumns>, DatasetError> {
+fn knowing_tomorrow(universe: &Universe, bars: &[DailyBars], rules: &StrategySettings) -> Result<Vec<FeatureColumns>, DatasetError> {
     let index = feature("roc_5").unwrap().index;
     let mut columns = real_features(universe, bars, rules)?;
     for (columns, bars) in columns.iter_mut().zip(bars) {

@@ -108,18 +108,16 @@ impl<'a> Board<'a> {
     }
 
     fn with(&self, change: impl FnOnce(&mut State)) {
-        let view = {
-            let mut state = self.lock();
-            change(&mut state);
-            let now = self.clock.mono();
-            let since = now.saturating_sub(state.step_at).as_secs_f64();
-            if let Some(step) = state.view.steps.iter_mut().find(|s| s.state == PartState::Running) {
-                step.seconds = since;
-            }
-            state.view.eta_s = self.eta(&state, now);
-            state.view.clone()
-        };
-        (self.told)(&view);
+        let mut state = self.lock();
+        change(&mut state);
+        let now = self.clock.mono();
+        let since = now.saturating_sub(state.step_at).as_secs_f64();
+        if let Some(step) = state.view.steps.iter_mut().find(|s| s.state == PartState::Running) {
+            step.seconds = since;
+        }
+        state.view.eta_s = self.eta(&state, now);
+        // With the lock held, so that views are told in the order in which they came about.
+        (self.told)(&state.view);
     }
 
     /// A step begins.

@@ -120,10 +120,10 @@ impl<'a> Desk<'a> {
             tidy(db, &self.folder, keep, order.clock.now())?;
             if let Some(run) = db.reader().resumable(&identity, keep, order.clock.now())? {
                 db.resume_training(run.run_id, order.job_run)?;
-                return Ok::<_, TrainError>((run.run_id, run.resumed + 1));
+                return Ok::<_, TrainError>((run.run_id, run.resumed + 1, run.started_at));
             }
             let new = NewTraining { job_run: order.job_run, identity: identity.clone(), environment };
-            Ok((db.begin_training(&new)?, 0))
+            Ok((db.begin_training(&new)?, 0, order.clock.now()))
         })?;
         if order.rerun_from.is_some_and(|step| step <= Step::BaseModels) {
             self.forget_fits(found.0)?;
@@ -136,7 +136,7 @@ impl<'a> Desk<'a> {
         Ok(Begun { view, identity, compute, configured_s })
     }
 
-    fn first_view(&self, (run_id, resumed): (i64, u32), identity: &TrainingIdentity, compute: &Compute) -> TrainingView {
+    fn first_view(&self, (run_id, resumed, started_at): (i64, u32, i64), identity: &TrainingIdentity, compute: &Compute) -> TrainingView {
         let order = self.order;
         let profile = order.rules.ensemble.profiles.get(order.profile);
         let gates = &order.rules.promotion_gates;
@@ -153,7 +153,7 @@ impl<'a> Desk<'a> {
             snapshot: identity.snapshot.clone(),
             device: compute.words().to_owned(),
             device_remark: compute.remark().map(str::to_owned),
-            started_at: order.clock.now(),
+            started_at,
             ended_at: None,
             resumed,
             stopping: false,

@@ -10,7 +10,8 @@ use super::file::{ModelFolder, run_of};
 use crate::market::DAY;
 use crate::store::StoreError;
 use crate::store::model::files::{is_partial, read_checked};
-use crate::store::model::{ModelDb, ModelReader, ModelState};
+use crate::store::model::{ModelDb, ModelReader};
+use crate::train::model_views::ModelState;
 use crate::train::progress::TrainingState;
 
 /// What was removed.
