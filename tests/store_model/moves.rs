@@ -5,8 +5,9 @@ use std::fs;
 use std::time::Duration;
 
 use nightdesk::market::Clock;
-use nightdesk::store::model::{ModelDb, ModelState, MoveCause};
+use nightdesk::store::model::{ModelDb, MoveCause};
 use nightdesk::train::gates::Verdict;
+use nightdesk::train::model_views::ModelState;
 use nightdesk::train::registry::{self, Actor, RegistryError, tidy};
 use proptest::prelude::*;
 

@@ -5,10 +5,11 @@ use std::fs;
 use nightdesk::config::strategy::ModelName;
 use nightdesk::market::{Clock, DAY, Strategy};
 use nightdesk::store::StoreError;
-use nightdesk::store::model::{ModelDb, ModelKind, ModelState, MoveCause};
+use nightdesk::store::model::{ModelDb, ModelKind, MoveCause};
 use nightdesk::train::gates::Verdict;
-use nightdesk::train::progress::TrainingState;
-use nightdesk::train::registry::{self, Actor, Refusal, RegistryError, Standing, StandingKind, rules};
+use nightdesk::train::model_views::ModelState;
+use nightdesk::train::progress::{Standing, TrainingState};
+use nightdesk::train::registry::{self, Actor, Refusal, RegistryError, rules};
 
 use crate::made::{EXPIRY_DAYS, TRAINED_TO, begun, folder, identity, registry_of, rejected, saved, scored, serve, trained};
 use crate::{Desk, NOW, date};
@@ -92,7 +93,7 @@ fn only_a_run_at_work_registers_and_only_what_it_scored() {
     assert_eq!(db.mark_lost_trainings().unwrap(), [run]);
     assert_eq!(db.reader().resumable(&identity(), 7, NOW).unwrap(), None);
     assert!(matches!(db.resume_training(run, None), Err(StoreError::TrainingState { .. })));
-    assert_eq!(standing(&desk).kind, StandingKind::Shadow, "of the run before; this one was rejected");
+    assert!(standing(&desk).shadow.is_some(), "of the run before; this one was rejected");
 }
 
 #[test]
@@ -186,17 +187,13 @@ fn a_champion_that_expired_stays_and_gives_no_signals() {
     assert_eq!(open(NOW).unwrap().unwrap().1, saved(1));
     assert!(matches!(open(champion.expires_at), Err(RegistryError::Refused(Refusal::Expired { .. }))));
     let s = standing(&desk);
-    assert_eq!((s.kind, s.gives_signals), (StandingKind::Champion, true));
     let c = s.champion.unwrap();
-    assert_eq!((c.age_days, c.days_left, c.since), (3, 27, NOW));
-    assert_eq!(
-        s.sentence,
-        format!("Model {id} is champion since 2026-09-21; it learnt from data up to 2026-09-18, 3 days ago, and expires in 27 days.")
-    );
+    assert_eq!((c.expired, c.since, c.trained_to), (false, NOW, champion.trained_to));
+    assert_eq!(s.words, format!("model {id} is champion, good until 2026-10-19, for 27 days"));
     desk.clock.jump_to(champion.expires_at);
     let s = standing(&desk);
-    assert_eq!((s.kind, s.gives_signals, s.champion.unwrap().days_left), (StandingKind::Expired, false, 0));
-    assert!(s.sentence.contains("expired on 2026-10-19"), "{}", s.sentence);
+    assert!(s.champion.unwrap().expired);
+    assert_eq!(s.words, format!("model {id} expired on 2026-10-19 and gives no signals: train again"));
     assert_eq!(state(&desk, id), ModelState::Champion);
 }
 
@@ -206,27 +203,23 @@ fn without_a_champion_the_standing_says_why() {
     let mut db = desk.db();
     let told = |desk: &Desk| {
         let s = standing(desk);
-        assert!(!s.gives_signals && s.champion.is_none());
-        (s.kind, s.sentence)
+        assert!(s.champion.is_none());
+        s.words
     };
-    assert_eq!(told(&desk), (StandingKind::Untrained, "No champion: nothing was trained yet.".into()));
+    assert_eq!(told(&desk), "no champion: nothing was trained yet");
     let run = db.begin_training(&begun()).unwrap();
-    assert_eq!(told(&desk).1, "No champion: training run 1 is at work.");
+    assert_eq!(told(&desk), "no champion: the first training, run 1, is at work");
     db.end_training(run, TrainingState::Failed, None, Some("the disk is full")).unwrap();
-    assert_eq!(told(&desk).1, "No champion: training run 1 ended without a verdict (failed): the disk is full.");
+    assert_eq!(told(&desk), "no champion: training run 1 ended without a verdict (failed)");
     trained(&mut db, &desk, &rejected());
-    let (kind, sentence) = told(&desk);
-    assert_eq!(kind, StandingKind::GatesNotMet);
-    assert_eq!(sentence, "No champion: gates not met by training run 2: G2b Does not tell BUY from SELL: 0.49 is not above 0.5.");
+    assert_eq!(told(&desk), "no champion: gates not met");
     let id = trained(&mut db, &desk, &Verdict::Shadow { sessions_left: 1 });
-    let waits = format!("No champion: model {id} passed the gates and has given paper signals in 0 of 1 sessions.");
-    assert_eq!(told(&desk), (StandingKind::Shadow, waits));
+    assert_eq!(told(&desk), format!("no champion: model {id} passed the gates and gives paper signals for 1 more session"));
     serve(&desk, id, 1);
-    assert_eq!(told(&desk).1, format!("No champion: model {id} passed the gates and may be promoted."));
+    assert_eq!(told(&desk), format!("no champion: model {id} passed the gates and may be promoted"));
     promote(&mut db, &desk, id, ADA).unwrap();
     registry::withdraw(&mut db, id, ADA, "wrong signals").unwrap();
-    let (kind, sentence) = told(&desk);
-    assert_eq!((kind, sentence), (StandingKind::Withdrawn, format!("No champion: model {id} was retired on 2026-09-21: wrong signals.")));
+    assert_eq!(told(&desk), format!("no champion: model {id} was retired on 2026-09-21: wrong signals"));
     let e = refused(&desk, || registry::withdraw(&mut db, id, ADA, "again"));
     assert_eq!(e, format!("model {id} is retired: it gives no signals that could be ended"));
 }

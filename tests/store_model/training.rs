@@ -105,22 +105,6 @@ fn a_dead_run_is_lost_with_its_last_sign_of_life_and_taken_up_again() {
 }
 
 #[test]
-fn whoever_opens_the_database_to_work_finds_no_run_of_a_dead_process_at_work() {
-    let desk = Desk::new();
-    let mut db = desk.db();
-    let id = db.begin_training(&begun()).unwrap();
-    drop(db);
-    let rules = StrategySettings::shipped(Strategy::Turbomode).unwrap();
-    let open = || open_to_work(desk.path().parent().unwrap(), Strategy::Turbomode, &rules, false, desk.clock.clone()).unwrap();
-    let mut db = open();
-    assert_eq!(db.reader().training(id).unwrap().unwrap().state, TrainingState::Lost);
-    db.resume_training(id, None).unwrap();
-    db.end_training(id, TrainingState::Cancelled, None, Some("cancelled by ada")).unwrap();
-    drop(db);
-    assert_eq!(open().reader().training(id).unwrap().unwrap().state, TrainingState::Cancelled);
-}
-
-#[test]
 fn only_an_interrupted_run_of_the_same_identity_is_gone_on_from() {
     let desk = Desk::new();
     let mut db = desk.db();

@@ -66,6 +66,7 @@ fn trying(s: &ShadowView) -> String {
     let ShadowView { model_id, sessions_left, .. } = s;
     match sessions_left {
         0 => format!("no champion: model {model_id} passed the gates and may be promoted"),
+        1 => format!("no champion: model {model_id} passed the gates and gives paper signals for 1 more session"),
         n => format!("no champion: model {model_id} passed the gates and gives paper signals for {n} more sessions"),
     }
 }
