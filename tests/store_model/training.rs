@@ -1,7 +1,5 @@
 //! Training runs: what is stored of them, which are gone on from, and what a full disk does to them.
 
-use nightdesk::audit::open_to_work;
-use nightdesk::config::StrategySettings;
 use nightdesk::config::strategy::{ProfileName, Step};
 use nightdesk::market::{Clock, DAY, Strategy};
 use nightdesk::store::StoreError;
