@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use burn::tensor::{Tensor, activation};
 
 use super::Shape;
-use super::net::{Logits, Net, Spec, Weights, single};
+use super::net::{Logits, Net, Role, Spec, Start, Weights, single};
 use super::noise::Noise;
 use crate::config::strategy::{ModelName, TcnSize};
 use crate::labels::Class;
@@ -86,10 +86,10 @@ impl Net for Tcn {
         let mut specs = Vec::new();
         for layer in 0..self.layers {
             let inputs = if layer == 0 { self.shape.channels } else { self.channels };
-            let bound = super::net::Start::Uniform((6.0 / (inputs * self.kernel) as f32).sqrt());
+            let bound = Start::Uniform((6.0 / (inputs * self.kernel) as f32).sqrt());
             for tap in 0..self.kernel {
                 let name = format!("layer{layer}.tap{tap}");
-                specs.push(Spec::new(name, [inputs, self.channels], super::net::Role::Decayed, bound));
+                specs.push(Spec::new(name, [inputs, self.channels], Role::Decayed, bound));
             }
             specs.push(Spec::bias(format!("layer{layer}.bias"), self.channels));
         }
@@ -104,14 +104,12 @@ impl Net for Tcn {
         for (layer, needed) in self.needed().into_iter().enumerate() {
             let session = |back: usize| {
                 let found = noise.dropped(self.found(w, layer, back, &below));
-                let same = below.get(&back).map(|x| if layer == 0 { x.clone().matmul(w.at(skip)) } else { x.clone() });
-                (
-                    back,
-                    match same {
-                        Some(same) => same + found,
-                        None => found,
-                    },
-                )
+                let whole = match below.get(&back) {
+                    Some(x) if layer == 0 => x.clone().matmul(w.at(skip)) + found,
+                    Some(x) => x.clone() + found,
+                    None => found,
+                };
+                (back, whole)
             };
             below = needed.into_iter().map(session).collect();
         }
