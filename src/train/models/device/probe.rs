@@ -10,7 +10,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use tokio_util::sync::CancellationToken;
 
 use super::Compute;
-use crate::config::strategy::{MlpSize, ModelName, Optimiser, RateSchedule};
+use crate::config::strategy::{MlpSize, Optimiser, RateSchedule};
 use crate::labels::Class;
 use crate::market::Clock;
 use crate::random::Stream;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::strategy::{GruSize, MlpSize, RateSchedule, RealMlpSize, ResNetSize, StrategySettings, TabMSize, TcnSize, TreesSize};
+use crate::market::Strategy;
 use crate::random::Stream;
 
 /// Columns of the toy's features, and channels of its bars.
@@ -11,7 +12,7 @@ const WINDOW: u32 = 6;
 
 /// Small models, so that a debug build fits them in moments.
 fn sizes() -> Ensemble {
-    let mut sizes = StrategySettings::default().ensemble;
+    let mut sizes = StrategySettings::shipped(Strategy::Turbomode).unwrap().ensemble;
     sizes.mlp = MlpSize { hidden: vec![16, 8] };
     sizes.resnet = ResNetSize { width: 12, block_width: 16, blocks: 2 };
     sizes.trees = TreesSize { trees: 6, depth: 3 };
