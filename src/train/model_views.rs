@@ -27,15 +27,15 @@ use crate::market::Strategy;
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum ModelState {
-    /// Trained, not judged yet.
+    /// Registered, not judged yet.
     Candidate,
-    /// Judged, and not good enough.
+    /// Did not pass the gates: gives no signals, ever.
     Rejected,
-    /// On trial: its signals are paper.
+    /// Passed the gates, on trial: its signals are paper.
     Shadow,
     /// In service: its signals count.
     Champion,
-    /// Was champion.
+    /// Was a shadow or champion.
     Retired,
 }
 

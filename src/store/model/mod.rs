@@ -27,7 +27,7 @@ pub use cache::{Checkpoint, FeatureBlock, FeatureColumns, FeatureMonth, Made};
 pub use care::{beside, copy, restore, verify};
 pub use drift::DriftBaseline;
 pub use ledger::{ConfigChange, SectorStats, Shortage};
-pub use models::{Model, ModelChange, ModelFile, ModelKind, ModelMove, ModelState, MoveCause, NewModel, NewModels};
+pub use models::{Model, ModelChange, ModelFile, ModelKind, ModelMove, MoveCause, NewModel, NewModels};
 pub use open::{APPLICATION_ID, VERSION};
 pub use predictions::FoldPrediction;
 pub use samples::{RareEvent, ReplayError, Sample};

@@ -242,6 +242,12 @@ impl ModelReader {
         self.one(&format!("SELECT {COLUMNS} FROM training_runs WHERE run_id = ?1"), [run_id], run)
     }
 
+    /// The newest training run that was part of the train job's run `job_run`.
+    pub fn training_of_job(&self, job_run: i64) -> Result<Option<TrainingRun>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM training_runs WHERE job_run = ?1 ORDER BY run_id DESC LIMIT 1");
+        self.one(&sql, [job_run], run)
+    }
+
     /// The number, state and last sign of life of every training run.
     pub fn training_states(&self) -> Result<Vec<(i64, TrainingState, i64)>, StoreError> {
         self.list("SELECT run_id, state, saved_at FROM training_runs", [], |r| Ok((r.get(0)?, named(r, 1)?, r.get(2)?)))

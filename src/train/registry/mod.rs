@@ -21,7 +21,7 @@ pub use container::Flaw;
 pub use file::{ModelFileError, ModelFolder, SavedModels, model_file_name, open_models, write_models};
 pub use header::{BaseModel, FORMAT, ModelHeader, weight_name};
 pub use rules::{Actor, Refusal};
-pub use standing::{ModelBrief, Standing, StandingKind, standing};
+pub use standing::{figure, standing};
 pub use tidy::{Tidied, tidy};
 
 use crate::features::definition_hash;

@@ -12,8 +12,9 @@
 use chrono::{NaiveDate, TimeDelta};
 
 use crate::market::{date_to_ts, ts_to_date};
-use crate::store::model::{Model, ModelKind, ModelMove, ModelState, MoveCause};
+use crate::store::model::{Model, ModelKind, ModelMove, MoveCause};
 use crate::train::gates::Verdict;
+use crate::train::model_views::ModelState;
 
 /// Who asks for a move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,36 +12,7 @@ use chrono::NaiveDate;
 use serde_json::Value;
 
 use crate::config::strategy::ModelName;
-
-/// Where a model stands.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    serde::Serialize,
-    serde::Deserialize,
-    utoipa::ToSchema,
-    strum::Display,
-    strum::EnumString,
-    strum::IntoStaticStr,
-)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum ModelState {
-    /// Registered, not judged.
-    Candidate,
-    /// Did not pass the gates: gives no signals, ever.
-    Rejected,
-    /// Passed the gates and gives paper signals.
-    Shadow,
-    /// Gives signals.
-    Champion,
-    /// Was a shadow or champion.
-    Retired,
-}
+use crate::train::model_views::ModelState;
 
 /// What moved a model.
 #[derive(

@@ -2,11 +2,12 @@
 
 use rusqlite::Row;
 
-use super::{Model, ModelChange, ModelFile, ModelKind, ModelState};
+use super::{Model, ModelChange, ModelFile, ModelKind};
 use crate::store::StoreError;
 use crate::store::master::rows;
 use crate::store::model::ModelReader;
 use crate::store::model::training::{json, named};
+use crate::train::model_views::ModelState;
 
 const COLUMNS: &str = "m.model_id, m.run_id, m.kind, m.state, m.state_at, m.state_reason, m.created_at, m.trained_to, m.expires_at,
     m.shadow_sessions, r.definition, r.config_version, r.config_hash, m.metrics, m.attribution";
@@ -113,24 +114,32 @@ impl ModelReader {
     /// The newest moves of models, newest first.
     pub fn model_changes(&self, limit: usize) -> Result<Vec<ModelChange>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let sql = "SELECT c.seq, c.at, c.model_id, m.run_id, m.kind, c.actor, c.from_state, c.to_state, c.cause, c.reason
-                   FROM model_changes c JOIN model_metadata m USING (model_id) ORDER BY c.seq DESC LIMIT ?1";
-        self.list(sql, [limit], |r| {
-            let from = r.get_ref(6)?.as_str_or_null()?.is_some().then(|| named(r, 6)).transpose()?;
-            Ok(ModelChange {
-                seq: r.get(0)?,
-                at: r.get(1)?,
-                model_id: r.get(2)?,
-                run_id: r.get(3)?,
-                kind: named(r, 4)?,
-                actor: r.get(5)?,
-                from,
-                to: named(r, 7)?,
-                cause: named(r, 8)?,
-                reason: r.get(9)?,
-            })
-        })
+        self.list(&format!("SELECT {CHANGE} ORDER BY c.seq DESC LIMIT ?1"), [limit], change)
     }
+
+    /// All moves of one model, oldest first.
+    pub fn changes_of(&self, model_id: i64) -> Result<Vec<ModelChange>, StoreError> {
+        self.list(&format!("SELECT {CHANGE} WHERE c.model_id = ?1 ORDER BY c.seq"), [model_id], change)
+    }
+}
+
+const CHANGE: &str = "c.seq, c.at, c.model_id, m.run_id, m.kind, c.actor, c.from_state, c.to_state, c.cause, c.reason
+    FROM model_changes c JOIN model_metadata m USING (model_id)";
+
+fn change(r: &Row<'_>) -> rusqlite::Result<ModelChange> {
+    let from = r.get_ref(6)?.as_str_or_null()?.is_some().then(|| named(r, 6)).transpose()?;
+    Ok(ModelChange {
+        seq: r.get(0)?,
+        at: r.get(1)?,
+        model_id: r.get(2)?,
+        run_id: r.get(3)?,
+        kind: named(r, 4)?,
+        actor: r.get(5)?,
+        from,
+        to: named(r, 7)?,
+        cause: named(r, 8)?,
+        reason: r.get(9)?,
+    })
 }
 
 fn file(r: &Row<'_>) -> rusqlite::Result<ModelFile> {

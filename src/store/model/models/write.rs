@@ -2,10 +2,11 @@
 
 use rusqlite::{Connection, params};
 
-use super::{ModelMove, ModelState, MoveCause, NewModels};
+use super::{ModelMove, MoveCause, NewModels};
 use crate::store::StoreError;
 use crate::store::model::ModelDb;
 use crate::store::model::training::to_json;
+use crate::train::model_views::ModelState;
 
 /// Who does something, and when: UTC seconds.
 #[derive(Clone, Copy)]
