@@ -6,6 +6,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use clap::{Args, ValueEnum};
 use etcetera::BaseStrategy;
 
@@ -239,8 +240,8 @@ impl Context {
         self.broken.clone().map_or(Ok(()), |errors| Err(errors.into()))
     }
 
-    /// The configuration as it was read, and the way to read it again.
-    pub fn config_source(&self) -> ConfigSource {
+    /// The configuration as it was read, the way to read it again, and where the training rules in force then are.
+    pub fn config_source(&self, rules: Arc<ArcSwap<Strategies>>) -> ConfigSource {
         let known = Loaded {
             settings: self.settings.clone(),
             universe: self.universe.clone(),
@@ -249,7 +250,7 @@ impl Context {
             universe_origin: self.universe_origin.clone(),
         };
         let common = self.common.clone();
-        ConfigSource { known, read: Arc::new(move || common.read_again()) }
+        ConfigSource { known, read: Arc::new(move || common.read_again()), rules }
     }
 
     /// The master database.
@@ -296,7 +297,8 @@ mod tests {
         let (config, away) = (dir.path().join("config"), dir.path().join("away"));
         std::fs::create_dir(&config).unwrap();
         let common = Common { config_dir: Some(config.clone()), data_dir: Some(dir.path().join("data")), ..Common::default() };
-        let source = Context::load(&common).unwrap().config_source();
+        let context = Context::load(&common).unwrap();
+        let source = context.config_source(Arc::new(ArcSwap::new(Arc::clone(&context.strategies))));
         (source.read)().unwrap();
         std::fs::rename(&config, &away).unwrap();
         let refused = (source.read)().unwrap_err().brief();

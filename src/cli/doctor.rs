@@ -11,13 +11,14 @@ use serde_json::json;
 use super::output::{self, line};
 use super::{Context, Exit, Failure};
 use crate::engine::DATABASE;
-use crate::market::Clock;
+use crate::market::{Clock, Strategy};
 use crate::sources::ib::{IbSource, MemoryBook};
 use crate::sources::yahoo::YahooSource;
 use crate::sources::{Outcome, Source};
 use crate::store::master::Reader;
+use crate::train::models::Compute;
 
-/// Check configuration, data folder, database, sources and terminal
+/// Check configuration, data folder, database, what computes, sources and terminal
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Print one JSON object on stdout
@@ -49,7 +50,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Runs the command.
 pub fn run(args: &Arguments, context: &Context) -> Result<Exit, Failure> {
-    let mut found = vec![config(context), folder(context), disk(context), database(context), terminal()];
+    let mut found = vec![config(context), folder(context), disk(context), database(context), compute(context), terminal()];
     if !args.offline {
         found.extend(super::rig::runtime()?.block_on(sources(context)));
     }
@@ -120,6 +121,24 @@ fn database(context: &Context) -> Finding {
         (Verdict::Ok, "none yet; `nightdesk ingest` creates it".to_owned())
     };
     Finding { what: "database", verdict, says }
+}
+
+/// What trains models, for each strategy that says so otherwise than the one before.
+fn compute(context: &Context) -> Finding {
+    let gpu = if cfg!(any(feature = "gpu", feature = "cuda")) { "with" } else { "without" };
+    let mut told: Vec<String> = Vec::new();
+    let mut verdict = Verdict::Ok;
+    for strategy in Strategy::ALL {
+        let chosen = Compute::choose(&context.strategies.get(strategy).settings.orchestrator, &context.clock);
+        let says = chosen.remark().map_or_else(|| chosen.words().to_owned(), |remark| format!("{}: {remark}", chosen.words()));
+        if chosen.remark().is_some() {
+            verdict = Verdict::Warn;
+        }
+        if !told.contains(&says) {
+            told.push(says);
+        }
+    }
+    Finding { what: "compute", verdict, says: format!("training uses {}; built {gpu} GPU support", told.join("; ")) }
 }
 
 fn terminal() -> Finding {

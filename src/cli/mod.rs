@@ -27,6 +27,7 @@ mod keys;
 pub mod logging;
 mod logs;
 mod maintenance;
+mod models;
 pub mod output;
 mod rig;
 mod runs;
@@ -34,6 +35,7 @@ mod schedule;
 mod sim;
 mod status;
 mod strategy;
+mod train;
 mod watch;
 
 use std::process::ExitCode;
@@ -73,6 +75,8 @@ enum Command {
     Export(export::Arguments),
     Features(features::Arguments),
     Dataset(dataset::Arguments),
+    Train(train::Arguments),
+    Models(models::Arguments),
     Issues(issues::Arguments),
     Runs(runs::Arguments),
     Schedule(schedule::Arguments),
@@ -97,6 +101,8 @@ impl Command {
             Self::Export(a) => export::run(&a, &Context::load(common)?),
             Self::Features(a) => features::run(&a, common),
             Self::Dataset(a) => dataset::run(&a, &Context::load(common)?),
+            Self::Train(a) => train::run(&a, &Context::load(common)?),
+            Self::Models(a) => models::run(&a, &Context::load_despite(common)?),
             Self::Issues(a) => issues::run(&a, &Context::load_despite(common)?),
             Self::Runs(a) => runs::run(&a, &Context::load_despite(common)?),
             Self::Schedule(a) => schedule::run(&a, &Context::load_despite(common)?),
@@ -121,6 +127,8 @@ impl Command {
             Self::Import(a) => a.json,
             Self::Features(a) => a.json(),
             Self::Dataset(a) => a.json,
+            Self::Train(a) => a.json,
+            Self::Models(a) => a.json(),
             Self::Issues(a) => a.json(),
             Self::Runs(a) => a.json(),
             Self::Schedule(a) => a.json,

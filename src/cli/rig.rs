@@ -10,9 +10,9 @@ use tokio::task::JoinHandle;
 use super::config_watch::ConfigWatch;
 use super::logging::{LogControl, Logging};
 use super::{Context, Failure};
-use crate::config::Settings;
+use crate::config::{Settings, Strategies};
 use crate::control::{Client, LocalClient, Server, ServerOptions};
-use crate::engine::{Command, Engine, EngineOptions, Envelope, IngestSpec, JobBody, Materials, Pulse, RunView};
+use crate::engine::{Command, Engine, EngineOptions, Envelope, IngestSpec, JobBody, Learning, Materials, Pulse, RunView};
 use crate::ingest::pipeline::Pipeline;
 use crate::maintenance::Maintenance;
 use crate::market::{Instrument, Symbol};
@@ -21,6 +21,7 @@ use crate::sim::demo::Demo;
 use crate::sources::hybrid::Hybrid;
 use crate::store::master::{ReadPool, Role, RunState, StoreError, Writer};
 use crate::store::scheduler::Job;
+use crate::trainer::{TrainJob, Trainer, TrainerOptions};
 
 /// Log records kept in memory for consoles.
 pub(super) const LOG_RECORDS: usize = 20_000;
@@ -31,7 +32,7 @@ const CONNECTIONS_END_WITHIN: Duration = Duration::from_millis(500);
 const LOG_TENDED_EVERY: Duration = Duration::from_secs(1);
 
 /// The jobs that this version has the work of: the engine's own ingest, and the bodies that [`Rig::start`] adds.
-pub(super) const JOBS: [Job; 2] = [Job::Ingest, Job::Maintenance];
+pub(super) const JOBS: [Job; 3] = [Job::Ingest, Job::Train, Job::Maintenance];
 
 /// The `nice` value of an engine's threads behind the console of its own process.
 const BEHIND_THE_SCREEN: i32 = 5;
@@ -87,6 +88,9 @@ impl Rig {
         } else {
             None
         };
+        let rules = Arc::new(ArcSwap::new(Arc::clone(&context.strategies)));
+        let trainer = trainer(context, Arc::clone(&rules));
+        let learning = Arc::clone(&trainer) as Arc<dyn Learning>;
         let options = EngineOptions {
             settings,
             universe: context.universe.clone(),
@@ -97,9 +101,9 @@ impl Rig {
             // A single command does what it was told; consoles and daemons follow the schedule.
             schedule: role != Role::Command,
             daemon: role == Role::Daemon,
-            config: (role != Role::Command).then(|| context.config_source()),
-            bodies: vec![Box::new(maintenance)],
-            learning: None,
+            config: (role != Role::Command).then(|| context.config_source(rules)),
+            bodies: vec![Box::new(maintenance), Box::new(|_| training(trainer))],
+            learning: Some(learning),
         };
         let engine = Box::pin(Engine::start(options)).await.map_err(|e| Failure::new(format!("the engine did not start: {e}")))?;
         let tending = tokio::spawn(tend(logging.control(), Arc::clone(&engine.settings)));
@@ -193,6 +197,18 @@ fn maintenance(m: &Materials) -> Arc<dyn JobBody> {
         settings: Arc::clone(&m.settings),
         clock: Arc::clone(&m.clock),
     })
+}
+
+/// Who trains and keeps the models of the context's data folder. `rules`: those in force.
+pub(super) fn trainer(context: &Context, rules: Arc<ArcSwap<Strategies>>) -> Arc<Trainer> {
+    let (universe, clock) = (context.universe.clone(), Arc::clone(&context.clock));
+    Trainer::new(TrainerOptions { data_dir: context.data_dir.clone(), demo: context.demo, universe, clock, rules })
+}
+
+/// The train job. The engine holds the data folder by now, so no other process trains.
+fn training(trainer: Arc<Trainer>) -> Arc<dyn JobBody> {
+    trainer.begin();
+    Arc::new(TrainJob(trainer))
 }
 
 /// Tells of dropped log lines, and keeps the level that is in force, for as long as the engine runs.

@@ -6,10 +6,12 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::output::{self, line, second, thousands};
+use super::train::report;
 use super::{Context, Exit, Failure, attach, follow, rig};
 use crate::engine::{Command as EngineCommand, IngestSpec, RunSummary, SCHEDULER_DATABASE};
 use crate::store::master::{Holder, Reader, RunRecord, RunState};
 use crate::store::scheduler::{Job, JobRun, JobState, RunEvent, RunFilter, SchedulerReader};
+use crate::train::spec::TrainSpec;
 
 /// Lines of a run's story that are shown.
 const STORY: usize = 1_000;
@@ -242,7 +244,8 @@ impl Row {
         let mut parts = vec![run.trigger.to_string()];
         parts.extend(run.session.map(|s| format!("for {s}")));
         parts.extend((run.attempt > 1).then(|| format!("attempt {}", run.attempt)));
-        parts.extend(words.filter(|_| run.params.is_some()));
+        let train = run.params.as_deref().filter(|_| run.job == Job::Train).map(TrainSpec::words);
+        parts.extend(train.or(words.filter(|_| run.params.is_some())));
         parts.extend(run.error.clone());
         parts.join(", ")
     }
@@ -304,6 +307,7 @@ fn show(context: &Context, id: i64, as_json: bool) -> Result<(), Failure> {
     match (&row.job, &row.record) {
         (Some(run), record) => {
             show_job(run, record.as_ref())?;
+            report::of_job(context, run)?;
             story.iter().try_for_each(told)
         }
         (None, Some(record)) => show_record(record),
@@ -312,7 +316,8 @@ fn show(context: &Context, id: i64, as_json: bool) -> Result<(), Failure> {
 }
 
 fn show_job(run: &JobRun, record: Option<&RunRecord>) -> Result<(), Failure> {
-    let asked = record.map(|r| format!(": {}", IngestSpec::words(&r.spec))).unwrap_or_default();
+    let train = (run.job == Job::Train).then(|| run.params.as_deref().map_or_else(|| TrainSpec::default().to_string(), TrainSpec::words));
+    let asked = train.or_else(|| record.map(|r| IngestSpec::words(&r.spec))).map(|words| format!(": {words}")).unwrap_or_default();
     line(format_args!("Run {} of {}{asked}", run.id, run.job))?;
     line(format_args!("  state      {}", state_word(run)))?;
     let attempt = if run.attempt > 1 { format!(", attempt {}", run.attempt) } else { String::new() };

@@ -2,17 +2,20 @@
 //! running engine does.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::output::{self, line, second, thousands};
-use super::{Context, Exit, Failure, attach, runs, watch};
+use super::{Context, Exit, Failure, attach, rig, runs, watch};
 use crate::control::Client;
 use crate::engine::freshness::Expectation;
 use crate::engine::{CellState, IngestSpec};
-use crate::market::{Series, Timeframe};
+use crate::market::{Series, Strategy, Timeframe};
 use crate::store::master::{Reader, RunRecord, SeriesState, StoreError};
+use crate::train::progress::Standing;
 
 /// Show how fresh the data are, the last run and open findings
 #[derive(Debug, Args)]
@@ -97,8 +100,9 @@ fn total(status: &Status, state: CellState) -> u32 {
 
 fn as_json(context: &Context, client: Option<&Client>) -> Result<Value, Failure> {
     let engine = client.map(|c| watch::json(&c.state().borrow()));
+    let strategies = standings(context)?;
     let Some(status) = read(context)? else {
-        return Ok(json!({ "data_dir": context.data_dir, "database": null, "engine": engine }));
+        return Ok(json!({ "data_dir": context.data_dir, "database": null, "strategies": strategies, "engine": engine }));
     };
     let counts = |c: &HashMap<CellState, u32>| -> Value {
         STATES.iter().map(|(s, w)| ((*w).to_owned(), json!(c.get(s).copied().unwrap_or(0)))).collect()
@@ -113,6 +117,7 @@ fn as_json(context: &Context, client: Option<&Client>) -> Result<Value, Failure>
         "timeframes": timeframes,
         "last_run": status.last_run.as_ref().map(runs::json),
         "findings": { "hiding_data": status.issues.0, "open": status.issues.1 },
+        "strategies": strategies,
         "engine": engine,
     }))
 }
@@ -121,7 +126,10 @@ fn as_json(context: &Context, client: Option<&Client>) -> Result<Value, Failure>
 pub(super) fn text(context: &Context, client: Option<&Client>) -> Result<String, Failure> {
     let mut out = Vec::new();
     match read(context)? {
-        Some(status) => data_lines(context, &status, &mut out),
+        Some(status) => {
+            data_lines(context, &status, &mut out);
+            out.extend(standings(context)?.iter().map(|s| format!("{}: {}", s.strategy, s.words)));
+        }
         None => out.push(format!(
             "No data yet in {}: `nightdesk ingest` fetches them, `nightdesk --demo` shows how it looks",
             context.data_dir.display()
@@ -131,6 +139,12 @@ pub(super) fn text(context: &Context, client: Option<&Client>) -> Result<String,
         watch::lines(client, &mut out);
     }
     Ok(out.join("\n"))
+}
+
+/// Which model of each strategy serves, or why none does.
+fn standings(context: &Context) -> Result<Vec<Standing>, StoreError> {
+    let trainer = rig::trainer(context, Arc::new(ArcSwap::new(Arc::clone(&context.strategies))));
+    Strategy::ALL.into_iter().map(|strategy| trainer.standing(strategy)).collect()
 }
 
 fn data_lines(context: &Context, status: &Status, out: &mut Vec<String>) {

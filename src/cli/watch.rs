@@ -7,9 +7,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::output::{line, second};
-use super::{Context, Exit, Failure, attach, status};
+use super::{Context, Exit, Failure, attach, status, train};
 use crate::control::{Client, LinkView};
 use crate::engine::{JobView, Snapshot};
+use crate::train::progress::{TrainingState, TrainingView};
 
 /// Shortest time between two prints, and the wait for a change while no engine runs.
 const EVERY: Duration = Duration::from_secs(1);
@@ -65,6 +66,8 @@ pub(super) fn lines(client: &Client, out: &mut Vec<String>) {
     }
     for run in s.job_runs.iter().filter(|r| !r.state.ended() && s.active.as_ref().is_none_or(|a| a.id != r.id)) {
         out.push(format!("now   run {}: {} {}", run.id, run.job, run.state));
+        let training = s.training.iter().find(|v| v.job_run == Some(run.id) && v.state == TrainingState::Running);
+        out.extend(training.map(|view| format!("      {}", train::now(view).join(", "))));
     }
     if !s.jobs.is_empty() {
         let held = s.scheduler.held.as_ref().map(|h| format!(", held: {h}")).unwrap_or_default();
@@ -90,11 +93,15 @@ fn job(j: &JobView) -> String {
 /// The engine's part of `status --json`.
 pub(super) fn json(s: &Snapshot) -> Value {
     let active = s.active.as_ref().map(|r| json!({ "run": r.id, "started_at": r.started_at, "progress": r.progress }));
+    // The curves are for pictures.
+    let bare = |v: &TrainingView| TrainingView { curves: Vec::new(), ..v.clone() };
+    let training: Vec<TrainingView> = s.training.iter().filter(|v| v.state == TrainingState::Running).map(bare).collect();
     json!({
         "boot_id": s.epoch,
         "process": *s.process,
         "scheduler": *s.scheduler,
         "active": active,
+        "training": training,
         "jobs": *s.jobs,
         "needs_you": *s.alerts,
         "host": s.host,

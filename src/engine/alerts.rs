@@ -1,5 +1,7 @@
 //! The NEEDS YOU line: what an operator should know without asking, worst first, one line a cause.
 
+mod training;
+
 use super::{Alert, AlertLevel, CellState, HostStats, JobView, Market, RunView};
 use crate::config::strategy::ThinAlert;
 use crate::market::{DAY, Series, Strategy, Timeframe};
@@ -7,6 +9,7 @@ use crate::sources::{BreakerState, LinkState, SourceStatus};
 use crate::store::master::RunState;
 use crate::store::model::Shortage;
 use crate::store::scheduler::{Job, JobState};
+use crate::train::progress::{Standing, TrainingView};
 
 /// A backup is made every Sunday; a day more than a week means that one is missing.
 const BACKUP_AGE: i64 = 8 * DAY;
@@ -45,6 +48,10 @@ pub struct Inputs<'a> {
     pub silent: bool,
     /// What the strategies' last data sets are short of.
     pub short: &'a [(Strategy, Shortage)],
+    /// What training runs showed last.
+    pub trainings: &'a [TrainingView],
+    /// Which models are in service.
+    pub standings: &'a [Standing],
     /// UTC seconds.
     pub now: i64,
 }
@@ -62,6 +69,7 @@ pub fn compute(inputs: &Inputs<'_>, before: &[Alert]) -> Vec<Alert> {
     last_ingest(inputs, &mut out);
     cells(inputs, &mut out);
     data_sets(inputs, &mut out);
+    training::look(inputs, &mut out);
     for alert in &mut out {
         if let Some(old) = before.iter().find(|b| b.key == alert.key) {
             alert.since = old.since;
@@ -245,7 +253,7 @@ mod tests {
     use crate::market::SourceId;
     use crate::store::scheduler::JobRun;
 
-    fn inputs<'a>(market: &'a Market, sources: &'a [SourceStatus], host: &'a HostStats, now: i64) -> Inputs<'a> {
+    pub(super) fn inputs<'a>(market: &'a Market, sources: &'a [SourceStatus], host: &'a HostStats, now: i64) -> Inputs<'a> {
         Inputs {
             market,
             sources,
@@ -263,6 +271,8 @@ mod tests {
             damaged: None,
             silent: false,
             short: &[],
+            trainings: &[],
+            standings: &[],
             now,
         }
     }

@@ -85,14 +85,14 @@ impl Learned {
         let learning = self.learning.clone();
         async move {
             let learning = learning.ok_or_else(|| QueryError::Failed(NO_TRAINING.to_owned()))?;
-            let read = tokio::task::spawn_blocking(move || answer(learning.as_ref(), query)).await;
+            let read = tokio::task::spawn_blocking(move || answer(learning.as_ref(), &query)).await;
             read.map_err(|e| QueryError::Failed(e.to_string()))?.map_err(QueryError::Failed)
         }
     }
 }
 
-fn answer(learning: &dyn Learning, query: Query) -> Result<Reply, String> {
-    Ok(match query {
+fn answer(learning: &dyn Learning, query: &Query) -> Result<Reply, String> {
+    Ok(match *query {
         Query::Models { strategy } => Reply::Models(learning.models(strategy)?),
         Query::Model { strategy, model_id } => {
             let found = learning.model(strategy, model_id)?;

@@ -6,13 +6,16 @@ use std::sync::Arc;
 use super::active::Active;
 use super::dispatcher::Born;
 use super::ingest_body::spec_of;
-use super::jobs::{BodyEnd, Effect, Order, is_whole};
+use super::jobs::{BodyEnd, Busy, Effect, Order, is_whole};
 use super::owner::Owner;
+use super::reload::Config;
 use super::{JobEnd, RunProgress, RunView};
+use crate::config::strategy::SecondRun;
 use crate::ingest::RunSummary;
-use crate::market::Calendar;
+use crate::market::{Calendar, Strategy};
 use crate::store::master::{RunState, StoreError};
 use crate::store::scheduler::{Job, JobRun, JobState, Trigger};
+use crate::train::spec::TrainSpec;
 
 impl Owner {
     /// Brings the board up to date and carries out all it decides.
@@ -86,9 +89,19 @@ impl Owner {
     /// As [`Self::order`], for an order that is complete.
     pub(super) async fn place(&mut self, order: Order) -> Result<i64, String> {
         self.newest = None;
-        self.jobs.board.order(order, self.jobs.now())?;
+        let busy = self.busy(&order);
+        self.jobs.board.order(order, busy, self.jobs.now())?;
         self.settle().await;
         self.newest.take().unwrap_or_else(|| Err("the run was not recorded".to_owned()))
+    }
+
+    /// Whether an order waits behind a run at work: only training, where the rules of all strategies it is for say so.
+    fn busy(&self, order: &Order) -> Busy {
+        let Some(rules) = self.config.as_ref().map(Config::rules).filter(|_| order.job == Job::Train) else { return Busy::Refuse };
+        // A spec that cannot be read is for its run to tell.
+        let chosen = TrainSpec::of(order.params.as_deref()).unwrap_or_default().chosen();
+        let queues = |s: &Strategy| rules.get(*s).settings.orchestrator.second_run == SecondRun::Queue;
+        if chosen.iter().all(queues) { Busy::Queue } else { Busy::Refuse }
     }
 
     /// Refuses when the disk is nearly full.

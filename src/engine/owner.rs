@@ -340,6 +340,8 @@ impl Owner {
             damaged: self.pages.bad(),
             silent: *self.silent.borrow(),
             short: &self.shortages.known.borrow(),
+            trainings: &self.learned.trainings.borrow(),
+            standings: &self.learned.standings.borrow(),
             now: self.clock.now(),
         };
         alerts::compute(&inputs, &self.alerts)

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+
 use super::owner::Owner;
 use super::{AlertLevel, CommandError};
 use crate::config::{self, Changed, ConfigErrors, Loaded, Reloaded, Strategies};
@@ -20,6 +22,8 @@ pub struct ConfigSource {
     pub known: Loaded,
     /// The way to read it again.
     pub read: ReadConfig,
+    /// The training rules in force, for those who read them anew for each run.
+    pub rules: Arc<ArcSwap<Strategies>>,
 }
 
 /// The owner's part of the configuration.
@@ -36,7 +40,7 @@ impl Config {
 
     /// The rules of the strategies that are in force.
     pub fn rules(&self) -> Arc<Strategies> {
-        Arc::clone(&self.source.known.strategies)
+        self.source.rules.load_full()
     }
 }
 
@@ -66,6 +70,7 @@ impl Owner {
             let waits = (!reloaded.waiting.is_empty())
                 .then(|| (AlertLevel::Warn, format!("configuration: {} changed and waits for a restart", reloaded.waiting.join(", "))));
             config.trouble = waits;
+            config.source.rules.store(Arc::clone(&reloaded.known.strategies));
             config.source.known = reloaded.known;
         }
         Ok(message)

@@ -15,8 +15,10 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::Api;
 use crate::engine::{AlertLevel, CellState, Snapshot};
+use crate::market::Strategy;
 use crate::sources::{LinkState, SourceStatus};
 use crate::store::scheduler::JobState;
+use crate::train::progress::{Standing, TrainingState, TrainingView};
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const CELL_STATES: [(CellState, &str); 8] = [
@@ -101,6 +103,7 @@ impl Collector for Scrape {
         self.sources(e)?;
         self.run(e)?;
         self.jobs(e)?;
+        self.training(e)?;
         self.process(e)?;
         family("control_streams", "Event streams attached", None).gauge(e, self.streams as f64)?;
         let unwritten = ConstCounter::new(self.unwritten);
@@ -163,6 +166,24 @@ impl Scrape {
         family("job_failures_in_row", "Failed ticks in a row", None).gauges(e, failures)?;
         let running = jobs().map(|j| (name(j), f64::from(u8::from(j.active.is_some()))));
         family("job_active", "Whether a run is queued or working", None).gauges(e, running)
+    }
+
+    fn training(&self, e: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let name = |s: Strategy| vec![("strategy", s.to_string())];
+        let all = &self.state.training;
+        let works = |v: &TrainingView| f64::from(u8::from(v.state == TrainingState::Running));
+        family("training_active", "Whether a training run of the strategy works", None)
+            .gauges(e, all.iter().map(|v| (name(v.strategy), works(v))))?;
+        let done = all.iter().map(|v| (name(v.strategy), v.steps_done() as f64));
+        family("training_steps_done", "Steps that the strategy's last training run has finished, of twelve", None).gauges(e, done)?;
+        let verdict = all.iter().filter(|v| v.state.judged()).filter_map(|v| Some((name(v.strategy), v.ended_at? as f64)));
+        family("training_verdict_timestamp", "When the strategy's last training run came to its verdict, if it did", Some(Unit::Seconds))
+            .gauges(e, verdict)?;
+        let gives = |s: &Standing| f64::from(u8::from(s.champion.as_ref().is_some_and(|c| !c.expired)));
+        let serving = self.state.standings.iter().map(|s| (name(s.strategy), gives(s)));
+        family("champion_present", "Whether the strategy has a champion that gives signals", None).gauges(e, serving)?;
+        let expiry = self.state.standings.iter().filter_map(|s| Some((name(s.strategy), s.champion.as_ref()?.expires_at as f64)));
+        family("champion_expiry_timestamp", "When the strategy's champion grows too old", Some(Unit::Seconds)).gauges(e, expiry)
     }
 
     fn process(&self, e: &mut DescriptorEncoder<'_>) -> fmt::Result {

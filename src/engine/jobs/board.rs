@@ -48,6 +48,15 @@ pub(in crate::engine) struct Order {
     pub params: Option<String>,
 }
 
+/// What becomes of an order while a run of the same job is at work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::engine) enum Busy {
+    /// It is refused.
+    Refuse,
+    /// It waits its turn, unless another one does already.
+    Queue,
+}
+
 /// What the owner has to do, in this order.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::engine) enum Effect {

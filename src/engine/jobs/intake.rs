@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::NaiveDate;
 
-use super::board::{Board, Effect, Entry, Now, Order, Phase, Tick, Why};
+use super::board::{Board, Busy, Effect, Entry, Now, Order, Phase, Tick, Why};
 use super::history::stopped;
 use crate::config::Overlap;
 use crate::store::scheduler::{Job, JobRun, JobState, Pause, Trigger};
@@ -110,7 +110,7 @@ impl Board {
     }
 
     /// A person, or the engine itself, asks for a run. Refused in words.
-    pub fn order(&mut self, order: Order, now: Now) -> Result<(), String> {
+    pub fn order(&mut self, order: Order, busy: Busy, now: Now) -> Result<(), String> {
         let job = order.job;
         if self.stopping {
             return Err("the engine is stopping".to_owned());
@@ -118,7 +118,11 @@ impl Board {
         if !self.able[job.index()] {
             return Err(format!("this version cannot run {job}: its work comes in a later one"));
         }
-        if let Some(entry) = self.active.values().find(|e| e.run.job == job) {
+        let same = || self.active.values().filter(|e| e.run.job == job);
+        if let Some(waiting) = same().find(|e| matches!(e.phase, Phase::Queued) && busy == Busy::Queue) {
+            return Err(format!("run {} waits for its turn already: wait for it, or cancel it first", waiting.run.id));
+        }
+        if let Some(entry) = same().next().filter(|_| busy == Busy::Refuse) {
             return Err(format!("run {} is active: wait for it, or cancel it first", entry.run.id));
         }
         let run = self.blank(order, now);

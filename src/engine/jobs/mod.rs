@@ -7,11 +7,13 @@ mod history;
 mod intake;
 mod queue;
 
-pub(super) use board::{Board, BodyEnd, Effect, Now, Order, Stopping, Tick};
+pub(super) use board::{Board, BodyEnd, Busy, Effect, Now, Order, Stopping, Tick};
 pub(super) use history::{KEPT, is_whole};
 
 #[cfg(test)]
 mod endings_tests;
+#[cfg(test)]
+mod orders_tests;
 #[cfg(test)]
 mod random_tests;
 #[cfg(test)]

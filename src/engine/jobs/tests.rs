@@ -103,7 +103,7 @@ impl Night {
     pub(super) fn ask(&mut self, job: Job, session: Option<NaiveDate>, params: Option<&str>) -> Result<(), String> {
         let params = params.map(str::to_owned);
         let order = Order { job, trigger: Trigger::Manual, actor: "test".into(), session, params };
-        let answer = self.board.order(order, self.now);
+        let answer = self.board.order(order, Busy::Refuse, self.now);
         self.carry_out();
         answer
     }
