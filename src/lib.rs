@@ -29,4 +29,5 @@ pub mod sim;
 pub mod sources;
 pub mod store;
 pub mod train;
+pub mod trainer;
 pub mod webhook;

@@ -369,8 +369,8 @@ fn the_schedule_is_steered_without_an_engine_and_the_next_one_finds_it() {
     assert!(held.code == Some(1) && held.err.contains("only a running engine"), "{held:?}");
     let holder = Holder::of(&desk.path("data/market_data.db")).unwrap();
     assert!(holder.ended_at.is_some(), "a refusal does not look like a kill: {holder:?}");
-    let refused = desk.run(&["--demo", "schedule", "run-now", "train"]);
-    assert!(refused.code == Some(1) && refused.err.contains("this version cannot run train"), "{refused:?}");
+    let refused = desk.run(&["--demo", "schedule", "run-now", "drift"]);
+    assert!(refused.code == Some(1) && refused.err.contains("this version cannot run drift"), "{refused:?}");
     let none = desk.run(&["runs", "cancel", "1"]);
     assert!(none.code == Some(1) && none.err.contains("no engine runs"), "{none:?}");
     assert_eq!(desk.run(&["schedule", "pause", "nap"]).code, Some(2));

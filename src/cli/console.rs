@@ -5,12 +5,11 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 use super::logging::{self, Logging, Screen};
-use super::rig::{self, LOG_RECORDS, Rig};
+use super::rig::{self, LOG_RECORDS, Rig, Workers};
 use super::{Color, Context, Exit, Failure, attach, ingest, status};
 use crate::console::{self, ColorChoice, ConsoleError, ConsoleOptions};
 use crate::control::Client;
@@ -42,7 +41,7 @@ pub fn run(context: &Context) -> Result<Exit, Failure> {
     }
 }
 
-fn with_engine(runtime: &Runtime, context: &Context) -> Result<Exit, Failure> {
+fn with_engine(runtime: &Workers, context: &Context) -> Result<Exit, Failure> {
     let logging = start_logging(context, LOG_RECORDS)?;
     let rig = start_behind(runtime, context, &logging)?;
     runtime.block_on(rig.first_fill());
@@ -58,7 +57,7 @@ fn with_engine(runtime: &Runtime, context: &Context) -> Result<Exit, Failure> {
 }
 
 /// Starts the engine from a thread that stands back, because the threads of the databases inherit its priority.
-fn start_behind(runtime: &Runtime, context: &Context, logging: &Logging) -> Result<Rig, Failure> {
+fn start_behind(runtime: &Workers, context: &Context, logging: &Logging) -> Result<Rig, Failure> {
     std::thread::scope(|scope| {
         let starting = scope.spawn(|| {
             rig::stand_back();
@@ -74,7 +73,7 @@ fn start_logging(context: &Context, records: usize) -> Result<Logging, Failure> 
 }
 
 /// Shows the console until it ends, and how it did; `None` when its terminal went away unnoticed.
-fn show(runtime: &Runtime, context: &Context, client: Client) -> Result<Option<console::Exit>, Failure> {
+fn show(runtime: &Workers, context: &Context, client: Client) -> Result<Option<console::Exit>, Failure> {
     let options = ConsoleOptions {
         client,
         settings: context.settings.console.clone(),

@@ -13,8 +13,8 @@ use super::{Context, Exit, Failure, attach, rig, strategy};
 use crate::engine::{Command as EngineCommand, Learning};
 use crate::market::{Strategy, ts_to_date};
 use crate::store::master::Reader;
-use crate::train::model_views::{ModelDetail, ModelRow};
-use crate::train::trainer::Trainer;
+use crate::train::model_views::{ModelDetail, ModelRow, ModelState};
+use crate::trainer::Trainer;
 
 /// Models that a list shows of a strategy.
 const LISTED: usize = 20;
@@ -193,18 +193,13 @@ fn row(m: &ModelRow) -> Result<(), Failure> {
         m.expires_at.map(|at| ts_to_date(at).to_string()).unwrap_or_default(),
         share(m.skill),
         figure(m.auc),
-        brief(&m.reason)
+        brief(m.state, &m.reason)
     ))
 }
 
-/// A reason that fits into a line: rejected models have one sentence for each gate.
-fn brief(reason: &str) -> String {
-    const MOST: usize = 60;
-    let short = reason.split(':').next().unwrap_or_default();
-    if short.len() == reason.len() && reason.chars().count() <= MOST {
-        return reason.to_owned();
-    }
-    format!("{}, ...", short.chars().take(MOST).collect::<String>())
+/// A reason that fits into a line: rejected models have one sentence for each gate, which stand in their table.
+fn brief(state: ModelState, reason: &str) -> &str {
+    if state == ModelState::Rejected { "gates not met" } else { reason }
 }
 
 fn figure(v: Option<f64>) -> String {
@@ -218,7 +213,7 @@ fn share(v: Option<f64>) -> String {
 fn show(d: &ModelDetail) -> Result<(), Failure> {
     let m = &d.row;
     line(format_args!("Model {} of {}, from training run {}", m.model_id, m.strategy, m.run_id))?;
-    line(format_args!("  state      {} since {} UTC: {}", m.state, second(m.state_at), m.reason))?;
+    line(format_args!("  state      {} since {} UTC: {}", m.state, second(m.state_at), brief(m.state, &m.reason)))?;
     if let Some(date) = m.trained_to {
         line(format_args!(
             "  learnt     from data up to {date}{}",
@@ -234,7 +229,7 @@ fn show(d: &ModelDetail) -> Result<(), Failure> {
     ))?;
     line(format_args!("  data       {}", d.snapshot))?;
     line(format_args!("  answer     {}", d.combination))?;
-    if let Some(why) = &m.locked {
+    if let Some(why) = m.locked.as_ref().filter(|_| !matches!(m.state, ModelState::Rejected | ModelState::Champion)) {
         line(format_args!("  champion   cannot be: {why}"))?;
     }
     line("\n  out of fold")?;
@@ -255,7 +250,7 @@ fn show(d: &ModelDetail) -> Result<(), Failure> {
         line(format_args!("  file       {}, {} bytes, {state}\n             SHA-256 {}", f.name, thousands(f.bytes), f.hash))?;
     }
     for c in &d.history {
-        line(format_args!("  {} {:<9} by {}: {}", second(c.at), c.to.to_string(), c.by, c.reason))?;
+        line(format_args!("  {} {:<9} by {}: {}", second(c.at), c.to.to_string(), c.by, brief(c.to, &c.reason)))?;
     }
     Ok(())
 }

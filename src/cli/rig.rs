@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 
 use super::config_watch::ConfigWatch;
@@ -21,7 +22,7 @@ use crate::sim::demo::Demo;
 use crate::sources::hybrid::Hybrid;
 use crate::store::master::{ReadPool, Role, RunState, StoreError, Writer};
 use crate::store::scheduler::Job;
-use crate::train::trainer::{TrainJob, Trainer, TrainerOptions};
+use crate::trainer::{TrainJob, Trainer, TrainerOptions};
 
 /// Log records kept in memory for consoles.
 pub(super) const LOG_RECORDS: usize = 20_000;
@@ -37,19 +38,48 @@ pub(super) const JOBS: [Job; 3] = [Job::Ingest, Job::Train, Job::Maintenance];
 /// The `nice` value of an engine's threads behind the console of its own process.
 const BEHIND_THE_SCREEN: i32 = 5;
 
+/// A runtime for an engine. Its end waits for nobody, whatever a blocking thread still computes: the engine has told
+/// that to stop and recorded its end, and what it leaves is as safe as after a kill.
+pub(super) struct Workers {
+    handle: Handle,
+    runtime: Option<Runtime>,
+}
+
+impl Workers {
+    fn of(mut builder: Builder) -> Result<Self, Failure> {
+        let runtime = builder.build()?;
+        Ok(Self { handle: runtime.handle().clone(), runtime: Some(runtime) })
+    }
+
+    /// Runs a future to its end.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.handle.block_on(future)
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
 /// A runtime for an engine: two workers suffice, the heavy work has threads of its own.
-pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    Ok(workers().build()?)
+pub(super) fn runtime() -> Result<Workers, Failure> {
+    Workers::of(workers())
 }
 
 /// The same for an engine whose process draws a console too: on a machine whose cores are all busy, a key goes before the
 /// work. Threads that the workers start inherit this.
-pub(super) fn runtime_behind_a_screen() -> Result<tokio::runtime::Runtime, Failure> {
-    Ok(workers().on_thread_start(stand_back).build()?)
+pub(super) fn runtime_behind_a_screen() -> Result<Workers, Failure> {
+    let mut builder = workers();
+    builder.on_thread_start(stand_back);
+    Workers::of(builder)
 }
 
-fn workers() -> tokio::runtime::Builder {
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
+fn workers() -> Builder {
+    let mut builder = Builder::new_multi_thread();
     builder.worker_threads(2).thread_name("nightdesk-engine").enable_all();
     builder
 }

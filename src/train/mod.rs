@@ -27,7 +27,6 @@ pub mod registry;
 pub mod sharpe;
 pub mod spec;
 pub mod stack;
-pub mod trainer;
 
 /// A test block for what learns from out-of-fold answers: rows it may learn from, all of earlier blocks and with labels
 /// that had ended, and rows it is tested on.

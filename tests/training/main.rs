@@ -6,4 +6,5 @@ mod desk;
 mod interrupted;
 mod orders;
 mod place;
+mod serving;
 mod verdict;

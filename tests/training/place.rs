@@ -30,7 +30,10 @@ bootstrap_draws = 100
 
 [ensemble.profiles.demo]
 models = ["softmax", "mlp"]
-max_epochs = 2
+max_epochs = 12
+
+[ensemble.optimiser]
+patience_epochs = 100
 
 [ensemble.mlp]
 hidden = [8]

@@ -31,8 +31,14 @@ fn both_strategies_come_to_a_verdict_and_keep_to_themselves() {
 /// What commands tell of the run and its models afterwards.
 fn told(desk: &crate::desk::Desk) {
     let shown = desk.ok(&["--demo", "models", "show", "3", "--strategy", "turbomode"]);
-    for part in ["from training run 1", "rejected since", "AUC of BUY against SELL", "as it was written", "cannot be: gates not met", "G2b"]
-    {
+    for part in [
+        "from training run 1",
+        "rejected since",
+        "AUC of BUY against SELL",
+        "as it was written",
+        "rejected  by nightdesk: gates not met",
+        "G2b",
+    ] {
         assert!(shown.contains(part), "{part}: {shown}");
     }
     let run = desk.ok(&["--demo", "runs", "show", "2"]);
@@ -58,7 +64,7 @@ fn refused(desk: &crate::desk::Desk) {
         (&["--demo", "models", "promote", "99"], "there is no model 99"),
         (&["--demo", "models", "rollback", "--strategy", "slipstream"], "no champion before this one"),
         (&["--demo", "models", "show", "99"], "there is no model 99"),
-        (&["models", "promote", "3"], "no market data"),
+        (&["models", "promote", "3"], "there is no database"),
     ] {
         let ran = desk.run(arguments);
         assert!(ran.code == Some(1) && ran.err.contains(words), "{arguments:?}: {ran:?}");

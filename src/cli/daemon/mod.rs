@@ -38,7 +38,7 @@ pub(super) fn run(context: &Context) -> Result<Exit, Failure> {
         tracing::error!(target: "cli", error = %failure, "The daemon ended");
     }
     // What has not let go within the grace is not waited for a second time.
-    runtime.shutdown_background();
+    drop(runtime);
     // A start that was cut short is still at it, and would keep its last lines from the file.
     logging.finish();
     ended

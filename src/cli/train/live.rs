@@ -8,7 +8,7 @@ use crate::cli::output;
 use crate::config::strategy::Step;
 use crate::control::Client;
 use crate::train::progress::{TrainingState, TrainingView};
-use crate::train::trainer::{Line, Story, lasted};
+use crate::trainer::{Line, Story, lasted};
 
 /// Carriage return, and everything to the end of the line erased (ECMA-48 EL).
 const CLEAR: &str = "\r\x1b[K";

@@ -18,7 +18,7 @@ use crate::store::master::{Role, StoreError};
 use crate::store::scheduler::{JobRun, JobState};
 use crate::train::progress::TrainingView;
 use crate::train::spec::TrainSpec;
-use crate::train::trainer::{StrategyEnd, Summary};
+use crate::trainer::{StrategyEnd, Summary, lasted};
 
 pub(super) use live::now;
 
@@ -110,7 +110,7 @@ fn show(run: &JobRun, trained: &[(StrategyEnd, Option<TrainingView>)], as_json: 
         let one = |(end, view): &(StrategyEnd, Option<TrainingView>)| json!({ "end": end, "training": view });
         let strategies: Vec<Value> = trained.iter().map(one).collect();
         output::json(&json!({
-            "ok": exit == Exit::Done, "run": run.id, "state": run.state, "error": run.error, "strategies": strategies,
+            "ok": exit == Exit::Done, "run": run.id, "state": run.state, "note": run.error, "strategies": strategies,
         }))?;
         return Ok(exit);
     }
@@ -119,6 +119,6 @@ fn show(run: &JobRun, trained: &[(StrategyEnd, Option<TrainingView>)], as_json: 
     }
     let seconds = run.seconds(run.ended_at.unwrap_or_default()).unwrap_or(0);
     let why = if trained.is_empty() { run.error.as_ref().map(|e| format!(": {e}")).unwrap_or_default() } else { String::new() };
-    line(format_args!("Run {} of train {} after {}{why}", run.id, run.state, crate::train::trainer::lasted(seconds as f64)))?;
+    line(format_args!("Run {} of train {} after {}{why}", run.id, run.state, lasted(seconds as f64)))?;
     Ok(exit)
 }

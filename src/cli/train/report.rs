@@ -11,7 +11,7 @@ use crate::market::Strategy;
 use crate::store::scheduler::{Job, JobRun};
 use crate::train::gates::{GateResult, Status};
 use crate::train::progress::{PartState, TrainingState, TrainingView};
-use crate::train::trainer::{StrategyEnd, lasted, word};
+use crate::trainer::{StrategyEnd, lasted, word};
 
 /// What came of a strategy's training.
 pub fn strategy(end: &StrategyEnd, view: Option<&TrainingView>) -> Result<(), Failure> {
@@ -99,7 +99,8 @@ fn steps(view: &TrainingView) -> Result<(), Failure> {
         let text = format!("    {:<14} {:<9} {took:>12}  {}", s.step.words(), state(s.state), s.note);
         line(text.trim_end())?;
     }
-    view.outcome.as_ref().map_or(Ok(()), |outcome| line(format_args!("    {outcome}")))
+    let told = |outcome: &&String| view.steps.last().is_none_or(|s| s.note != **outcome);
+    view.outcome.as_ref().filter(told).map_or(Ok(()), |outcome| line(format_args!("    {outcome}")))
 }
 
 fn state(state: PartState) -> String {

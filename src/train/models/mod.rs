@@ -200,8 +200,9 @@ impl WithNet for Loading {
     type Outcome = Result<Box<dyn BaseModel>, LoadError>;
 
     fn with<N: Net + 'static>(self, net: N) -> Self::Outcome {
-        net::check_weights(&net, &self.weights)?;
-        Ok(Box::new(Fitted::new(net, self.weights)))
+        let weights = net::in_order(&net, self.weights);
+        net::check_weights(&net, &weights)?;
+        Ok(Box::new(Fitted::new(net, weights)))
     }
 }
 

@@ -151,6 +151,13 @@ pub(super) fn start<N: Net>(net: &N, inputs: &Inputs, seed: u64) -> Vec<NamedTen
     net.tensors().into_iter().enumerate().map(value).collect()
 }
 
+/// Tensors in the order in which the net has them: files keep them by name. Those that it does not know come last.
+pub(super) fn in_order<N: Net>(net: &N, mut weights: Vec<NamedTensor>) -> Vec<NamedTensor> {
+    let specs = net.tensors();
+    weights.sort_by_key(|w| specs.iter().position(|spec| spec.name == w.name).unwrap_or(specs.len()));
+    weights
+}
+
 /// Whether these are the tensors of that net.
 pub(super) fn check_weights<N: Net>(net: &N, weights: &[NamedTensor]) -> Result<(), LoadError> {
     let (model, specs) = (net.name(), net.tensors());

@@ -29,6 +29,7 @@ use crate::market::{Clock, Strategy, Universe};
 use crate::store::StoreError;
 use crate::store::master::ReadPool;
 use crate::store::model::{ModelDb, ModelReader};
+use crate::train::progress::TrainingState;
 use crate::train::registry::ModelFolder;
 use feeds::Feeds;
 
@@ -108,8 +109,8 @@ impl Trainer {
 
     fn try_to_bury(&self, strategy: Strategy) -> Result<(), StoreError> {
         let Some(reader) = self.reader(strategy)? else { return Ok(()) };
-        if reader.trainings(1)?.first().is_some_and(|run| run.state == crate::train::progress::TrainingState::Running) {
-            self.with_db(strategy, |db| db.mark_lost_trainings())?;
+        if reader.trainings(1)?.first().is_some_and(|run| run.state == TrainingState::Running) {
+            self.with_db(strategy, ModelDb::mark_lost_trainings)?;
         }
         if let Some(run) = reader.trainings(1)?.into_iter().next() {
             self.feeds.show(rows::view(run, strategy));
@@ -119,11 +120,13 @@ impl Trainer {
 
     /// Brings the feed of which models serve up to date.
     fn look(&self) {
-        Strategy::ALL.into_iter().for_each(|strategy| match self.standing(strategy) {
-            Ok(now) => self.feeds.stand(now),
-            // What was known stays.
-            Err(e) => tracing::debug!(target: "train", %strategy, error = %e, "Could not read which model serves"),
-        });
+        for strategy in Strategy::ALL {
+            match self.standing(strategy) {
+                Ok(now) => self.feeds.stand(now),
+                // What was known stays.
+                Err(e) => tracing::debug!(target: "train", %strategy, error = %e, "Could not read which model serves"),
+            }
+        }
     }
 
     fn folder(&self, strategy: Strategy) -> ModelFolder {

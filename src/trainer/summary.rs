@@ -43,7 +43,9 @@ impl Summary {
     /// not is counted. `stopped`: somebody ended it.
     pub fn end(&self, stopped: bool) -> JobEnd {
         let summary = serde_json::to_string(self).ok();
-        let told = |of: &[&StrategyEnd]| of.iter().map(|s| format!("{}: {}", s.strategy, s.outcome)).collect::<Vec<_>>().join("; ");
+        // The sentence of a rejected run is long; lists of runs are narrow, and the summary has it.
+        let brief = |s: &StrategyEnd| if s.state == TrainingState::Rejected { "gates not met".to_owned() } else { s.outcome.clone() };
+        let told = |of: &[&StrategyEnd]| of.iter().map(|s| format!("{}: {}", s.strategy, brief(s))).collect::<Vec<_>>().join("; ");
         let failed: Vec<_> = self.strategies.iter().filter(|s| s.state == TrainingState::Failed).collect();
         if stopped {
             return JobEnd::Cancelled { summary };
@@ -80,7 +82,7 @@ mod tests {
         let JobEnd::Succeeded { failures: 0, note: Some(note), summary } = end(&[(Rejected, false), (Promoted, false)], false) else {
             panic!("verdicts are normal ends")
         };
-        assert_eq!(note, "turbomode: it is rejected; slipstream: it is promoted");
+        assert_eq!(note, "turbomode: gates not met; slipstream: it is promoted");
         assert_eq!(Summary::stored(summary.as_deref()), Some(ends(&[(Rejected, false), (Promoted, false)])));
         assert!(matches!(end(&[(Failed, true), (Rejected, false)], false), JobEnd::Succeeded { failures: 1, .. }));
         assert!(matches!(end(&[(Failed, true), (Failed, false)], false), JobEnd::Failed { retry: true, .. }));

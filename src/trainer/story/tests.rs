@@ -65,7 +65,7 @@ fn a_look_tells_all_that_happened_since_the_last_one_and_the_next_nothing() {
     let told = story.lines(&v);
     assert_eq!(told.iter().filter(|l| matches!(l, Line::Step(_))).count(), 7);
     assert_eq!(texts(&told)[1], "well (1 min 15 s)");
-    assert_eq!(*texts(&told).last().unwrap(), "mlp: 2 of 6 fits done, skill +1.23 %; about 2 min 10 s to go");
+    assert_eq!(*texts(&told).last().unwrap(), "mlp: 2 of 6 fits done, skill +1.23 %, about 2 min 10 s to go");
     assert!(story.lines(&v).is_empty());
 }
 

@@ -65,7 +65,7 @@ impl Story {
             out.push(Line::Step(format!("{}, step {} of {}: {}", view.strategy, i + 1, view.steps.len(), step.step.words())));
         }
         match step.step {
-            Step::BaseModels => out.extend(view.models.iter().flat_map(|m| self.fit(m, view))),
+            Step::BaseModels => out.extend(view.models.iter().filter_map(|m| self.fit(m, view))),
             Step::Gates => self.gates(view, out),
             _ => {}
         }
@@ -83,16 +83,12 @@ impl Story {
             return None;
         }
         *told = model.fits_done;
-        let mut text = format!("{}: {} of {} fits done", model.name, model.fits_done, model.fits);
-        for (name, figure) in [("loss", model.loss), ("skill", model.skill), ("AUC", model.auc)] {
-            if let Some(value) = figure {
-                text += &if name == "skill" { format!(", skill {:+.2} %", 100.0 * value) } else { format!(", {name} {value:.4}") };
-            }
-        }
-        if let Some(eta) = view.eta_s {
-            text += &format!("; about {} to go", lasted(f64::from(eta)));
-        }
-        Some(Line::Note(text))
+        let mut parts = vec![format!("{}: {} of {} fits done", model.name, model.fits_done, model.fits)];
+        parts.extend(model.loss.map(|v| format!("loss {v:.4}")));
+        parts.extend(model.skill.map(|v| format!("skill {:+.2} %", 100.0 * v)));
+        parts.extend(model.auc.map(|v| format!("AUC {v:.4}")));
+        parts.extend(view.eta_s.map(|s| format!("about {} to go", lasted(f64::from(s)))));
+        Some(Line::Note(parts.join(", ")))
     }
 
     fn gates(&mut self, view: &TrainingView, out: &mut Vec<Line>) {
