@@ -98,7 +98,7 @@ impl Ensemble {
                 Some(meta) if header.combination == Combination::Meta => {
                     meta.predict(rows.regimes[row], &header.prior, answers.iter().map(|model| &model[row]))
                 }
-                _ => mean_of_row(answers.iter().map(|model| &model[row])),
+                _ => mean_of_row(&answers.iter().map(|model| &model[row])),
             };
             header.calibration.apply(&combined, &header.prior)
         };
@@ -120,10 +120,10 @@ impl Ensemble {
 /// The mean of the answers of several models or seeds, row by row.
 pub fn mean_of(answers: &[Vec<Probabilities>]) -> Vec<Probabilities> {
     let rows = answers.first().map_or(0, Vec::len);
-    (0..rows).map(|row| mean_of_row(answers.iter().map(|one| &one[row]))).collect()
+    (0..rows).map(|row| mean_of_row(&answers.iter().map(|one| &one[row]))).collect()
 }
 
-fn mean_of_row<'p>(answers: impl Iterator<Item = &'p Probabilities> + Clone) -> Probabilities {
+fn mean_of_row<'p>(answers: &(impl Iterator<Item = &'p Probabilities> + Clone)) -> Probabilities {
     let n = answers.clone().count() as f64;
     std::array::from_fn(|k| answers.clone().map(|p| p[k]).sum::<f64>() / n)
 }

@@ -47,9 +47,10 @@ impl Trial {
     pub fn new(walk: Walk, seed: u32) -> Self {
         let mut rules = StrategySettings::shipped(Strategy::Turbomode).unwrap();
         rules.ensemble.profiles.demo.models = vec![ModelName::Softmax];
-        rules.promotion_gates.g11_shift_refits = 20;
+        rules.promotion_gates.g11_shift_refits = 10;
+        rules.promotion_gates.g11_walk_refits = 2;
         rules.promotion_gates.shadow_sessions = 0;
-        rules.validation.bootstrap_draws = 300;
+        rules.validation.bootstrap_draws = 200;
         rules.ensemble.optimiser.batch_rows = 128;
         let name = |i: usize| Symbol::new(&format!("W{i}")).unwrap();
         let stock = |i| Instrument { symbol: name(i), asset: AssetClass::Stock, sector: "Walks".into(), name: String::new() };
@@ -77,34 +78,24 @@ impl Trial {
         let splits = data.splits.as_ref().unwrap();
         let pool = Pool::new(&data, splits, &priors, Outcomes::Real);
         let decided = decide(&pool, &data, &answers, &self.rules, seed).unwrap();
-        println!("{} {:?}", decided.stacked.ships, decided.calibration);
-        for k in 0..3 {
-            let n = decided.judged.len() as f64;
-            let said = decided.judged.iter().map(|r| r.p[k]).sum::<f64>() / n;
-            let came = decided.judged.iter().filter(|r| r.class.index() == k).count() as f64 / n;
-            println!("class {k}: said {said:.4}, came {came:.4}");
-        }
         let (gates, resampling) = (&self.rules.promotion_gates, resampling(&self.rules, seed));
         let muted = muted(&decided.judged, gates, resampling);
         let backtest = trade(&data, &pool, (&decided.judged, &decided.at), Outcomes::Real, (&self.rules, &muted)).unwrap();
-        if std::env::var("SCRATCH").is_ok() {
-            let answers: Vec<_> = decided.judged.iter().map(|r| (r.class, r.p)).collect();
-            println!(
-                "seed {} ece {:?} slope {:?}",
-                self.seed,
-                nightdesk::train::metrics::ece_equal_mass(&answers, 10),
-                nightdesk::train::metrics::calibration_slope(&answers)
-            );
-            return judge(
-                &Evidence { rows: decided.judged, economics: Some(backtest.economics()), trials: Some(vec![0.1]), ..Evidence::default() },
-                gates,
-                resampling,
-            );
-        }
         let trials = [Track::of(&backtest.net).map_or(0.0, |t| t.sharpe)];
         let (rules, universe) = (&self.rules, &self.universe);
         let told = |_| {};
-        let control = Control { data: &data, universe, rules, terms, crew: &crew, seed: self.seed, trials: &trials, features, told: &told };
+        let control = Control {
+            data: &data,
+            universe,
+            rules,
+            terms,
+            crew: &crew,
+            gently: &stop,
+            seed: self.seed,
+            trials: &trials,
+            features,
+            told: &told,
+        };
         let evidence = Evidence {
             integrity: Some(Integrity {
                 snapshot: data.summary.snapshot.clone(),

@@ -20,7 +20,7 @@ use crate::train::progress::{NullsView, PartState, TrainingState, TrainingView};
 use crate::train::registry::{ModelFolder, tidy};
 
 /// How long a run waits for whoever has the strategy's database, and between two tries.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// The place of one run.

@@ -87,6 +87,7 @@ impl From<DatasetError> for TrainError {
 impl From<ControlError> for TrainError {
     fn from(e: ControlError) -> Self {
         match e {
+            ControlError::Stopped => Self::Stopped,
             ControlError::Fitting(e) if e.stopped() => Self::Stopped,
             e => Self::Control(e),
         }

@@ -73,9 +73,9 @@ pub struct TrainOrder<'a> {
 pub fn train(order: &TrainOrder<'_>) -> Result<TrainingView, TrainError> {
     let desk = Desk::open(order)?;
     let Begun { view, identity, compute, configured_s } = desk.begin()?;
-    let run_id = view.run_id;
+    let number = view.run_id;
     let board = Board::new(view, Arc::clone(&order.clock), order.told);
-    let run = Run { order, desk: &desk, board: &board, run_id, compute: &compute, identity: &identity };
+    let run = Run { order, desk: &desk, board: &board, number, compute: &compute, identity: &identity };
     let end = run.all_steps(configured_s);
     match &end {
         Ok(()) => {}
@@ -94,7 +94,7 @@ struct Run<'a> {
     order: &'a TrainOrder<'a>,
     desk: &'a Desk<'a>,
     board: &'a Board<'a>,
-    run_id: i64,
+    number: i64,
     compute: &'a crate::train::models::Compute,
     identity: &'a crate::store::model::TrainingIdentity,
 }
@@ -130,7 +130,7 @@ impl Run<'_> {
         let mut identity = self.identity.clone();
         identity.snapshot = format!("{}+{}", identity.snapshot, data.set.summary.aside);
         let save = || self.desk.save(&self.board.view());
-        let keep = Keep { folder: self.desk.folder(), run_id: self.run_id, identity: &identity };
+        let keep = Keep { folder: self.desk.folder(), run_id: self.number, identity: &identity };
         let fits = Fits {
             kitchen: &kitchen,
             splits: &data.splits,

@@ -66,9 +66,9 @@ impl Recording<'_> {
         run.board.done(Step::Record, outcome.clone());
         run.board.finish(state, outcome.clone());
         run.desk.end(&run.board.view(), Some(&report.results), None)?;
-        tracing::info!(target: "train", strategy = %run.order.strategy, run = run.run_id, state = %state, outcome, "The training run ended");
+        tracing::info!(target: "train", strategy = %run.order.strategy, run = run.number, state = %state, outcome, "The training run ended");
         // The run came to its verdict: nothing goes on from its fits.
-        run.desk.forget_fits(run.run_id)
+        run.desk.forget_fits(run.number)
     }
 
     /// The final models of step 7, which know nothing of the hold-out.
@@ -112,7 +112,7 @@ impl Recording<'_> {
         let (rules, seed) = (run.order.rules, u64::from(run.order.seed));
         let (block, s) = (&j.data.splits.holdout, &j.data.set.samples);
         let reading =
-            run.desk.with(|db| db.log_holdout_reading(run.run_id, run.order.actor, (block.first, block.last), block.test.len() as u64))?;
+            run.desk.with(|db| db.log_holdout_reading(run.number, run.order.actor, (block.first, block.last), block.test.len() as u64))?;
         let ensemble = Ensemble::new(self.saved(first)?)?;
         let answers = j.ask(&ensemble, &block.test)?;
         let pool = Pool::of_holdout(&j.data.set, &j.data.splits, ensemble.header().prior);
@@ -147,7 +147,7 @@ impl Recording<'_> {
         let (j, run) = (self.judging, self.judging.run);
         let s = &j.data.set.samples;
         let rows: Vec<usize> = (0..s.len()).collect();
-        let bound = s.matured.iter().max().and_then(|d| d.succ_opt()).unwrap_or(NaiveDate::MAX);
+        let bound = s.matured.iter().max().and_then(NaiveDate::succ_opt).unwrap_or(NaiveDate::MAX);
         let trained_to = self.newest(&rows);
         let prepared = j.kitchen.prepare(&Learn::All(All { rows, bound }), &[], self.forms());
         let tasks = self.each(|model, seed| self.one(model, seed).map(|_| Vec::new()));
@@ -178,7 +178,7 @@ impl Recording<'_> {
         let names = |i: &usize| feature_registry()[*i].name.clone();
         let header = ModelHeader {
             strategy: order.strategy,
-            run_id: run.run_id,
+            run_id: run.number,
             definition: set.summary.definition.clone(),
             features: set.columns.iter().map(names).collect(),
             normaliser: if self.forms().table { ready.prepared.features.clone() } else { self.plain_scale() },
@@ -214,7 +214,7 @@ impl Recording<'_> {
         let days = order.rules.promotion_gates.expiry_days;
         run.desk.with(|db| {
             // An attempt that was killed after this had them on record already.
-            let before = db.reader().models_of(run.run_id)?.into_iter().find(|m| m.kind == ModelKind::Ensemble);
+            let before = db.reader().models_of(run.number)?.into_iter().find(|m| m.kind == ModelKind::Ensemble);
             let model = match before {
                 Some(model) => model,
                 None => registry::register(db, run.desk.folder(), saved, self.registered()?, &report.verdict, days)?,
@@ -283,7 +283,7 @@ impl Recording<'_> {
         let (j, run) = (self.judging, self.judging.run);
         let rows: Vec<(usize, Class, Probabilities)> =
             j.decided.judged.iter().zip(&j.decided.at).map(|(r, at)| (j.pool.rows[*at], r.decision, r.p)).collect();
-        let model = format!("run {}", run.run_id);
+        let model = format!("run {}", run.number);
         run.desk.with(|db| crate::dataset::learn_errors(db, &j.data.set, run.order.rules, &rows, &model, run.order.clock.now()))?;
         Ok(())
     }

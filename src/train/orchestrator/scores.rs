@@ -50,7 +50,7 @@ pub struct Part {
 }
 
 impl Part {
-    fn of<'a>(name: String, rows: impl Iterator<Item = &'a Judged> + Clone) -> Self {
+    fn of<'a>(name: String, rows: &(impl Iterator<Item = &'a Judged> + Clone)) -> Self {
         let count = |side: Class| rows.clone().filter(|r| r.decision == side).count();
         let loss = log_loss(rows.clone().map(|r| (r.class, r.p, 1.0)));
         let prior = log_loss(rows.clone().map(|r| (r.class, r.prior, 1.0)));
@@ -78,15 +78,15 @@ pub fn scores(
     sectors.sort_unstable();
     sectors.dedup();
     let present = |parts: Vec<Part>| parts.into_iter().filter(|p| p.rows > 0).collect();
-    let regime = |g: &Regime| Part::of(g.name().to_owned(), rows.iter().filter(move |r| r.regime == *g));
-    let symbol = |i: &crate::market::Instrument| Part::of(i.symbol.to_string(), rows.iter().filter(|r| r.symbol == i.symbol));
+    let regime = |g: &Regime| Part::of(g.name().to_owned(), &rows.iter().filter(move |r| r.regime == *g));
+    let symbol = |i: &crate::market::Instrument| Part::of(i.symbol.to_string(), &rows.iter().filter(|r| r.symbol == i.symbol));
     Scores {
         skill: estimates.skill.value,
         auc: estimates.auc.value,
         combination: combination.to_owned(),
         metrics: metrics(rows, (backtest, &report), (estimates, rules), parameters),
         regimes: present(Regime::ALL.iter().map(regime).collect()),
-        sectors: present(sectors.iter().map(|s| Part::of((*s).to_owned(), rows.iter().filter(|r| sector(r) == *s))).collect()),
+        sectors: present(sectors.iter().map(|s| Part::of((*s).to_owned(), &rows.iter().filter(|r| sector(r) == *s))).collect()),
         symbols: present(universe.instruments.iter().map(symbol).collect()),
         backtest: report,
     }

@@ -10,7 +10,6 @@ use crate::config::strategy::Step;
 use crate::dataset::of_bars::real_features;
 use crate::features::definition_hash;
 use crate::labels::Class;
-use crate::store::master::StoreError;
 use crate::store::model::ModelKind;
 use crate::train::backtest::{Backtest, buy_and_hold};
 use crate::train::gates::{Evidence, Integrity, Report, estimates, judge, muted};
@@ -87,11 +86,11 @@ impl Judging<'_> {
         let (run, order, rules) = (self.run, self.run.order, self.run.order.rules);
         run.go_on()?;
         run.board.begin(Step::Gates);
-        let before = run.desk.with(|db| Ok::<_, StoreError>(db.reader().trials()?))?;
+        let before = run.desk.with(|db| db.reader().trials())?;
         // This run's own trial may be on record from an attempt that was interrupted.
-        let earlier = before.iter().filter(|t| t.run_id != run.run_id).map(|t| t.sharpe.unwrap_or(0.0));
+        let earlier = before.iter().filter(|t| t.run_id != run.number).map(|t| t.sharpe.unwrap_or(0.0));
         let trials: Vec<f64> = earlier.chain([scored.sharpe.unwrap_or(0.0)]).collect();
-        run.desk.with(|db| db.add_trials(run.run_id, &[(ModelKind::Ensemble.to_string(), scored.sharpe)]))?;
+        run.desk.with(|db| db.add_trials(run.number, &[(ModelKind::Ensemble.to_string(), scored.sharpe)]))?;
         let told = |view| run.board.nulls(view);
         let control = Control {
             data: &self.data.set,
@@ -99,6 +98,7 @@ impl Judging<'_> {
             rules,
             terms: self.terms,
             crew: self.crew,
+            gently: &order.stop.gently,
             seed: order.seed,
             trials: &trials,
             features: &real_features,

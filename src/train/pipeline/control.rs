@@ -7,6 +7,8 @@
 
 use std::sync::Mutex;
 
+use tokio_util::sync::CancellationToken;
+
 use super::crew::Crew;
 use super::economics::trade;
 use super::fitting::{FittingError, Terms, on_windows};
@@ -40,6 +42,8 @@ pub struct Control<'a> {
     pub terms: Terms<'a>,
     /// Its threads.
     pub crew: &'a Crew,
+    /// Begins no further refit.
+    pub gently: &'a CancellationToken,
     /// Its seed.
     pub seed: u32,
     /// Sharpe ratios of all trials, the candidate's among them.
@@ -65,6 +69,9 @@ pub enum ControlError {
     /// Answers could not be combined.
     #[error("the answers of a refit without a signal could not be combined: {0}")]
     Newton(#[from] NewtonError),
+    /// Told to stop.
+    #[error("stopped before all refits without a signal were done")]
+    Stopped,
     /// Decisions could not be traded.
     #[error("the decisions of a refit without a signal could not be traded: {0}")]
     Backtest(#[from] BacktestError),
@@ -100,6 +107,10 @@ impl Control<'_> {
             step();
         }
         Ok(self.judged(refits, total))
+    }
+
+    fn go_on(&self) -> Result<(), ControlError> {
+        if self.gently.is_cancelled() { Err(ControlError::Stopped) } else { Ok(()) }
     }
 
     /// Whether each refit would have been promoted, held against all of them as the candidate is.
@@ -140,6 +151,7 @@ impl Control<'_> {
             let prepared = kitchen.prepare(&kitchen.stopping(block)?, &block.test, forms);
             let last = k + 1 == splits.blocks.len();
             let fit = |number: usize| {
+                self.go_on()?;
                 let made = self.refit(&prepared, &shifts[number], k as u32, number as u32)?;
                 if last {
                     step();
@@ -156,6 +168,7 @@ impl Control<'_> {
         let mut refits: Vec<(usize, Refit)> = Vec::with_capacity(shifts.len());
         let tasks: Vec<usize> = (0..shifts.len()).collect();
         let judge = |k: usize| {
+            self.go_on()?;
             let pool = Pool::new(self.data, splits, &priors[k], Outcomes::Moved(&shifts[k]));
             let said = widened(&answers[k]);
             Ok((k, self.weigh((self.data, &pool, rules), said, Outcomes::Moved(&shifts[k]), NullKind::CircularShift)?))
@@ -228,6 +241,7 @@ impl Control<'_> {
         let forms = Forms { table: !on_windows(model), windows: on_windows(model) };
         let mut said: Vec<Option<(Vec<Probabilities>, Probabilities)>> = vec![None; splits.blocks.len()];
         let fit = |k: usize| {
+            self.go_on()?;
             let prepared = kitchen.prepare(&kitchen.stopping(&splits.blocks[k])?, &splits.blocks[k].test, forms);
             let made = terms.fit(model, &prepared, fit_seed(self.seed, model, k as u32, number), None, &|_| {})?;
             Ok::<_, ControlError>((k, made.answers, prepared.fold.natural))
