@@ -36,8 +36,10 @@ pub struct Calibration {
 const RATIO: f64 = 1.189_207_115_002_721; // 2^(1/4)
 const POWERS: std::ops::RangeInclusive<i32> = -12..=12;
 
-/// Halvings of the interval of the step, and golden sections of that of the temperature.
-const HALVINGS: usize = 40;
+/// Passes over the rows that find the step, and how near it is found.
+const PASSES: usize = 60;
+const STEP_TOLERANCE: f64 = 1e-12;
+/// Golden sections of the interval of the temperature.
 const SECTIONS: usize = 24;
 
 impl Calibration {
@@ -51,7 +53,8 @@ impl Calibration {
         if !(total > 0.0 && total.is_finite()) {
             return None;
         }
-        let at = |log_temperature: f64| best_shrink(answers, log_temperature.exp(), max_shrink);
+        let logs: Vec<Probabilities> = answers.iter().map(|a| a.p.map(|v| -nats(v))).collect();
+        let at = |log_temperature: f64| best_shrink((answers, &logs), log_temperature.exp(), max_shrink);
         let step = RATIO.ln();
         let coarse = POWERS.map(|k| f64::from(k) * step).min_by(|a, b| at(*a).1.total_cmp(&at(*b).1))?;
         let fine = golden(coarse - step, coarse + step, |t| at(t).1);
@@ -61,7 +64,7 @@ impl Calibration {
 
     /// Calibrated probabilities.
     pub fn apply(&self, p: &Probabilities, prior: &Probabilities) -> Probabilities {
-        let soft = softened(p, self.temperature);
+        let soft = softened(&p.map(|v| -nats(v)), self.temperature);
         std::array::from_fn(|k| self.shrink * prior[k] + (1.0 - self.shrink) * soft[k])
     }
 }
@@ -89,42 +92,56 @@ pub fn by_lift(p: &Probabilities, prior: &Probabilities, min_edge: f64) -> Class
     if lift(best) >= 1.0 + min_edge { best } else { Class::Hold }
 }
 
-/// `softmax(ln p / T)`.
-fn softened(p: &Probabilities, temperature: f64) -> Probabilities {
-    let scores = p.map(|v| -nats(v) / temperature);
+/// `softmax(ln p / T)`, given `ln p`.
+fn softened(logs: &Probabilities, temperature: f64) -> Probabilities {
+    let scores = logs.map(|v| v / temperature);
     let top = scores.iter().copied().fold(f64::MIN, f64::max);
     let powers = scores.map(|s| (s - top).exp());
     let total: f64 = powers.iter().sum();
     powers.map(|v| v / total)
 }
 
-/// The step with the least loss at a temperature, and that loss. The loss is convex in the step, so the sign of its
-/// slope tells on which side of a point the minimum lies.
-fn best_shrink(answers: &[Answer], temperature: f64, most: f64) -> (f64, f64) {
+/// The step with the least loss at a temperature, and that loss. The loss is convex in the step: Newton's steps on its slope,
+/// halved where they leave the interval that holds the minimum, find it in a few passes over the rows.
+fn best_shrink((answers, logs): (&[Answer], &[Probabilities]), temperature: f64, most: f64) -> (f64, f64) {
     // Of each row: softened probability of what came, its prior less that, weight.
-    let terms: Vec<[f64; 3]> = answers
-        .iter()
-        .map(|a| {
-            let q = softened(&a.p, temperature)[a.class.index()];
-            [q, a.prior[a.class.index()] - q, a.weight]
+    let term = |(a, logs): (&Answer, &Probabilities)| {
+        let q = softened(logs, temperature)[a.class.index()];
+        [q, a.prior[a.class.index()] - q, a.weight]
+    };
+    let terms: Vec<[f64; 3]> = answers.iter().zip(logs).map(term).collect();
+    let slope = |s: f64| {
+        terms.iter().fold((0.0, 0.0), |(slope, curvature), [q, d, w]| {
+            let pull = d / (q + s * d).max(super::metrics::FLOOR);
+            (slope - w * pull, curvature + w * pull * pull)
         })
-        .collect();
-    let slope = |s: f64| -> f64 { terms.iter().map(|[q, d, w]| -w * d / (q + s * d).max(super::metrics::FLOOR)).sum() };
+    };
     let (mut low, mut high) = (0.0, most);
-    if slope(low) >= 0.0 {
+    if slope(low).0 >= 0.0 {
         high = low;
-    } else if slope(high) <= 0.0 {
+    } else if slope(high).0 <= 0.0 {
         low = high;
     }
-    for _ in 0..HALVINGS {
-        if low == high {
+    let mut at = 0.5 * (low + high);
+    for _ in 0..PASSES {
+        if high - low < STEP_TOLERANCE {
             break;
         }
-        let middle = 0.5 * (low + high);
-        if slope(middle) > 0.0 { high = middle } else { low = middle }
+        let (rise, curvature) = slope(at);
+        if rise > 0.0 { high = at } else { low = at }
+        let next = at - rise / curvature;
+        let inside = next > low && next < high;
+        if inside && (next - at).abs() < STEP_TOLERANCE {
+            at = next;
+            break;
+        }
+        at = if inside { next } else { 0.5 * (low + high) };
     }
-    let loss = terms.iter().map(|[q, d, w]| w * nats(q + low * d)).sum();
-    (low, loss)
+    if low == high {
+        at = low;
+    }
+    let loss = terms.iter().map(|[q, d, w]| w * nats(q + at * d)).sum();
+    (at, loss)
 }
 
 /// The minimum between two points of a function that falls and then rises, by golden sections (Kiefer 1953).
@@ -155,6 +172,10 @@ mod tests {
     use crate::train::metrics::{log_loss, surprise};
 
     const PRIOR: Probabilities = [0.3, 0.32, 0.38];
+
+    fn softened(p: &Probabilities, temperature: f64) -> Probabilities {
+        super::softened(&p.map(f64::ln), temperature)
+    }
 
     /// Rows whose outcomes follow `truth(row)` and whose model says `said(truth)`.
     fn rows(n: usize, said: impl Fn(&Probabilities) -> Probabilities) -> Vec<Answer> {
