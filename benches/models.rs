@@ -45,7 +45,7 @@ fn examples(rows: usize) -> Examples {
     };
     let class = table.chunks_exact(SHAPE.width).map(class).collect();
     let windows = Windows { channels: SHAPE.channels, series: series.into(), last: (255..bars as u32).collect() };
-    Examples { inputs: Inputs { width: SHAPE.width, table, windows }, class, weight: vec![1.0; rows] }
+    Examples { inputs: Inputs { width: SHAPE.width, table: table.into(), windows }, class, weight: vec![1.0; rows] }
 }
 
 /// Seconds that this thread has computed, by the kernel's count.

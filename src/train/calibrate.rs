@@ -56,10 +56,12 @@ impl Calibration {
         let logs: Vec<Probabilities> = answers.iter().map(|a| a.p.map(|v| -nats(v))).collect();
         let at = |log_temperature: f64| best_shrink((answers, &logs), log_temperature.exp(), max_shrink);
         let step = RATIO.ln();
-        let coarse = POWERS.map(|k| f64::from(k) * step).min_by(|a, b| at(*a).1.total_cmp(&at(*b).1))?;
+        let tried = POWERS.map(|k| f64::from(k) * step).map(|t| (t, at(t)));
+        let (coarse, found) = tried.min_by(|(_, a), (_, b)| a.1.total_cmp(&b.1))?;
         let fine = golden(coarse - step, coarse + step, |t| at(t).1);
-        let best = if at(fine).1 < at(coarse).1 { fine } else { coarse };
-        Some(Self { temperature: best.exp(), shrink: at(best).0 })
+        let finer = at(fine);
+        let (best, (shrink, _)) = if finer.1 < found.1 { (fine, finer) } else { (coarse, found) };
+        Some(Self { temperature: best.exp(), shrink })
     }
 
     /// Calibrated probabilities.
@@ -128,7 +130,11 @@ fn best_shrink((answers, logs): (&[Answer], &[Probabilities]), temperature: f64,
             break;
         }
         let (rise, curvature) = slope(at);
-        if rise > 0.0 { high = at } else { low = at }
+        if rise > 0.0 {
+            high = at;
+        } else {
+            low = at;
+        }
         let next = at - rise / curvature;
         let inside = next > low && next < high;
         if inside && (next - at).abs() < STEP_TOLERANCE {

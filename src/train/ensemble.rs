@@ -50,6 +50,9 @@ pub enum EnsembleError {
         /// Why.
         cause: serde_json::Error,
     },
+    /// The rows lack a feature that the models see.
+    #[error("the models see {0}, which the rules in force leave out")]
+    Feature(String),
     /// A model cannot answer these rows.
     #[error(transparent)]
     Predict(#[from] PredictError),
@@ -113,7 +116,11 @@ impl Ensemble {
         if let Some(scale) = &self.header.channels {
             series.chunks_exact_mut(CHANNELS.len()).for_each(|bar| scale.apply(bar));
         }
-        Inputs { width, table, windows: Windows { channels: CHANNELS.len(), series: Arc::new(series), last: rows.last.to_vec() } }
+        Inputs {
+            width,
+            table: table.into(),
+            windows: Windows { channels: CHANNELS.len(), series: Arc::new(series), last: rows.last.to_vec() },
+        }
     }
 }
 

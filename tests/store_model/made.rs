@@ -70,6 +70,7 @@ pub fn saved(run_id: i64) -> SavedModels {
         combination: Combination::Mean,
         meta: None,
         calibration: Calibration { temperature: 1.1, shrink: 0.2 },
+        muted: Vec::new(),
         prior: [0.3, 0.3, 0.4],
         rules: "1abe1".into(),
         config_version: 3,

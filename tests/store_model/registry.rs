@@ -87,12 +87,14 @@ fn only_a_run_at_work_registers_and_only_what_it_scored() {
     let end = || registry::register(&mut db, &folder(&desk), &saved(run), scored(), &Verdict::Promote, EXPIRY_DAYS);
     assert!(refused(&desk, end).contains("has registered its models already"), "a verdict is final");
 
-    // Killed before it was ended: its models count, and nothing goes on from it.
+    // Killed before it was ended: its models count, and it is taken up once more for what belongs to them.
     drop(db);
     let mut db = desk.db();
     assert_eq!(db.mark_lost_trainings().unwrap(), [run]);
-    assert_eq!(db.reader().resumable(&identity(), 7, NOW).unwrap(), None);
-    assert!(matches!(db.resume_training(run, None), Err(StoreError::TrainingState { .. })));
+    assert_eq!(db.reader().resumable(&identity(), 7, NOW).unwrap().map(|r| r.run_id), Some(run));
+    db.resume_training(run, None).unwrap();
+    let again = || registry::register(&mut db, &folder(&desk), &saved(run), scored(), &Verdict::Promote, EXPIRY_DAYS);
+    assert!(refused(&desk, again).contains("has registered its models already"), "a verdict is final");
     assert!(standing(&desk).shadow.is_some(), "of the run before; this one was rejected");
 }
 

@@ -195,15 +195,15 @@ impl ModelDb {
         })
     }
 
-    /// Sets a run that was interrupted to work again, as part of the train job's run `job_run`, and counts that. Not one whose
-    /// models are registered: their verdict is final.
+    /// Sets a run that was interrupted to work again, as part of the train job's run `job_run`, and counts that. One whose models
+    /// are registered already is taken up too: what belongs to them may be missing.
     pub fn resume_training(&mut self, run_id: i64, job_run: Option<i64>) -> Result<(), StoreError> {
         let now = self.clock.now();
         self.transaction(|conn| {
             none_at_work(conn)?;
             let sql = "UPDATE training_runs SET state = 'running', ended_at = NULL, error = NULL, gates = NULL, job_run = ?2,
                            saved_at = max(saved_at, ?3), resumed = resumed + 1
-                       WHERE run_id = ?1 AND state IN ('lost', 'cancelled', 'failed') AND run_id NOT IN (SELECT run_id FROM model_metadata)";
+                       WHERE run_id = ?1 AND state IN ('lost', 'cancelled', 'failed')";
             change_one(conn, run_id, sql, &[&run_id, &job_run, &now])
         })
     }
@@ -254,14 +254,13 @@ impl ModelReader {
         self.list("SELECT run_id, state, saved_at FROM training_runs", [], |r| Ok((r.get(0)?, named(r, 1)?, r.get(2)?)))
     }
 
-    /// The newest interrupted run of this identity that has registered no models and whose last sign of life is at most `keep_days` before `now`: a new run
-    /// goes on from its checkpoints.
+    /// The newest interrupted run of this identity whose last sign of life is at most `keep_days` before `now`: a new run goes on
+    /// from its checkpoints.
     pub fn resumable(&self, of: &TrainingIdentity, keep_days: u32, now: i64) -> Result<Option<TrainingRun>, StoreError> {
         let sql = format!(
             "SELECT {COLUMNS} FROM training_runs
              WHERE state IN ('lost', 'cancelled', 'failed') AND saved_at >= ?1 AND profile = ?2 AND seed = ?3 AND config_version = ?4
                AND config_hash = ?5 AND definition = ?6 AND snapshot = ?7 AND environment_key = ?8
-               AND run_id NOT IN (SELECT run_id FROM model_metadata)
              ORDER BY run_id DESC LIMIT 1"
         );
         let oldest = now - i64::from(keep_days) * DAY;

@@ -112,6 +112,11 @@ impl ModelReader {
         })
     }
 
+    /// The number of the look at the hold-out for a run, if there was one.
+    pub fn holdout_reading_of(&self, run_id: i64) -> Result<Option<i64>, StoreError> {
+        self.one("SELECT reading_id FROM holdout_readings WHERE run_id = ?1 ORDER BY reading_id LIMIT 1", [run_id], |r| r.get(0))
+    }
+
     /// Every look at the hold-out, oldest first.
     pub fn holdout_readings(&self) -> Result<Vec<HoldoutReading>, StoreError> {
         let sql = "SELECT run_id, at, actor, first_date, last_date, rows, skill, direction, auc, sharpe FROM holdout_readings

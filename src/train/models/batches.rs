@@ -20,7 +20,7 @@ impl Resident {
     pub fn new(inputs: &Inputs, window: Option<usize>, device: &Device) -> Self {
         let (values, columns) = match window {
             Some(_) => (inputs.windows.series.to_vec(), inputs.windows.channels),
-            None => (inputs.table.clone(), inputs.width),
+            None => (inputs.table.to_vec(), inputs.width),
         };
         let bars = values.len() / columns.max(1);
         Self {

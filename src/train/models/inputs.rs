@@ -10,8 +10,9 @@ use crate::labels::Class;
 pub struct Inputs {
     /// Columns of the table.
     pub width: usize,
-    /// Features, rows x width, winsorised, z-scored and finite; may be empty for models on windows.
-    pub table: Vec<f32>,
+    /// Features, rows x width, winsorised, z-scored and finite; may be empty for models on windows. Shared, because refits on
+    /// other labels see the same rows.
+    pub table: Arc<Vec<f32>>,
     /// Near-raw channels of bars; may be empty for models of the table.
     pub windows: Windows,
 }

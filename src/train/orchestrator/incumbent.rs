@@ -10,14 +10,15 @@ use chrono::NaiveDate;
 use super::error::TrainError;
 use super::verdict::Judging;
 use crate::dataset::windows::Channels;
+use crate::features::registry as feature_registry;
 use crate::market::{Regime, Symbol};
 use crate::store::StoreError;
 use crate::store::model::ModelKind;
-use crate::train::ensemble::{Ensemble, Rows};
+use crate::train::ensemble::{Ensemble, EnsembleError, Rows};
 use crate::train::gates::Incumbent;
 use crate::train::metrics::Probabilities;
 use crate::train::pipeline::fitting::on_windows;
-use crate::train::registry::{self, RegistryError, rules};
+use crate::train::registry::{self, ModelHeader, RegistryError, rules};
 
 /// Who must be beaten. A champion that gives no signals, because it expired or learnt with other features, need not be.
 pub fn answers(judging: &Judging<'_>) -> Result<Incumbent, TrainError> {
@@ -50,7 +51,11 @@ fn ask(judging: &Judging<'_>, champion: &Ensemble, stored: &HashMap<(Symbol, Nai
     let known: Vec<Option<Probabilities>> = judged.iter().map(|r| stored.get(&(r.symbol, r.date)).copied()).collect();
     let asked: Vec<usize> = (0..judged.len()).filter(|i| known[*i].is_none()).collect();
     let rows: Vec<usize> = asked.iter().map(|i| judging.pool.rows[judging.decided.at[*i]]).collect();
-    let answers = judging.ask(champion, &rows)?;
+    let answers = match judging.ask(champion, &rows) {
+        Ok(answers) => answers,
+        Err(TrainError::Ensemble(why)) => return Ok(vacant(&why.to_string())),
+        Err(e) => return Err(e),
+    };
     let mut all = known;
     for (i, p) in asked.into_iter().zip(answers) {
         all[i] = Some(p);
@@ -66,7 +71,8 @@ impl Judging<'_> {
         }
         let set = &self.data.set;
         let s = &set.samples;
-        let table: Vec<f32> = rows.iter().flat_map(|r| s.row(*r)).copied().collect();
+        let columns = self.columns_of(ensemble.header())?;
+        let table: Vec<f32> = rows.iter().flat_map(|r| columns.iter().map(|c| s.row(*r)[*c])).collect();
         let windows = ensemble.header().models.iter().any(|m| on_windows(m.name));
         let channels = Channels::of(if windows { &set.bars } else { &[] });
         let end = |r: &usize| channels.first[s.symbol[*r] as usize] as u32 + s.bar[*r];
@@ -74,5 +80,13 @@ impl Judging<'_> {
         let regimes: Vec<Regime> = rows.iter().map(|r| s.regime[*r]).collect();
         let rows = Rows { table: &table, series: &channels.values, last: &last, regimes: &regimes };
         Ok(ensemble.answer(&rows, self.run.compute)?)
+    }
+
+    /// Where the features that a file's models see stand in a row of the data set; refused where one is not in it.
+    fn columns_of(&self, header: &ModelHeader) -> Result<Vec<usize>, EnsembleError> {
+        let columns = &self.data.set.columns;
+        let place = |name: &String| columns.iter().position(|i| feature_registry()[*i].name == *name);
+        let of = |name: &String| place(name).ok_or_else(|| EnsembleError::Feature(name.clone()));
+        header.features.iter().map(of).collect()
     }
 }

@@ -1,14 +1,14 @@
-//! Step 10: what the models lean on, and the baselines that drift is measured from.
+//! Step 10: what the models lean on, and the baselines that drift is measured from, which step 12 freezes with the models.
 //!
 //! Importance is asked of the last block's models on that block's rows, which they have not seen: on rows that it learnt, a
-//! model leans on what it remembers. Baselines are those of the rows that the final models learn from.
+//! model leans on what it remembers.
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::error::TrainError;
-use super::verdict::{Judging, Scored};
+use super::verdict::Judging;
 use crate::config::strategy::ModelName;
 use crate::dataset::windows::CHANNELS;
 use crate::drift;
@@ -26,16 +26,13 @@ use crate::train::pipeline::prepared::{Forms, Prepared};
 pub struct Leaning {
     /// What each model leans on.
     pub models: Vec<(ModelName, Attribution)>,
-    /// What drift is measured from.
-    pub baselines: Vec<DriftBaseline>,
 }
 
 impl Leaning {
     /// In a few words.
     pub fn note(&self) -> String {
         let first = self.models.first().and_then(|(model, a)| Some((model, a.features.first()?)));
-        let lead = first.map(|(model, f)| format!("{model} leans on {} most; ", f.name)).unwrap_or_default();
-        format!("{lead}{} baselines", self.baselines.len())
+        first.map_or_else(String::new, |(model, f)| format!("{model} leans on {} most", f.name))
     }
 
     /// What a model leans on, as JSON.
@@ -50,7 +47,7 @@ impl Leaning {
 }
 
 /// Does the step.
-pub fn lean(judging: &Judging<'_>, scored: &Scored) -> Result<Leaning, TrainError> {
+pub fn lean(judging: &Judging<'_>) -> Result<Leaning, TrainError> {
     let (run, data) = (judging.run, judging.data);
     let profile = judging.terms.profile;
     let block = data.splits.blocks.last().ok_or_else(|| TrainError::NoBlocks("there is none".to_owned()))?;
@@ -70,13 +67,14 @@ pub fn lean(judging: &Judging<'_>, scored: &Scored) -> Result<Leaning, TrainErro
         Ok(())
     })?;
     found.sort_by_key(|(model, _)| profile.models.iter().position(|m| m == model));
-    Ok(Leaning { models: found, baselines: baselines(judging, scored) })
+    Ok(Leaning { models: found })
 }
 
-/// Baselines of all features on the rows before the hold-out, and of the answers and decisions out of fold.
-fn baselines(judging: &Judging<'_>, _scored: &Scored) -> Vec<DriftBaseline> {
+/// Baselines of all features on the `rows` that the models in question learnt from, and of the answers and decisions out of
+/// fold.
+pub fn baselines(judging: &Judging<'_>, rows: &[usize]) -> Vec<DriftBaseline> {
     let (set, rule) = (&judging.data.set, &judging.run.order.rules.drift_detection);
-    let (s, rows) = (&set.samples, &judging.data.splits.holdout.train);
+    let s = &set.samples;
     let dates: Vec<_> = rows.iter().map(|r| s.date[*r]).collect();
     let names: Vec<String> = set.columns.iter().map(|i| registry()[*i].name.clone()).collect();
     let column = |number: usize| rows.iter().map(|r| f64::from(s.row(*r)[number])).collect();
@@ -133,7 +131,7 @@ impl Asked<'_> {
         if !on_windows(self.model) {
             let names: Vec<String> = self.judging.data.set.columns.iter().map(|i| registry()[*i].name.clone()).collect();
             let columns = (0..names.len()).collect();
-            return (names, columns, self.prepared.table.test.table.clone());
+            return (names, columns, self.prepared.table.test.table.to_vec());
         }
         let (windows, sessions) = (&self.prepared.windows.test.windows, self.sessions());
         let columns = (0..sessions).flat_map(|_| 0..CHANNELS.len()).collect();
@@ -153,7 +151,7 @@ impl Asked<'_> {
     /// Rows as [`Self::rows`] gives them, in the model's form. Each window has a series of its own, so that it can be moved.
     fn inputs(&self, values: &[f32]) -> Inputs {
         if !on_windows(self.model) {
-            return Inputs { width: self.judging.data.set.samples.width, table: values.to_vec(), ..Inputs::default() };
+            return Inputs { width: self.judging.data.set.samples.width, table: values.to_vec().into(), ..Inputs::default() };
         }
         let sessions = self.sessions();
         let rows = values.len() / (sessions * CHANNELS.len());

@@ -82,7 +82,10 @@ pub fn train(order: &TrainOrder<'_>) -> Result<TrainingView, TrainError> {
         Err(e) => {
             let state = if matches!(e, TrainError::Stopped) { TrainingState::Cancelled } else { TrainingState::Failed };
             board.finish(state, e.to_string());
-            desk.end(&board.view(), None, Some(&e.to_string()))?;
+            // What ended the run is told, not that it could not be recorded: the next run finds this one lost.
+            if let Err(e) = desk.end(&board.view(), None, Some(&e.to_string())) {
+                tracing::error!(target: "train", run = number, error = %e, "The end of the run could not be recorded");
+            }
         }
     }
     desk.close();
@@ -160,7 +163,7 @@ impl Run<'_> {
         self.go_on()?;
         let judged = verdict::Judging { run: self, data, kitchen: &kitchen, terms, crew, pool: &pool, decided: &decided, fits: &made };
         let scored = judged.validate()?;
-        let leaning = judged.attribute(&scored)?;
+        let leaning = judged.attribute()?;
         let report = judged.gates(&scored)?;
         self.go_on()?;
         record::Recording { judging: &judged, scored: &scored, leaning: &leaning, report: &report }.record()

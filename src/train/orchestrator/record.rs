@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::error::TrainError;
 use super::fits::One;
-use super::leaning::Leaning;
+use super::leaning::{Leaning, baselines};
 use super::verdict::{Judging, Scored};
 use crate::config::strategy::{ModelName, Step};
 use crate::dataset::Normaliser;
@@ -15,6 +15,7 @@ use crate::store::model::{FoldPrediction, HoldoutFigures, Model, ModelDb, ModelK
 use crate::train::ensemble::{Ensemble, sizes};
 use crate::train::gates::{Judged, Report, Verdict, estimates};
 use crate::train::metrics::Probabilities;
+use crate::train::model_views::ModelState;
 use crate::train::models::NamedTensor;
 use crate::train::pipeline::economics::trade;
 use crate::train::pipeline::fit_seed;
@@ -67,8 +68,11 @@ impl Recording<'_> {
         run.board.finish(state, outcome.clone());
         run.desk.end(&run.board.view(), Some(&report.results), None)?;
         tracing::info!(target: "train", strategy = %run.order.strategy, run = run.number, state = %state, outcome, "The training run ended");
-        // The run came to its verdict: nothing goes on from its fits.
-        run.desk.forget_fits(run.number)
+        // The run came to its verdict: nothing goes on from its fits, and what is left of them is tidied up by the next run.
+        if let Err(e) = run.desk.forget_fits(run.number) {
+            tracing::warn!(target: "train", run = run.number, error = %e, "The finished fits could not be removed");
+        }
+        Ok(())
     }
 
     /// The final models of step 7, which know nothing of the hold-out.
@@ -76,8 +80,8 @@ impl Recording<'_> {
         let j = self.judging;
         let learn = j.kitchen.stopping(&j.data.splits.holdout)?;
         let trained_to = match &learn {
-            Learn::Stopping(early) => self.newest(&early.fit),
-            Learn::All(all) => self.newest(&all.rows),
+            Learn::Stopping(early) => self.known_to(&early.fit),
+            Learn::All(all) => self.known_to(&all.rows),
         };
         let prepared = j.kitchen.prepare(&learn, &[], self.forms());
         let weights = self.each(|model, seed| self.one(model, seed).map(|one| one.weights.clone()));
@@ -89,9 +93,10 @@ impl Recording<'_> {
         Forms { table: models.iter().any(|m| !on_windows(*m)), windows: models.iter().any(|m| on_windows(*m)) }
     }
 
-    fn newest(&self, rows: &[usize]) -> NaiveDate {
+    /// The last date that any of the rows knows of: the end of its horizon, and not its decision, which lies weeks before.
+    fn known_to(&self, rows: &[usize]) -> NaiveDate {
         let s = &self.judging.data.set.samples;
-        rows.iter().map(|r| s.date[*r]).max().unwrap_or(NaiveDate::MIN)
+        rows.iter().map(|r| s.matured[*r]).max().unwrap_or(NaiveDate::MIN)
     }
 
     fn one(&self, model: ModelName, seed: u32) -> Option<&One> {
@@ -148,11 +153,12 @@ impl Recording<'_> {
         let s = &j.data.set.samples;
         let rows: Vec<usize> = (0..s.len()).collect();
         let bound = s.matured.iter().max().and_then(NaiveDate::succ_opt).unwrap_or(NaiveDate::MAX);
-        let trained_to = self.newest(&rows);
+        let trained_to = self.known_to(&rows);
         let prepared = j.kitchen.prepare(&Learn::All(All { rows, bound }), &[], self.forms());
         let tasks = self.each(|model, seed| self.one(model, seed).map(|_| Vec::new()));
         let (all, mut weights) = (tasks.len(), Vec::new());
         let fit = |(model, seed, _): (ModelName, u32, Vec<NamedTensor>)| {
+            run.go_on()?;
             let epochs = self.one(model, seed).map_or(1, |one| one.best_epoch.max(1));
             let key = fit_seed(run.order.seed, model, u32::MAX, seed);
             let made = j.terms.fit(model, &prepared, key, Some(epochs), &|_| {}).map_err(|e| TrainError::of_fit(model, e))?;
@@ -187,6 +193,7 @@ impl Recording<'_> {
             combination: j.decided.stacked.ships,
             meta: j.decided.meta.clone(),
             calibration: j.decided.calibration,
+            muted: self.scored.muted.clone(),
             prior: fold.natural,
             rules: order.rules.row_hash(),
             config_version: order.rules.metadata.version,
@@ -238,7 +245,8 @@ impl Recording<'_> {
             )),
             Verdict::Promote => {
                 let serving = db.reader().champion(ModelKind::Ensemble)?.is_some_and(|c| c.model_id == model.model_id);
-                if !serving {
+                // One that a person has moved since an attempt that was cut short stays where it is.
+                if !serving && model.state == ModelState::Shadow {
                     registry::promote(db, run.desk.folder(), model.model_id, Actor::Program, "passed the gates", now)?;
                 }
                 Ok((TrainingState::Promoted, format!("Model {} passed the gates and is champion", model.model_id)))
@@ -248,11 +256,15 @@ impl Recording<'_> {
 
     /// What is stored with the models: baselines of drift, and, for models that may serve, their answers out of fold.
     fn beside(&self, db: &mut ModelDb, model: &Model, verdict: &Verdict) -> Result<(), TrainError> {
-        db.put_drift_baselines(model.model_id, &self.leaning.baselines)?;
-        if matches!(verdict, Verdict::Reject { .. }) {
+        let j = self.judging;
+        let passed = !matches!(verdict, Verdict::Reject { .. });
+        // What went into service has learnt from all rows.
+        let all: Vec<usize> = (0..if passed { j.data.set.samples.len() } else { 0 }).collect();
+        let learnt = if passed { &all } else { &j.data.splits.holdout.train };
+        db.put_drift_baselines(model.model_id, &baselines(j, learnt))?;
+        if !passed {
             return Ok(());
         }
-        let j = self.judging;
         let prediction = |(row, at): (&Judged, &usize)| FoldPrediction {
             symbol: row.symbol,
             date: row.date,

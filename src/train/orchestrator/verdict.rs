@@ -68,7 +68,7 @@ impl Judging<'_> {
     }
 
     /// Step 10, unless the rules leave it out.
-    pub fn attribute(&self, scored: &Scored) -> Result<Leaning, TrainError> {
+    pub fn attribute(&self) -> Result<Leaning, TrainError> {
         let (run, rules) = (self.run, self.run.order.rules);
         run.go_on()?;
         if !rules.orchestrator.steps.contains(&Step::Attribution) {
@@ -76,7 +76,7 @@ impl Judging<'_> {
             return Ok(Leaning::default());
         }
         run.board.begin(Step::Attribution);
-        let leaning = lean(self, scored)?;
+        let leaning = lean(self)?;
         run.board.done(Step::Attribution, leaning.note());
         Ok(leaning)
     }

@@ -5,7 +5,7 @@
 //! (`promotion_gates.g11_model`): how wide chance is follows from overlapping labels and from symbols that move together,
 //! not from the size of the net. No row from aside takes part, because its label would not be moved.
 
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio_util::sync::CancellationToken;
 
@@ -23,7 +23,7 @@ use crate::labels::splits::{SplitError, Splits};
 use crate::labels::{Class, sampling};
 use crate::market::Universe;
 use crate::train::backtest::BacktestError;
-use crate::train::gates::{Economics, Evidence, Judged, NullKind, NullRun, earns, null_passes};
+use crate::train::gates::{Economics, Evidence, Judged, NullKind, NullRun, earns, muted, null_passes};
 use crate::train::metrics::Probabilities;
 use crate::train::models::{Epoch, Examples};
 use crate::train::newton::NewtonError;
@@ -93,18 +93,18 @@ impl Control<'_> {
     pub fn run(&self) -> Result<Vec<NullRun>, ControlError> {
         let gates = &self.rules.promotion_gates;
         let total = gates.g11_shift_refits + gates.g11_walk_refits;
-        let done = Mutex::new(NullsView { total, ..NullsView::default() });
-        let step = || {
-            if let Ok(mut view) = done.lock() {
-                view.done += 1;
-                (self.told)(*view);
-            }
+        // Shifted refits are fitted block by block: one counts as done in parts.
+        let parts = self.data.splits.as_ref().map_or(1, |s| s.blocks.len() as u32).max(1);
+        let fitted = AtomicU32::new(0);
+        let step = |count: u32| {
+            let done = (fitted.fetch_add(count, Ordering::Relaxed) + count) / parts;
+            (self.told)(NullsView { done, total, passed: 0 });
         };
         let rules = self.without_aside();
         let mut refits = self.shifted(&rules, &step)?;
         for walk in 0..gates.g11_walk_refits {
             refits.extend(self.walk(&rules, walk)?);
-            step();
+            step(parts);
         }
         Ok(self.judged(refits, total))
     }
@@ -138,7 +138,7 @@ impl Control<'_> {
     }
 
     /// Refits on shifted labels. Each block is brought to scale once and fitted with every shift.
-    fn shifted(&self, rules: &StrategySettings, step: &(dyn Fn() + Sync)) -> Result<Vec<Refit>, ControlError> {
+    fn shifted(&self, rules: &StrategySettings, step: &(dyn Fn(u32) + Sync)) -> Result<Vec<Refit>, ControlError> {
         let Some(splits) = &self.data.splits else { return Ok(Vec::new()) };
         let shifts: Vec<Vec<u32>> = (0..rules.promotion_gates.g11_shift_refits).map_while(|k| self.shift(splits, k)).collect();
         let model = rules.promotion_gates.g11_model;
@@ -149,13 +149,10 @@ impl Control<'_> {
         for (k, block) in splits.blocks.iter().enumerate() {
             let forms = Forms { table: !on_windows(model), windows: on_windows(model) };
             let prepared = kitchen.prepare(&kitchen.stopping(block)?, &block.test, forms);
-            let last = k + 1 == splits.blocks.len();
             let fit = |number: usize| {
                 self.go_on()?;
                 let made = self.refit(&prepared, &shifts[number], k as u32, number as u32)?;
-                if last {
-                    step();
-                }
+                step(1);
                 Ok::<_, ControlError>((number, made))
             };
             let mut take = |(number, (said, prior)): (usize, (Vec<[f32; 3]>, Probabilities))| {
@@ -181,8 +178,10 @@ impl Control<'_> {
         Ok(refits.into_iter().map(|(_, refit)| refit).collect())
     }
 
-    /// The row whose outcome each row is given: rows before the hold-out, moved in a circle within their symbol. A symbol too
-    /// short to be moved as far as the rules ask is moved by half its length. `None` where all are.
+    /// The row whose outcome each row is given: rows before the hold-out, moved in a circle within their symbol, all symbols
+    /// alike that are long enough for it, so that what moves together keeps moving together. A shorter one has a distance of its
+    /// own. Rows of a symbol that cannot be moved as far as the rules ask keep their place: they weigh nothing in the refit and
+    /// are not judged. `None` where all are such.
     fn shift(&self, splits: &Splits, number: u32) -> Option<Vec<u32>> {
         let s = &self.data.samples;
         let mut of_symbol: Vec<Vec<u32>> = vec![Vec::new(); s.symbols.len()];
@@ -190,12 +189,16 @@ impl Control<'_> {
             of_symbol[s.symbol[row] as usize].push(row as u32);
         }
         let least = self.rules.promotion_gates.g11_min_shift as usize;
-        let lengths: Vec<usize> = of_symbol.iter().map(Vec::len).filter(|n| *n >= 2 * least).collect();
-        let offset = shift_offset(&lengths, least, fit_seed(self.seed, self.rules.promotion_gates.g11_model, number, 0))?;
+        let mut lengths: Vec<usize> = of_symbol.iter().map(Vec::len).filter(|n| *n >= 2 * least).collect();
+        lengths.sort_unstable();
+        let usual = *lengths.get(lengths.len() / 2)?;
+        let offset = shift_offset(&[usual], least, fit_seed(self.seed, self.rules.promotion_gates.g11_model, number, 0))?;
         let mut from: Vec<u32> = (0..s.len() as u32).collect();
         for rows in of_symbol {
+            let Some(room) = rows.len().checked_sub(2 * least) else { continue };
+            let own = if rows.len() >= offset + least { offset } else { least + offset % (room + 1) };
             let mut moved = rows.clone();
-            circular_shift(&mut moved, if rows.len() >= 2 * least { offset } else { rows.len() / 2 });
+            circular_shift(&mut moved, own);
             for (row, outcome) in rows.into_iter().zip(moved) {
                 from[row as usize] = outcome;
             }
@@ -219,7 +222,8 @@ impl Control<'_> {
         let drawn = rows.iter().zip(&class).zip(&block.fold.weights).map(|((row, class), weight)| (s.regime[*row], *class, *weight));
         let seen = sampling::seen_shares(drawn, block.learnt.iter().map(|row| s.regime[*row]));
         let natural = sampling::class_shares(block.learnt.iter().map(|&row| (moved(row), 1.0)));
-        let train = Examples { class, ..lot.train.clone() };
+        let weight = rows.iter().zip(&lot.train.weight).map(|(row, weight)| if from[*row] as usize == *row { 0.0 } else { *weight });
+        let train = Examples { class, weight: weight.collect(), inputs: lot.train.inputs.clone() };
         let slice = lot.slice.as_ref().map(|e| Examples { class: block.slice.iter().map(|&row| moved(row)).collect(), ..e.clone() });
         let seed = fit_seed(self.seed, gates.g11_model, number, seed);
         let quiet = |_: Epoch| {};
@@ -264,8 +268,18 @@ impl Control<'_> {
         outcomes: Outcomes<'_>,
         kind: NullKind,
     ) -> Result<Refit, ControlError> {
-        let Decided { judged, at, .. } = decide(pool, data, &[answers], rules, u64::from(self.seed))?;
-        let economics = trade(data, pool, (&judged, &at), outcomes, (rules, &[]))?.economics();
+        let Decided { mut judged, mut at, .. } = decide(pool, data, &[answers], rules, u64::from(self.seed))?;
+        if let Outcomes::Moved(from) = outcomes {
+            // Rows that could not be moved far enough are not judged either.
+            let moved = |at: &usize| from[pool.rows[*at]] as usize != pool.rows[*at];
+            let kept = at.iter().map(moved).collect::<Vec<_>>();
+            let mut each = kept.iter();
+            judged.retain(|_| each.next().is_some_and(|kept| *kept));
+            at.retain(moved);
+        }
+        // Sides are muted as the candidate's are, so that a null has the same chance of a lucky choice.
+        let muted = muted(&judged, &rules.promotion_gates, resampling(rules, u64::from(self.seed)));
+        let economics = trade(data, pool, (&judged, &at), outcomes, (rules, &muted))?.economics();
         let run = NullRun::of(kind, &judged, false);
         let earned = earns(&economics, self.trials, &rules.promotion_gates).then_some((judged, economics));
         Ok(Refit { run, earned })

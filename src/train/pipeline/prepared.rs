@@ -74,6 +74,9 @@ impl Learnable for All {
     }
 }
 
+/// Sessions of the longest window that the configuration allows.
+const LONGEST: usize = 256;
+
 /// Which forms are wanted: copying 200,000 rows that nobody asks for takes 140 MB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Forms {
@@ -154,7 +157,7 @@ impl Kitchen<'_> {
             out.copy_from_slice(self.data.features(*row));
             scale.apply(out);
         });
-        Inputs { width, table, windows: Windows::default() }
+        Inputs { width, table: table.into(), windows: Windows::default() }
     }
 
     fn examples(&self, inputs: Inputs, rows: &[Origin], weights: &[f64]) -> Examples {
@@ -169,7 +172,8 @@ impl Kitchen<'_> {
         let rows = data.archive.iter().chain(&data.replay).map(|kept| (kept.row.symbol, kept.row.date));
         let bar = |(symbol, date): (Symbol, NaiveDate)| {
             let at = *position.get(&symbol)?;
-            let bar = data.bars[at].date.binary_search(&date).ok()?;
+            // A window that began in the bars of the symbol before would be no window.
+            let bar = data.bars[at].date.binary_search(&date).ok().filter(|bar| bar + 1 >= LONGEST)?;
             Some(((symbol, date), self.channels.first[at] + bar))
         };
         rows.filter_map(bar).collect()

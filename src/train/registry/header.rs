@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::container::Flaw;
 use crate::config::strategy::ModelName;
 use crate::dataset::Normaliser;
+use crate::labels::Class;
 use crate::market::Strategy;
 use crate::train::calibrate::Calibration;
 use crate::train::metrics::Probabilities;
@@ -52,6 +53,8 @@ pub struct ModelHeader {
     pub meta: Option<Meta>,
     /// What makes probabilities of that answer.
     pub calibration: Calibration,
+    /// Sides that give no signals, because their decisions were not worth it out of fold (gate G5).
+    pub muted: Vec<Class>,
     /// Shares of the classes that decisions are held against.
     pub prior: Probabilities,
     /// Hash of the rules of labels and regimes.

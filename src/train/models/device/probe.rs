@@ -52,7 +52,7 @@ pub(super) fn probe(compute: &Compute, clock: &Arc<dyn Clock>) -> Result<Probe, 
     let perceptron = Mlp::new(&MlpSize { hidden: vec![256, 128] }, shape);
     let first = net::start(&perceptron, &examples.inputs, 1);
     let model = Fitted::new(perceptron, first);
-    let few = Inputs { width: WIDTH, table: examples.inputs.table[..COMPARED * WIDTH].to_vec(), ..Inputs::default() };
+    let few = Inputs { width: WIDTH, table: examples.inputs.table[..COMPARED * WIDTH].to_vec().into(), ..Inputs::default() };
     let answers = model.predict(&few, compute).map_err(|e| e.to_string())?;
     let gradients = model.input_gradients(&few, Class::Buy, compute).map_err(|e| e.to_string())?;
     let mut values = product(compute.device())?;
@@ -118,7 +118,7 @@ fn examples() -> Examples {
         _ => Class::Hold,
     };
     let class = table.chunks_exact(WIDTH).map(class).collect();
-    Examples { inputs: Inputs { width: WIDTH, table, ..Inputs::default() }, class, weight: vec![1.0; ROWS] }
+    Examples { inputs: Inputs { width: WIDTH, table: table.into(), ..Inputs::default() }, class, weight: vec![1.0; ROWS] }
 }
 
 #[cfg(test)]

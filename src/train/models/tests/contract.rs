@@ -1,6 +1,8 @@
 //! What callers rely on: the same bits for the same seed, weights that come back as they went, answers that are
 //! probabilities, errors in words.
 
+use std::sync::Arc;
+
 use super::*;
 
 /// The bits of all weights.
@@ -41,7 +43,8 @@ fn threads_do_not_change_the_bits_of_large_products() {
     let mut draw = Stream::new(&[4]);
     let table: Vec<f32> = (0..rows * shape.width).map(|_| draw.bell() as f32).collect();
     let class = table.chunks_exact(shape.width).map(|row| class_of(row[3])).collect();
-    let train = Examples { inputs: Inputs { width: shape.width, table, ..Inputs::default() }, class, weight: vec![1.0; rows] };
+    let train =
+        Examples { inputs: Inputs { width: shape.width, table: table.into(), ..Inputs::default() }, class, weight: vec![1.0; rows] };
     let mut sizes = sizes();
     sizes.mlp = MlpSize { hidden: vec![256, 128] };
     sizes.tabm = TabMSize { members: 4, hidden: vec![64, 64] };
@@ -93,11 +96,11 @@ fn a_row_is_answered_alike_alone_and_among_others() {
         let (model, _) = Order::of(1).fit(name, &train, None).unwrap();
         let all = model.predict(&train.inputs, &compute).unwrap();
         let mut one = train.inputs.clone();
-        one.table = one.table[7 * SHAPE.width..8 * SHAPE.width].to_vec();
+        one.table = one.table[7 * SHAPE.width..8 * SHAPE.width].to_vec().into();
         one.windows.last = vec![one.windows.last[7]];
         let alone = model.predict(&one, &compute).unwrap()[0];
         assert!(alone.iter().zip(&all[7]).all(|(a, b)| (a - b).abs() < 1e-5), "{name}: {alone:?} and {:?}", all[7]);
-        one.table.clear();
+        one.table = Arc::default();
         one.windows.last.clear();
         assert!(model.predict(&one, &compute).unwrap().is_empty(), "{name} of no rows");
     }
@@ -144,7 +147,7 @@ fn rows_that_no_model_can_see_are_refused_in_words() {
             }
         };
         let damage = |inputs: &mut Inputs, value: f32| {
-            inputs.table[3] = value;
+            Arc::make_mut(&mut inputs.table)[3] = value;
             let mut series = inputs.windows.series.to_vec();
             series[3] = value;
             inputs.windows.series = series.into();
@@ -160,7 +163,7 @@ fn rows_that_no_model_can_see_are_refused_in_words() {
             assert!(matches!(refused(&|i| i.windows.last[2] = WINDOW - 2), InputError::Window { row: 2, .. }));
             assert!(matches!(refused(&|i| i.windows.last[2] = 1 << 20), InputError::Window { row: 2, .. }));
         } else {
-            assert!(matches!(refused(&|i| i.table.truncate(599)), InputError::Ragged { .. }));
+            assert!(matches!(refused(&|i| Arc::make_mut(&mut i.table).truncate(599)), InputError::Ragged { .. }));
         }
     }
 }

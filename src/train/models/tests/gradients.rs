@@ -1,5 +1,7 @@
 //! Gradients against differences: of the loss by every model's parameters, and of the log-odds by its inputs.
 
+use std::sync::Arc;
+
 use burn::tensor::{Tensor, TensorData};
 
 use super::*;
@@ -97,7 +99,7 @@ fn answers_move_with_inputs_as_their_gradient_says() {
             series: train.inputs.windows.series[..WINDOW as usize * SHAPE.channels].to_vec().into(),
             last: vec![WINDOW - 1],
         };
-        let mut one = Inputs { width: SHAPE.width, table: train.inputs.table[..SHAPE.width].to_vec(), windows };
+        let mut one = Inputs { width: SHAPE.width, table: train.inputs.table[..SHAPE.width].to_vec().into(), windows };
         for class in Class::ALL {
             let gradients = model.input_gradients(&one, class, &Compute::processor(1)).unwrap();
             let count = if model.sees_windows() { WINDOW as usize * SHAPE.channels } else { SHAPE.width };
@@ -111,7 +113,7 @@ fn answers_move_with_inputs_as_their_gradient_says() {
                             series[at] += sign * step;
                             one.windows.series = series.into();
                         } else {
-                            one.table[at] += sign * step;
+                            Arc::make_mut(&mut one.table)[at] += sign * step;
                         }
                         let odds = log_odds(model.as_ref(), &one, class);
                         one = before;
@@ -135,7 +137,7 @@ fn gradients_of_rows_are_those_of_each_row() {
         let all = model.input_gradients(&train.inputs, Class::Buy, &compute).unwrap();
         let row = 250;
         let mut one = train.inputs.clone();
-        one.table = one.table[row * SHAPE.width..(row + 1) * SHAPE.width].to_vec();
+        one.table = one.table[row * SHAPE.width..(row + 1) * SHAPE.width].to_vec().into();
         one.windows.last = vec![one.windows.last[row]];
         let alone = model.input_gradients(&one, Class::Buy, &compute).unwrap();
         let within = &all[row * alone.len()..(row + 1) * alone.len()];

@@ -108,5 +108,5 @@ fn toy(rows: usize, seed: u64) -> Examples {
     }
     let class = scores.iter().map(|&score| class_of(score)).collect();
     let windows = Windows { channels: SHAPE.channels, series: series.into(), last };
-    Examples { inputs: Inputs { width: SHAPE.width, table, windows }, class, weight: vec![1.0; rows] }
+    Examples { inputs: Inputs { width: SHAPE.width, table: table.into(), windows }, class, weight: vec![1.0; rows] }
 }

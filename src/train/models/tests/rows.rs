@@ -69,7 +69,7 @@ proptest! {
 
     #[test]
     fn quantiles_rise_within_the_values(mut values in proptest::collection::vec(-1e3_f32..1e3, 1..50)) {
-        let inputs = Inputs { width: 1, table: values.clone(), ..Inputs::default() };
+        let inputs = Inputs { width: 1, table: values.clone().into(), ..Inputs::default() };
         values.sort_unstable_by(f32::total_cmp);
         let sorted = &sorted_columns(&inputs)[0];
         prop_assert_eq!(sorted, &values);
