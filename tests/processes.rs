@@ -192,9 +192,10 @@ fn an_interrupt_stops_the_run_politely_and_the_next_one_completes_it() {
 #[test]
 fn without_a_terminal_the_bare_program_shows_the_status_and_the_demo_runs_one_night() {
     let desk = small();
+    // Two years are too few to train on, and the night says so.
     let night = desk.run(&["--demo"]);
-    assert_eq!(night.code, Some(0), "{night:?}");
-    assert!(night.out.contains("Run 1 done"), "{night:?}");
+    assert_eq!(night.code, Some(1), "{night:?}");
+    assert!(night.out.contains("Run 1 done") && night.out.contains("there are no test blocks"), "{night:?}");
     let status = desk.ok(&["--demo", "status"]);
     assert!(status.contains("fresh"), "{status}");
     let desk = small();

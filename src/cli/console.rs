@@ -10,11 +10,12 @@ use tokio::sync::oneshot;
 
 use super::logging::{self, Logging, Screen};
 use super::rig::{self, LOG_RECORDS, Rig, Workers};
-use super::{Color, Context, Exit, Failure, attach, ingest, status};
+use super::{Color, Context, Exit, Failure, attach, ingest, status, train};
 use crate::console::{self, ColorChoice, ConsoleError, ConsoleOptions};
 use crate::control::Client;
 use crate::engine::{IngestSpec, LogRing};
 use crate::store::master::Role;
+use crate::train::spec::TrainSpec;
 
 /// How long the console may take to answer a hang-up.
 const GRACE: Duration = Duration::from_secs(2);
@@ -137,12 +138,22 @@ fn without_terminal(context: &Context) -> Result<Exit, Failure> {
     context.sound()?;
     rig::runtime()?.block_on(async {
         if let Some(client) = attach::attach(context).await? {
-            return ingest::foreground(&client, context, IngestSpec::default(), false).await;
+            return night(&client, context).await;
         }
         let logging = context.start_logging()?;
         let rig = Rig::start(context, Role::Command, &logging).await?;
-        let outcome = ingest::foreground(&rig.client(), context, IngestSpec::default(), false).await;
+        let outcome = night(&rig.client(), context).await;
         rig.stop().await;
         outcome
     })
+}
+
+/// One night's jobs, in the order of a night: what fetches, and what learns from it. Nothing is learnt from a fetch that failed.
+async fn night(client: &Client, context: &Context) -> Result<Exit, Failure> {
+    let fetched = ingest::foreground(client, context, IngestSpec::default(), false).await?;
+    if !matches!(fetched, Exit::Done | Exit::Partial) {
+        return Ok(fetched);
+    }
+    let trained = train::foreground(client, context, TrainSpec::default(), false).await?;
+    Ok(if trained == Exit::Done { fetched } else { trained })
 }

@@ -72,7 +72,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     })
 }
 
-async fn foreground(client: &Client, context: &Context, spec: TrainSpec, as_json: bool) -> Result<Exit, Failure> {
+pub(super) async fn foreground(client: &Client, context: &Context, spec: TrainSpec, as_json: bool) -> Result<Exit, Failure> {
     let (run_id, signals) = follow::begin(client, context, Command::Train { spec }).await?;
     let mut live = live::Live::new(run_id, context.ascii);
     // Beside each other: what is shown must not keep signals and the end of the run waiting.
