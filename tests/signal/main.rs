@@ -2,6 +2,7 @@
 //! although their three-class skill is positive, and a feature that knows tomorrow is found out. Small models, whole pipeline.
 #![cfg(test)]
 
+mod promotion;
 mod trial;
 
 use nightdesk::train::gates::{Gate, Report, Status, Verdict};

@@ -8,7 +8,7 @@ use nightdesk::dataset::{DataSet, DatasetError};
 use nightdesk::features::{definition_hash, feature};
 use nightdesk::market::{AssetClass, Calendar, DailyBars, Instrument, Strategy, Symbol, Universe, date_to_ts};
 use nightdesk::store::model::FeatureColumns;
-use nightdesk::train::gates::{Evidence, Incumbent, Integrity, Report, judge, muted};
+use nightdesk::train::gates::{Evidence, GateResult, Incumbent, Integrity, Report, judge, muted};
 use nightdesk::train::metrics::Probabilities;
 use nightdesk::train::models::Compute;
 use nightdesk::train::nulls::{Walk, in_place_of};
@@ -37,9 +37,9 @@ pub enum Features {
 
 /// A universe of walks with the rules it is learnt by.
 pub struct Trial {
-    rules: StrategySettings,
-    universe: Universe,
-    bars: Vec<DailyBars>,
+    pub rules: StrategySettings,
+    pub universe: Universe,
+    pub bars: Vec<DailyBars>,
     seed: u32,
 }
 
@@ -148,6 +148,11 @@ fn knowing_tomorrow(universe: &Universe, bars: &[DailyBars], rules: &StrategySet
 
 /// The verdict gate by gate, for who has to find out why a test failed.
 pub fn words(report: &Report) -> String {
-    let line = |g: &nightdesk::train::gates::GateResult| format!("{:<4} {:<14} {}\n", g.gate.code(), g.status.to_string(), g.sentence);
-    report.results.iter().map(line).collect::<String>() + &format!("{:?}", report.muted)
+    words_of(&report.results, None)
+}
+
+/// The same of a run.
+pub fn words_of(gates: &[GateResult], outcome: Option<&str>) -> String {
+    let line = |g: &GateResult| format!("{:<4} {:<14} {}\n", g.gate.code(), g.status.to_string(), g.sentence);
+    gates.iter().map(line).collect::<String>() + outcome.unwrap_or_default()
 }
