@@ -2,6 +2,8 @@
 //!
 //! Rows, labels, regimes and splits come from the code that makes real data sets; there is no archive and no replay.
 
+use rayon::prelude::*;
+
 use super::build::{Part, sessions, summarise};
 use super::samples::{Samples, SymbolRows};
 use super::symbol::{self, Source};
@@ -40,7 +42,7 @@ pub fn of_bars(
         let source = Source { bars, features, calendar: instrument.calendar(), known: known(instrument) };
         symbol::rows(&source, &used, rules)
     };
-    let made: Vec<symbol::Made> = universe.instruments.iter().zip(&bars).zip(&columns).map(make).collect();
+    let made: Vec<symbol::Made> = universe.instruments.par_iter().zip(&bars).zip(&columns).map(make).collect();
     drop(columns);
     let mut parts: Vec<Part> = bars.into_iter().zip(made).map(|(bars, made)| Part { bars, made, ..Part::default() }).collect();
     let rows: Vec<SymbolRows> = parts.iter_mut().map(|p| std::mem::take(&mut p.made.rows)).collect();

@@ -96,6 +96,11 @@ impl Parts {
         std::iter::once(ingest).chain(makers.into_iter().map(|make| make(&materials))).collect()
     }
 
+    fn process(&self) -> ProcessView {
+        let (pid, version) = (std::process::id(), env!("CARGO_PKG_VERSION").to_owned());
+        ProcessView { pid, version, started_at: self.clock.now(), daemon: self.daemon }
+    }
+
     /// The owner with all that the database tells, and the first snapshot published. `checking`: the database's pages are
     /// being looked through. `rederived` and `changed` are ways into its inbox.
     pub async fn owner(
@@ -105,8 +110,7 @@ impl Parts {
         (rederived, changed): (mpsc::Sender<Rederived>, mpsc::Sender<Changed>),
         checking: bool,
     ) -> Result<(Owner, watch::Receiver<Arc<Snapshot>>), StoreError> {
-        let (pid, version) = (std::process::id(), env!("CARGO_PKG_VERSION").to_owned());
-        let process = ProcessView { pid, version, started_at: self.clock.now(), daemon: self.daemon };
+        let process = self.process();
         let first = Snapshot { loading: true, demo: self.demo, at_ms: self.clock.now_ms(), ..Snapshot::default() };
         let (snapshot, state) = watch::channel(Arc::new(first));
         let market = Market { instruments: Arc::new(self.universe.instruments.clone()), cells: Vec::new() };
@@ -157,11 +161,19 @@ impl Parts {
         if checking {
             owner.wait_for_check();
         }
-        owner.load_runs().await?;
-        owner.load_states().await?;
-        owner.count_issues().await;
-        owner.publish();
+        owner.load().await?;
         Ok((owner, state))
+    }
+}
+
+impl Owner {
+    /// Reads what the database tells and publishes it.
+    async fn load(&mut self) -> Result<(), StoreError> {
+        self.load_runs().await?;
+        self.load_states().await?;
+        self.count_issues().await;
+        self.publish();
+        Ok(())
     }
 }
 

@@ -177,6 +177,17 @@ fn run(s: &StrategySettings, report: &mut Report<'_>) {
         "a step is missing or out of order",
         &order,
     );
+    // Five sessions a week: what passed the gates owes these on paper before it may serve.
+    let gates = &s.promotion_gates;
+    let trial_days = (gates.shadow_sessions * 7).div_ceil(5);
+    let (shadow, expiry) = ("promotion_gates.shadow_sessions", "promotion_gates.expiry_days");
+    report.unless(
+        gates.expiry_days > trial_days,
+        &[expiry, shadow],
+        || format!("`{expiry}` ({}) passes before `{shadow}` ({}) do: no model would ever serve", gates.expiry_days, gates.shadow_sessions),
+        "too few days",
+        &format!("more than {trial_days} days"),
+    );
 }
 
 fn drift(s: &StrategySettings, report: &mut Report<'_>) {

@@ -97,7 +97,7 @@ fn rules_between_keys_are_shown_where_the_user_broke_them() {
     let toml = "[metadata]\nversion = 2\n\n[features]\nnames = [\"momentum\", \"rsi_41\"]\nbenchmark = \"SPY\"\nsources = [\"dividends\"]\n\n\
         [regime_labeling]\norder = [\"crash\", \"normal\", \"recovery\", \"low_volatility\"]\n\n[balanced_sampling.shares]\ncrash = 0.2\n\n\
         [error_replay_buffer]\nerrors = []\n\n[orchestrator]\nsteps = [\"data\", \"configuration\"]\n\n[drift_detection]\npsi_warning = 0.3\n\n\
-        [ensemble.meta]\nmin_blocks = 5\n";
+        [ensemble.meta]\nmin_blocks = 5\n\n[promotion_gates]\nexpiry_days = 28\n";
     insta::assert_snapshot!(report(toml, &[]));
 }
 

@@ -120,7 +120,8 @@ impl Asked<'_> {
     }
 
     fn ask(&self, model: &dyn BaseModel, values: &[f32]) -> Result<Vec<Probabilities>, FittingError> {
-        if self.judging.run.order.stop.now.is_cancelled() {
+        // Nothing is kept of a part of this step, so there is nothing to wait for.
+        if self.judging.run.order.stop.gently.is_cancelled() {
             return Err(models::FitError::Cancelled(self.model).into());
         }
         self.judging.terms.ask(model, &self.inputs(values))
