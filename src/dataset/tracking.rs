@@ -57,8 +57,10 @@ impl Thin {
     }
 }
 
-/// All of them in one sentence, the first one whole; `None` when nothing is thin.
+/// What is worth an alert in one sentence, the first one whole; `None` when nothing is. What gives no row at all has its
+/// reason in the data set's summary, and a coin under a market of stocks never gives one: that alert would stand for ever.
 pub(super) fn summary(thin: &[Thin]) -> Option<String> {
+    let thin: Vec<&Thin> = thin.iter().filter(|t| t.value > 0.0).collect();
     let first = thin.first()?;
     let names = |measures: &[Measure]| {
         let of: BTreeSet<&str> = thin.iter().filter(|t| measures.contains(&t.measure)).map(|t| t.name.as_str()).collect();
@@ -142,8 +144,9 @@ mod tests {
         assert_eq!(found[2].sentence(), "Information Technology gives 60 % of all rows, more than 35 %: the models mostly learn it");
         let first = found[0].sentence();
         let all = summary(&found).unwrap();
-        assert_eq!(all, format!("1 sector and 3 symbols are thin, 1 sector outweighs the others: {first}"));
-        assert_eq!(summary(&found[5..]).unwrap(), format!("1 symbol is thin: {}", found[5].sentence()));
+        assert_eq!(all, format!("1 sector and 2 symbols are thin, 1 sector outweighs the others: {first}"));
+        assert_eq!(summary(&found[4..]).unwrap(), format!("1 symbol is thin: {}", found[4].sentence()));
+        assert_eq!(summary(&found[5..]), None, "what gives no row is told elsewhere");
         assert_eq!(summary(&[]), None);
         assert_eq!(first, "Energy has 4999 labelled rows, fewer than 5000: results by sector say little");
     }

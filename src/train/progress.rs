@@ -182,6 +182,9 @@ pub struct TrainingView {
     pub device_remark: Option<String>,
     /// Start, UTC seconds.
     pub started_at: i64,
+    /// When it was last taken up, which is its start where it never was interrupted: elapsed time counts from here.
+    #[serde(default)]
+    pub attempt_at: i64,
     /// End.
     pub ended_at: Option<i64>,
     /// How often it was taken up again after an interruption.

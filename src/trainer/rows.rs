@@ -10,7 +10,7 @@ use crate::market::Strategy;
 use crate::store::StoreError;
 use crate::store::model::{Model, ModelKind, ModelReader, TrainingRun, files};
 use crate::train::attribution::Attribution;
-use crate::train::model_views::{FeatureWeight, ModelDetail, ModelFile, ModelRow, StateChange};
+use crate::train::model_views::{FeatureWeight, ModelDetail, ModelFile, ModelRow, ModelState, StateChange};
 use crate::train::progress::{NullsView, PartState, StepView, TrainingView};
 use crate::train::registry::{Actor, ModelFolder, figure, rules};
 
@@ -43,7 +43,8 @@ impl Rows<'_> {
             reason: m.state_reason.clone(),
             created_at: m.created_at,
             trained_to: Some(m.trained_to),
-            expires_at: Some(m.expires_at),
+            // What was rejected has no service to expire from.
+            expires_at: (m.state != ModelState::Rejected).then_some(m.expires_at),
             skill: figure(m, "skill"),
             auc: figure(m, "auc"),
             locked: rules::promotion(m, champion, served, Actor::Person("anybody"), "", self.now).err().map(|why| why.to_string()),
@@ -129,6 +130,7 @@ pub(super) fn view(run: TrainingRun, strategy: Strategy) -> TrainingView {
         device: part(&run.environment, "device"),
         device_remark: part(&run.environment, "remark"),
         started_at: run.started_at,
+        attempt_at: run.started_at,
         ended_at: run.ended_at,
         resumed: run.resumed,
         stopping: false,

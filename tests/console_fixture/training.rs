@@ -95,6 +95,7 @@ pub fn running(strategy: Strategy) -> TrainingView {
         device: "CPU, 2 threads".into(),
         device_remark: None,
         started_at: NOW - 1_062,
+        attempt_at: 0,
         ended_at: None,
         resumed: 0,
         stopping: false,

@@ -84,6 +84,7 @@ fn training(strategy: Strategy, run_id: i64) -> TrainingView {
         device: "CPU".into(),
         device_remark: None,
         started_at: 0,
+        attempt_at: 0,
         ended_at: None,
         resumed: 0,
         stopping: false,

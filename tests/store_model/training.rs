@@ -26,6 +26,7 @@ fn view(run_id: i64) -> TrainingView {
         device: "CPU, 2 threads".into(),
         device_remark: None,
         started_at: NOW,
+        attempt_at: NOW,
         ended_at: None,
         resumed: 0,
         stopping: true,

@@ -30,7 +30,9 @@ pub fn gates(gates: &[GateResult]) -> Result<(), Failure> {
     if gates.is_empty() {
         return Ok(());
     }
-    let figure = |v: Option<f64>| v.map_or_else(|| "-".to_owned(), |v| format!("{v:.4}"));
+    // Counts are whole.
+    let short = |v: f64| if v.fract() == 0.0 && v.abs() >= 2.0 { format!("{v:.0}") } else { format!("{v:.4}") };
+    let figure = |v: Option<f64>| v.map_or_else(|| "-".to_owned(), short);
     line(format_args!("\n  {:<5} {:<8} {:>10} {:>10} {:>10}", "gate", "", "value", "bound", "threshold"))?;
     for g in gates {
         line(format_args!(
@@ -59,7 +61,9 @@ fn models(view: &TrainingView) -> Result<(), Failure> {
     if view.models.iter().all(|m| m.fits_done == 0) {
         return Ok(());
     }
-    let figure = |v: Option<f64>| v.map_or_else(|| "-".to_owned(), |v| format!("{v:.4}"));
+    // Counts are whole.
+    let short = |v: f64| if v.fract() == 0.0 && v.abs() >= 2.0 { format!("{v:.0}") } else { format!("{v:.4}") };
+    let figure = |v: Option<f64>| v.map_or_else(|| "-".to_owned(), short);
     let share = |v: Option<f64>| v.map_or_else(|| "-".to_owned(), |v| format!("{:+.2} %", 100.0 * v));
     line(format_args!("\n  {:<9} {:>8} {:>9} {:>9} {:>8} {:>12}", "model", "fits", "loss", "skill", "AUC", "took"))?;
     for m in &view.models {

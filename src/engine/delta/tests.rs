@@ -108,6 +108,7 @@ fn training() -> impl Strategy<Value = TrainingView> {
         device: "CPU".into(),
         device_remark: None,
         started_at: run_id,
+        attempt_at: run_id,
         ended_at,
         resumed: 0,
         stopping: false,

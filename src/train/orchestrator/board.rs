@@ -46,6 +46,8 @@ struct State {
     todo: HashMap<FitKey, u64>,
     spent: HashMap<ModelName, (f64, u64)>,
     step_at: Duration,
+    /// Seconds that the refits without a signal will still take, by the pace of those done.
+    nulls_s: Option<f64>,
     /// Test blocks, and fits at work at the same time.
     blocks: u32,
     workers: usize,
@@ -86,6 +88,7 @@ impl<'a> Board<'a> {
             todo: HashMap::new(),
             spent: HashMap::new(),
             step_at: now,
+            nulls_s: None,
             blocks: 0,
             workers: 1,
         };
@@ -164,9 +167,14 @@ impl<'a> Board<'a> {
         let at_ms = self.clock.now();
         self.with(|state| {
             let view = &mut state.view;
-            let ended = if end.judged() { PartState::Done } else { PartState::Failed };
+            // What a person stopped has not failed: it waits for the run to be taken up.
+            let ended = match end {
+                TrainingState::Cancelled => PartState::Waiting,
+                _ if end.judged() => PartState::Done,
+                _ => PartState::Failed,
+            };
             view.steps.iter_mut().filter(|s| s.state == PartState::Running).for_each(|s| s.state = ended);
-            view.models.iter_mut().filter(|m| m.state == PartState::Running).for_each(|m| m.state = PartState::Failed);
+            view.models.iter_mut().filter(|m| m.state == PartState::Running).for_each(|m| m.state = ended);
             view.curves.iter_mut().for_each(|c| c.live = false);
             (view.state, view.ended_at, view.outcome) = (end, Some(at_ms), Some(outcome));
         });
@@ -248,6 +256,9 @@ impl<'a> Board<'a> {
                 (false, false, _) => PartState::Waiting,
             };
             model.stop_loss = report.stop_loss.or(model.stop_loss);
+            if found {
+                (model.epoch, model.train_loss) = (report.epochs, Some(report.train_loss));
+            }
             (model.loss, model.skill, model.auc) = (figures.loss.or(model.loss), figures.skill.or(model.skill), figures.auc.or(model.auc));
             let live = |c: &&mut Curve| c.live && (c.model, c.fold, c.seed) == (key.model, fold, key.seed);
             if let Some(curve) = state.view.curves.iter_mut().find(live) {
@@ -258,7 +269,13 @@ impl<'a> Board<'a> {
 
     /// Refits without a signal.
     pub fn nulls(&self, nulls: NullsView) {
-        self.change(|view| view.nulls = nulls);
+        let now = self.clock.mono();
+        self.with(|state| {
+            state.view.nulls = nulls;
+            let spent = now.saturating_sub(state.step_at).as_secs_f64();
+            let left = f64::from(nulls.total.saturating_sub(nulls.done));
+            state.nulls_s = (nulls.done > 0).then(|| spent / f64::from(nulls.done) * left);
+        });
     }
 
     /// Gates that have been judged.
@@ -266,11 +283,15 @@ impl<'a> Board<'a> {
         self.change(|view| view.gates = gates.to_vec());
     }
 
-    /// Seconds that the fits still to be done will take. What follows them is short beside them and unknown.
+    /// Seconds that the fits still to be done, or the refits without a signal, will take. What lies between them is short and
+    /// unknown: there is nothing to be told then.
     fn eta(&self, state: &State, now: Duration) -> Option<u32> {
-        let warm = now.saturating_sub(self.started) >= WARM_UP && !state.todo.is_empty();
+        let warm = now.saturating_sub(self.started) >= WARM_UP;
         if !warm || state.view.state != TrainingState::Running {
             return None;
+        }
+        if state.todo.is_empty() {
+            return state.nulls_s.filter(|_| state.view.gates.is_empty()).map(|s| s.round() as u32);
         }
         let mut seconds = 0.0;
         for (key, rows) in &state.todo {

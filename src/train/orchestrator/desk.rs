@@ -156,6 +156,7 @@ impl<'a> Desk<'a> {
             device: compute.words().to_owned(),
             device_remark: compute.remark().map(str::to_owned),
             started_at,
+            attempt_at: order.clock.now(),
             ended_at: None,
             resumed,
             stopping: false,

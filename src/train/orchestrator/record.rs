@@ -235,9 +235,10 @@ impl Recording<'_> {
         let (run, now) = (self.judging.run, self.judging.run.order.clock.now());
         match verdict {
             Verdict::Reject { reasons } => {
-                let first = reasons.first().cloned().unwrap_or_default();
-                let more = if reasons.len() > 1 { format!(" (and {} more)", reasons.len() - 1) } else { String::new() };
-                Ok((TrainingState::Rejected, format!("No champion from this run, gates not met: {first}{more}")))
+                // Each reason begins with its gate's code; the gates tell the rest.
+                let mut codes: Vec<&str> = reasons.iter().filter_map(|r| r.split(' ').next()).collect();
+                codes.dedup();
+                Ok((TrainingState::Rejected, format!("No champion from this run, gates not met: {}", codes.join(", "))))
             }
             Verdict::Shadow { sessions_left } => Ok((
                 TrainingState::Shadow,

@@ -145,10 +145,14 @@ pub fn combination(decided: &Decided, models: &[ModelName]) -> String {
     let Some(c) = &decided.stacked.comparison else {
         return format!("{ships}: no block had a meta-learner");
     };
+    let why = match decided.stacked.ships {
+        Combination::Mean => ", too little to be sure",
+        Combination::Meta => "",
+    };
     let gain = |e: &crate::train::bootstrap::Estimate| e.value.map_or("an unknown amount".to_owned(), |v| format!("{v:+.4} nats"));
     let best = models.get(c.best_model).map(ToString::to_string).unwrap_or_default();
     format!(
-        "{ships}: the meta-learner saves {} a row over the mean and {} over {best}, the best single model",
+        "{ships}: the meta-learner saves {} a row over the mean and {} over {best}, the best single model{why}",
         gain(&c.over_mean),
         gain(&c.over_best)
     )

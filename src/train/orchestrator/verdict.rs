@@ -12,7 +12,7 @@ use crate::features::definition_hash;
 use crate::labels::Class;
 use crate::store::model::ModelKind;
 use crate::train::backtest::{Backtest, buy_and_hold};
-use crate::train::gates::{Evidence, Integrity, Report, estimates, judge, muted};
+use crate::train::gates::{Evidence, Integrity, Report, Status, estimates, judge, muted};
 use crate::train::pipeline::control::Control;
 use crate::train::pipeline::crew::Crew;
 use crate::train::pipeline::economics::trade;
@@ -118,8 +118,10 @@ impl Judging<'_> {
         };
         let report = judge(&evidence, &rules.promotion_gates, resampling(rules, u64::from(order.seed)));
         run.board.gates(&report.results);
-        let passed = report.results.iter().filter(|g| g.status != crate::train::gates::Status::Fail).count();
-        run.board.done(Step::Gates, format!("{passed} of {} passed", report.results.len()));
+        let count = |status| report.results.iter().filter(|g| g.status == status).count();
+        let (passed, failed, muted) = (count(Status::Pass), count(Status::Fail), count(Status::Muted));
+        let muted = if muted > 0 { format!(", {muted} side muted") } else { String::new() };
+        run.board.done(Step::Gates, format!("{passed} passed, {failed} not met{muted}"));
         Ok(report)
     }
 

@@ -103,8 +103,7 @@ impl Control<'_> {
         let rules = self.without_aside();
         let mut refits = self.shifted(&rules, &step)?;
         for walk in 0..gates.g11_walk_refits {
-            refits.extend(self.walk(&rules, walk)?);
-            step(parts);
+            refits.extend(self.walk(&rules, walk, &step)?);
         }
         Ok(self.judged(refits, total))
     }
@@ -234,7 +233,7 @@ impl Control<'_> {
     }
 
     /// The whole pipeline on a random walk; `None` where it gives no splits.
-    fn walk(&self, rules: &StrategySettings, number: u32) -> Result<Option<Refit>, ControlError> {
+    fn walk(&self, rules: &StrategySettings, number: u32, step: &(dyn Fn(u32) + Sync)) -> Result<Option<Refit>, ControlError> {
         let seed = fit_seed(self.seed, rules.promotion_gates.g11_model, u32::MAX, number);
         let data = walks::data_set((self.data, self.universe), rules, self.features, seed)?;
         let Some(splits) = &data.splits else { return Ok(None) };
@@ -248,6 +247,7 @@ impl Control<'_> {
             self.go_on()?;
             let prepared = kitchen.prepare(&kitchen.stopping(&splits.blocks[k])?, &splits.blocks[k].test, forms);
             let made = terms.fit(model, &prepared, fit_seed(self.seed, model, k as u32, number), None, &|_| {})?;
+            step(1);
             Ok::<_, ControlError>((k, made.answers, prepared.fold.natural))
         };
         let take = |(k, answers, prior): (usize, _, _)| {

@@ -35,6 +35,7 @@ fn view() -> TrainingView {
         device: "CPU, 2 threads".into(),
         device_remark: None,
         started_at: 0,
+        attempt_at: 0,
         ended_at: None,
         resumed: 0,
         stopping: false,

@@ -9,6 +9,7 @@ use ratatui::layout::Rect;
 
 use super::canvas::{Canvas, Panel, Piece};
 use super::{detail, spinner, widget};
+use crate::config::strategy::Step;
 use crate::console::action::Action;
 use crate::console::app::{App, Pane, training_state};
 use crate::console::fmt;
@@ -83,7 +84,7 @@ fn run(c: &mut Canvas<'_>, app: &App, view: &TrainingView, area: Rect, left: Rec
 /// Whose run, which, how long it has worked and how long it will.
 fn summary(app: &App, view: &TrainingView) -> String {
     let running = view.state == TrainingState::Running;
-    let took = fmt::clock(view.ended_at.unwrap_or_else(|| app.now()) - view.started_at);
+    let took = fmt::clock(view.ended_at.unwrap_or_else(|| app.now()) - view.attempt_at.max(view.started_at));
     let ago = view.ended_at.map_or_else(String::new, |at| format!(", {} ago", fmt::age(app.now() - at)));
     let eta = if running { format!("  {}", eta(view)) } else { ago };
     format!("{} run {}  {}  {took}{eta}", view.strategy, view.run_id, view.profile)
@@ -94,6 +95,8 @@ fn eta(view: &TrainingView) -> String {
     match view.eta_s {
         _ if view.stopping => "stopping".into(),
         Some(s) => format!("ETA {}", fmt::clock(s.into())),
+        // Between the fits and the refits without a signal nothing can be foretold.
+        None if view.steps.iter().any(|s| s.step > Step::BaseModels && s.state != PartState::Waiting) => String::new(),
         None => "ETA warming up".into(),
     }
 }

@@ -127,7 +127,7 @@ fn header(c: &mut Canvas<'_>, app: &App, view: &TrainingView, area: Rect) -> u16
 
 fn facts(app: &App, view: &TrainingView) -> Vec<String> {
     let running = view.state == TrainingState::Running;
-    let took = fmt::clock(view.ended_at.unwrap_or_else(|| app.now()) - view.started_at);
+    let took = fmt::clock(view.ended_at.unwrap_or_else(|| app.now()) - view.attempt_at.max(view.started_at));
     let mut facts = vec![format!("{} run {}", view.strategy, view.run_id)];
     facts.push(if running { eta(view) } else { training_state(view.state).1.to_owned() });
     facts.extend([format!("{} {took}", if running { "elapsed" } else { "took" }), format!("{} profile", view.profile)]);
