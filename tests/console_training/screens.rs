@@ -56,7 +56,7 @@ fn parts_models_and_dialogs_at_every_size() {
         ("models_history", Stage::Running, "M G l l"),
         ("train_dialog", Stage::Nothing, "t"),
         ("train_dialog_seed", Stage::Nothing, "t tab space tab x"),
-        ("again_dialog", Stage::Ended(TrainingState::Rejected), "4 enter r"),
+        ("again_dialog", Stage::Ended(TrainingState::Failed), "4 enter r"),
         ("stop_dialog", Stage::Running, "4 enter x"),
         ("kill_dialog", Stage::Running, "4 enter X"),
         ("promote_dialog", Stage::Ended(TrainingState::Shadow), "4 enter p"),

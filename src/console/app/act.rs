@@ -25,6 +25,9 @@ impl App {
                 self.training_refusal(action)
             }
             Action::CancelRunNow => no(self.cancellable().is_none(), "No run is active"),
+            Action::Rerun if self.retrainable().is_some_and(|t| t.state.judged()) => {
+                Some("It came to a verdict and nothing is kept of it; t trains anew, and counts as a further try")
+            }
             Action::Rerun if self.retrainable().is_some() => self.training_refusal(Action::Train),
             Action::Rerun => no(self.rerunnable().is_none(), "No ended run is selected; R lists the runs"),
             Action::RunJob | Action::PauseJob | Action::ConfirmClock => self.job_refusal(action),
