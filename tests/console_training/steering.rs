@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crossterm::event::KeyCode;
-use nightdesk::config::strategy::{ProfileName, Step};
+use nightdesk::config::strategy::ProfileName;
 use nightdesk::console::{Effect, Msg, Slot};
 use nightdesk::control::LinkView;
 use nightdesk::engine::{Command, Query, Reply, Snapshot, Training};
