@@ -60,7 +60,7 @@ pub enum StoreError {
     #[error("SQLite {0} can corrupt a database in WAL mode; build with 3.51.3 or newer")]
     Sqlite(&'static str),
     /// Another process writes this data folder.
-    #[error("{path} is held by {owner}; stop that process, or use another --data-dir")]
+    #[error("{path} is held by {owner}; wait for its end, stop it, or use another --data-dir")]
     Locked {
         /// The lock file.
         path: PathBuf,

@@ -77,7 +77,7 @@ fn models(view: &TrainingView) -> Result<(), Failure> {
             lasted(m.seconds)
         ))?;
     }
-    if view.combination.is_empty() { Ok(()) } else { line(format_args!("  {}", view.combination)) }
+    if view.combination.is_empty() { Ok(()) } else { line(format_args!("  ships the {}", view.combination)) }
 }
 
 /// The steps of the training runs that were part of a run of the train job.

@@ -136,24 +136,16 @@ fn metrics(
     .collect()
 }
 
-/// What ships of mean and meta-learner, and what they differ by, in words.
+/// What ships of mean and meta-learner, and what they differ by, in words that follow "ships".
 pub fn combination(decided: &Decided, models: &[ModelName]) -> String {
-    let ships = match decided.stacked.ships {
-        Combination::Mean => "the plain mean ships",
-        Combination::Meta => "the meta-learner ships",
-    };
     let Some(c) = &decided.stacked.comparison else {
-        return format!("{ships}: no block had a meta-learner");
-    };
-    let why = match decided.stacked.ships {
-        Combination::Mean => ", too little to be sure",
-        Combination::Meta => "",
+        return "plain mean: no block had a meta-learner".to_owned();
     };
     let gain = |e: &crate::train::bootstrap::Estimate| e.value.map_or("an unknown amount".to_owned(), |v| format!("{v:+.4} nats"));
     let best = models.get(c.best_model).map(ToString::to_string).unwrap_or_default();
-    format!(
-        "{ships}: the meta-learner saves {} a row over the mean and {} over {best}, the best single model{why}",
-        gain(&c.over_mean),
-        gain(&c.over_best)
-    )
+    let saved = format!("{} a row over the mean and {} over {best}, the best single model", gain(&c.over_mean), gain(&c.over_best));
+    match decided.stacked.ships {
+        Combination::Meta => format!("meta-learner, which saves {saved}"),
+        Combination::Mean => format!("plain mean: a meta-learner would save {saved}, too little to be sure"),
+    }
 }
