@@ -94,7 +94,7 @@ fn candles(bars: &DailyBars) -> Vec<Candle> {
 
 #[tokio::test]
 async fn what_passes_reads_the_hold_out_once_serves_and_must_be_beaten() {
-    let house = House::of(Trial::new(Walk::planted(), 15)).await;
+    let mut house = House::of(Trial::new(Walk::planted(), 15)).await;
     let view = house.train(1);
     assert_eq!(view.state, TrainingState::Promoted, "{}", words_of(&view.gates, view.outcome.as_deref()));
     assert!(view.steps.iter().all(|s| s.state == PartState::Done) && view.nulls.done == view.nulls.total, "{:?}", view.steps);
@@ -107,6 +107,7 @@ async fn what_passes_reads_the_hold_out_once_serves_and_must_be_beaten() {
     assert!(reader.fold_predictions(champion.model_id).unwrap().len() > 5_000);
     drop(reader);
     the_champion_answers(&house);
+    cut_short_after_its_models_were_promoted(&house, champion.model_id);
 
     let second = house.train(2);
     let g10 = second.gates.iter().find(|g| g.gate == Gate::Champion).unwrap();
@@ -116,6 +117,31 @@ async fn what_passes_reads_the_hold_out_once_serves_and_must_be_beaten() {
     assert_eq!(reader.champion(ModelKind::Ensemble).unwrap().unwrap().model_id, champion.model_id);
     assert_eq!(reader.trials().unwrap().len(), 2);
     assert_eq!(reader.holdout_readings().unwrap().len(), 1, "what does not pass never sees it");
+    drop(reader);
+
+    house.rules.features.names = vec!["momentum".into()];
+    let narrow = house.train(1);
+    let g10 = narrow.gates.iter().find(|g| g.gate == Gate::Champion).unwrap();
+    assert_eq!(
+        g10.status,
+        Status::Fail,
+        "what the champion said out of fold counts, also where its features are left out: {}",
+        g10.sentence
+    );
+}
+
+/// As after a kill between the promotion and the end of the run: it is taken up, and its verdict stands.
+fn cut_short_after_its_models_were_promoted(house: &House, champion: i64) {
+    let conn = rusqlite::Connection::open(house.dir.path().join("turbomode.db")).unwrap();
+    conn.execute("UPDATE training_runs SET state = 'lost', gates = NULL", []).unwrap();
+    conn.execute("DELETE FROM drift_baselines", []).unwrap();
+    drop(conn);
+    let again = house.train(1);
+    assert_eq!((again.run_id, again.resumed, again.state), (1, 1, TrainingState::Promoted), "{:?}", again.outcome);
+    let reader = house.reader();
+    assert_eq!(reader.champion(ModelKind::Ensemble).unwrap().unwrap().model_id, champion);
+    assert_eq!(reader.holdout_readings().unwrap().len(), 1, "one candidate, one look");
+    assert_eq!(reader.drift_baselines(champion).unwrap().len(), 179 + 3);
 }
 
 fn house_last(house: &House) -> &chrono::NaiveDate {

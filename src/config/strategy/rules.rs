@@ -166,6 +166,9 @@ fn samples(s: &StrategySettings, report: &mut Report<'_>) {
     );
 }
 
+/// Days that holidays may add to a month of sessions.
+const HOLIDAYS: u32 = 4;
+
 fn run(s: &StrategySettings, report: &mut Report<'_>) {
     let steps = &s.orchestrator.steps;
     let whole = steps.is_sorted() && Step::ALL.iter().all(|step| *step == Step::Attribution || steps.contains(step));
@@ -177,9 +180,9 @@ fn run(s: &StrategySettings, report: &mut Report<'_>) {
         "a step is missing or out of order",
         &order,
     );
-    // Five sessions a week: what passed the gates owes these on paper before it may serve.
+    // Five sessions a week, but for holidays: what passed the gates owes these on paper before it may serve.
     let gates = &s.promotion_gates;
-    let trial_days = (gates.shadow_sessions * 7).div_ceil(5);
+    let trial_days = (gates.shadow_sessions * 7).div_ceil(5) + HOLIDAYS;
     let (shadow, expiry) = ("promotion_gates.shadow_sessions", "promotion_gates.expiry_days");
     report.unless(
         gates.expiry_days > trial_days,

@@ -5,10 +5,10 @@ use super::evidence::{NullKind, NullRun, enough};
 use super::{Gate, GateResult};
 use crate::config::strategy::PromotionGates;
 use crate::train::metrics::quantile;
-use crate::train::sharpe::variance;
 
-/// Standard errors that the middle of the nulls may lie above 1/2.
-const ERRORS: f64 = 3.0;
+/// Largest middle AUC of refits on shifted labels. Above 1/2 it may be: a shift within each symbol keeps how often that symbol
+/// rose, and features know symbols apart; drifts that differ by an annual Sharpe ratio of 0.3 explain 0.51 to 0.53.
+const MIDDLE: f64 = 0.55;
 
 /// G11: of the run's own refits on shifted labels, and of those on random walks, at most a small share passes G2b and G9.
 /// Each kind by itself: a feature that knows tomorrow still fails on shifted labels and gives itself away on the few walks.
@@ -25,15 +25,12 @@ pub(super) fn null_control(nulls: Option<&[NullRun]>, rule: &PromotionGates) -> 
     }
 }
 
-/// The middle AUC of the refits on shifted labels against 1/2. A leak that survives the shift lifts all of them alike, and by
-/// their share alone it would not show: each is held against the others. The standard error is that of a median of normal
-/// values, 1.2533 deviations over the root of their number.
+/// The middle AUC of the refits on shifted labels. A leak that survives the shift lifts all of them alike, and by their share
+/// alone it would not show: each is held against the others.
 fn middle(runs: &[&NullRun]) -> Check {
     let mut reached: Vec<f64> = runs.iter().filter_map(|n| n.auc).filter(|v| v.is_finite()).collect();
     reached.sort_unstable_by(f64::total_cmp);
-    let most = 0.5 + ERRORS * 1.2533 * (variance(&reached) / reached.len().max(1) as f64).sqrt();
-    let name = format!("middle AUC of BUY against SELL on shifted labels, within {ERRORS} standard errors of 1/2,");
-    Check::at_most(&name, quantile(&reached, 0.5), most)
+    Check::at_most("middle AUC of BUY against SELL on shifted labels", quantile(&reached, 0.5), MIDDLE)
 }
 
 fn share_passed(kind: NullKind, runs: &[&NullRun], rule: &PromotionGates) -> Check {

@@ -79,7 +79,7 @@ impl<'a> Desk<'a> {
         let until = order.clock.mono() + patience;
         let mut db = loop {
             match open_to_work(order.data_dir, order.strategy, order.rules, order.demo, order.clock.clone()) {
-                Err(StoreError::Locked { .. }) if order.clock.mono() < until && !order.stop.gently.is_cancelled() => {
+                Err(StoreError::Locked { .. }) if order.clock.mono() < until && !order.stop.now.is_cancelled() => {
                     std::thread::sleep(PAUSE);
                 }
                 opened => break opened?,

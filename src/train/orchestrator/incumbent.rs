@@ -25,7 +25,8 @@ pub fn answers(judging: &Judging<'_>) -> Result<Incumbent, TrainError> {
     let (run, now) = (judging.run, judging.run.order.clock.now());
     let found = run.desk.with(|db| {
         let reader = db.reader();
-        let Some(champion) = reader.champion(ModelKind::Ensemble)? else { return Ok(None) };
+        // A run that was cut short after its models were promoted is not held against itself.
+        let Some(champion) = reader.champion(ModelKind::Ensemble)?.filter(|c| c.run_id != run.number) else { return Ok(None) };
         let opened = rules::gives_signals(&champion, now).map_err(RegistryError::from);
         let opened = opened.and_then(|()| registry::open(reader, run.desk.folder(), &champion));
         let stored = reader.fold_predictions(champion.model_id)?;
@@ -53,7 +54,11 @@ fn ask(judging: &Judging<'_>, champion: &Ensemble, stored: &HashMap<(Symbol, Nai
     let rows: Vec<usize> = asked.iter().map(|i| judging.pool.rows[judging.decided.at[*i]]).collect();
     let answers = match judging.ask(champion, &rows) {
         Ok(answers) => answers,
-        Err(TrainError::Ensemble(why)) => return Ok(vacant(&why.to_string())),
+        // It serves all the same, so that nothing takes its place unjudged: it answered no row, and the gate says so.
+        Err(TrainError::Ensemble(why @ EnsembleError::Feature(_))) => {
+            tracing::warn!(target: "train", why = %why, "The champion cannot be asked; withdraw it, or bring the feature back");
+            return Ok(Incumbent::Answers(Vec::new()));
+        }
         Err(e) => return Err(e),
     };
     let mut all = known;

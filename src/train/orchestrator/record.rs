@@ -11,7 +11,7 @@ use crate::config::strategy::{ModelName, Step};
 use crate::dataset::Normaliser;
 use crate::features::registry as feature_registry;
 use crate::labels::Class;
-use crate::store::model::{FoldPrediction, HoldoutFigures, Model, ModelDb, ModelKind};
+use crate::store::model::{DriftBaseline, FoldPrediction, HoldoutFigures, Model, ModelDb, ModelKind};
 use crate::train::ensemble::{Ensemble, sizes};
 use crate::train::gates::{Judged, Report, Verdict, estimates};
 use crate::train::metrics::Probabilities;
@@ -23,7 +23,7 @@ use crate::train::pipeline::fitting::on_windows;
 use crate::train::pipeline::pooled::{Outcomes, Pool, judged_row, lift, resampling};
 use crate::train::pipeline::prepared::{All, Forms, Learn, Prepared};
 use crate::train::progress::TrainingState;
-use crate::train::registry::{self, Actor, BaseModel, ModelHeader, SavedModels, Scored as Registered, weight_name};
+use crate::train::registry::{self, Actor, BaseModel, ModelHeader, RegistryError, SavedModels, Scored as Registered, weight_name};
 use crate::train::sharpe::Track;
 
 /// What is put on record.
@@ -63,10 +63,13 @@ impl Recording<'_> {
         run.go_on()?;
         let saved = self.saved(&ready)?;
         let (state, outcome) = self.register(&saved, &report)?;
-        self.replay()?;
         run.board.done(Step::Record, outcome.clone());
         run.board.finish(state, outcome.clone());
         run.desk.end(&run.board.view(), Some(&report.results), None)?;
+        // After the end: learnt errors change what a run of the same data learns from, and this one must not be one of them.
+        if let Err(e) = self.replay() {
+            tracing::warn!(target: "train", run = run.number, error = %e, "Its errors will not be learnt again");
+        }
         tracing::info!(target: "train", strategy = %run.order.strategy, run = run.number, state = %state, outcome, "The training run ended");
         // The run came to its verdict: nothing goes on from its fits, and what is left of them is tidied up by the next run.
         if let Err(e) = run.desk.forget_fits(run.number) {
@@ -116,8 +119,11 @@ impl Recording<'_> {
         let (j, run) = (self.judging, self.judging.run);
         let (rules, seed) = (run.order.rules, u64::from(run.order.seed));
         let (block, s) = (&j.data.splits.holdout, &j.data.set.samples);
-        let reading =
-            run.desk.with(|db| db.log_holdout_reading(run.number, run.order.actor, (block.first, block.last), block.test.len() as u64))?;
+        let reading = run.desk.with(|db| match db.reader().holdout_reading_of(run.number)? {
+            // An attempt that was cut short has read it for this candidate.
+            Some(reading) => Ok(reading),
+            None => db.log_holdout_reading(run.number, run.order.actor, (block.first, block.last), block.test.len() as u64),
+        })?;
         let ensemble = Ensemble::new(self.saved(first)?)?;
         let answers = j.ask(&ensemble, &block.test)?;
         let pool = Pool::of_holdout(&j.data.set, &j.data.splits, ensemble.header().prior);
@@ -219,15 +225,19 @@ impl Recording<'_> {
     fn register(&self, saved: &SavedModels, report: &Report) -> Result<(TrainingState, String), TrainError> {
         let (run, order) = (self.judging.run, self.judging.run.order);
         let days = order.rules.promotion_gates.expiry_days;
+        let scored = self.registered()?;
+        // An attempt that was cut short may have put them on record: then its verdict stands.
+        let before = run.desk.with(|db| db.reader().models_of(run.number))?.into_iter().find(|m| m.kind == ModelKind::Ensemble);
+        let verdict = before.as_ref().map_or_else(|| report.verdict.clone(), stored_verdict);
+        let beside = self.beside(!matches!(verdict, Verdict::Reject { .. }));
         run.desk.with(|db| {
-            // An attempt that was killed after this had them on record already.
-            let before = db.reader().models_of(run.number)?.into_iter().find(|m| m.kind == ModelKind::Ensemble);
             let model = match before {
                 Some(model) => model,
-                None => registry::register(db, run.desk.folder(), saved, self.registered()?, &report.verdict, days)?,
+                None => registry::register(db, run.desk.folder(), saved, scored, &verdict, days)?,
             };
-            self.beside(db, &model, &report.verdict)?;
-            self.outcome(db, &model, &report.verdict)
+            db.put_drift_baselines(model.model_id, &beside.0)?;
+            db.put_fold_predictions(model.model_id, &beside.1, &self.judging.data.set.summary.snapshot)?;
+            self.outcome(db, &model, &verdict)
         })
     }
 
@@ -248,7 +258,15 @@ impl Recording<'_> {
                 let serving = db.reader().champion(ModelKind::Ensemble)?.is_some_and(|c| c.model_id == model.model_id);
                 // One that a person has moved since an attempt that was cut short stays where it is.
                 if !serving && model.state == ModelState::Shadow {
-                    registry::promote(db, run.desk.folder(), model.model_id, Actor::Program, "passed the gates", now)?;
+                    match registry::promote(db, run.desk.folder(), model.model_id, Actor::Program, "passed the gates", now) {
+                        Ok(()) => {}
+                        Err(RegistryError::Store(e)) => return Err(e.into()),
+                        // Trying again would be refused again: it is told, and a person decides.
+                        Err(why) => {
+                            let told = format!("Model {} passed the gates and does not serve: {why}", model.model_id);
+                            return Ok((TrainingState::Shadow, told));
+                        }
+                    }
                 }
                 Ok((TrainingState::Promoted, format!("Model {} passed the gates and is champion", model.model_id)))
             }
@@ -256,15 +274,10 @@ impl Recording<'_> {
     }
 
     /// What is stored with the models: baselines of drift, and, for models that may serve, their answers out of fold.
-    fn beside(&self, db: &mut ModelDb, model: &Model, verdict: &Verdict) -> Result<(), TrainError> {
+    fn beside(&self, passed: bool) -> (Vec<DriftBaseline>, Vec<FoldPrediction>) {
         let j = self.judging;
-        let passed = !matches!(verdict, Verdict::Reject { .. });
-        // What went into service has learnt from all rows.
-        let all: Vec<usize> = (0..if passed { j.data.set.samples.len() } else { 0 }).collect();
-        let learnt = if passed { &all } else { &j.data.splits.holdout.train };
-        db.put_drift_baselines(model.model_id, &baselines(j, learnt))?;
         if !passed {
-            return Ok(());
+            return (baselines(j, &j.data.splits.holdout.train), Vec::new());
         }
         let prediction = |(row, at): (&Judged, &usize)| FoldPrediction {
             symbol: row.symbol,
@@ -275,8 +288,9 @@ impl Recording<'_> {
             edge: lift(row),
             regime: row.regime.name().to_owned(),
         };
-        let all: Vec<FoldPrediction> = j.decided.judged.iter().zip(&j.decided.at).map(prediction).collect();
-        Ok(db.put_fold_predictions(model.model_id, &all, &j.data.set.summary.snapshot)?)
+        // What went into service has learnt from all rows.
+        let all: Vec<usize> = (0..j.data.set.samples.len()).collect();
+        (baselines(j, &all), j.decided.judged.iter().zip(&j.decided.at).map(prediction).collect())
     }
 
     fn registered(&self) -> Result<Vec<Registered>, TrainError> {
@@ -299,5 +313,14 @@ impl Recording<'_> {
         let model = format!("run {}", run.number);
         run.desk.with(|db| crate::dataset::learn_errors(db, &j.data.set, run.order.rules, &rows, &model, run.order.clock.now()))?;
         Ok(())
+    }
+}
+
+/// The verdict on a model that is on record.
+fn stored_verdict(model: &Model) -> Verdict {
+    match model.state {
+        ModelState::Rejected | ModelState::Candidate => Verdict::Reject { reasons: vec![model.state_reason.clone()] },
+        _ if model.shadow_sessions > 0 => Verdict::Shadow { sessions_left: model.shadow_sessions },
+        _ => Verdict::Promote,
     }
 }

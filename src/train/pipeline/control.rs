@@ -97,7 +97,8 @@ impl Control<'_> {
         let parts = self.data.splits.as_ref().map_or(1, |s| s.blocks.len() as u32).max(1);
         let fitted = AtomicU32::new(0);
         let step = |count: u32| {
-            let done = (fitted.fetch_add(count, Ordering::Relaxed) + count) / parts;
+            // A walk may have another number of blocks.
+            let done = ((fitted.fetch_add(count, Ordering::Relaxed) + count) / parts).min(total);
             (self.told)(NullsView { done, total, passed: 0 });
         };
         let rules = self.without_aside();
@@ -218,10 +219,12 @@ impl Control<'_> {
         let moved = |row: usize| s.class[from[row] as usize];
         let rows: Vec<usize> = block.sampled.iter().flatten().copied().collect();
         let class: Vec<Class> = rows.iter().map(|&row| moved(row)).collect();
-        let drawn = rows.iter().zip(&class).zip(&block.fold.weights).map(|((row, class), weight)| (s.regime[*row], *class, *weight));
-        let seen = sampling::seen_shares(drawn, block.learnt.iter().map(|row| s.regime[*row]));
-        let natural = sampling::class_shares(block.learnt.iter().map(|&row| (moved(row), 1.0)));
-        let weight = rows.iter().zip(&lot.train.weight).map(|(row, weight)| if from[*row] as usize == *row { 0.0 } else { *weight });
+        let keeps_place = |row: usize| from[row] as usize == row;
+        let drawn = rows.iter().zip(&class).zip(&block.fold.weights).filter(|((row, _), _)| !keeps_place(**row));
+        let learnt = || block.learnt.iter().filter(|row| !keeps_place(**row));
+        let seen = sampling::seen_shares(drawn.map(|((row, k), w)| (s.regime[*row], *k, *w)), learnt().map(|row| s.regime[*row]));
+        let natural = sampling::class_shares(learnt().map(|&row| (moved(row), 1.0)));
+        let weight = rows.iter().zip(&lot.train.weight).map(|(row, weight)| if keeps_place(*row) { 0.0 } else { *weight });
         let train = Examples { class, weight: weight.collect(), inputs: lot.train.inputs.clone() };
         let slice = lot.slice.as_ref().map(|e| Examples { class: block.slice.iter().map(|&row| moved(row)).collect(), ..e.clone() });
         let seed = fit_seed(self.seed, gates.g11_model, number, seed);

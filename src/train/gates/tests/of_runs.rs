@@ -102,6 +102,12 @@ fn a_pipeline_that_promotes_noise_is_blocked() {
     assert_eq!([promoted(0..0), promoted(0..3), promoted(0..4)].map(|r| r.status), [Status::Pass, Status::Pass, Status::Fail]);
     assert!(promoted(0..4).sentence.starts_with("Finds signals where none are") && promoted(0..4).sentence.contains("4 of 60, 6.7 %"));
     assert!(promoted(63..64).status == Status::Fail && promoted(63..64).sentence.contains("on random walks"));
+    let lifted = |auc: f64| {
+        let mut runs = nulls();
+        runs[..60].iter_mut().for_each(|r| r.auc = Some(auc));
+        control::null_control(Some(&runs), &rule())
+    };
+    assert_eq!([lifted(0.54).status, lifted(0.56).status], [Status::Pass, Status::Fail], "a leak that survives the shift lifts all alike");
     let no_walks = control::null_control(Some(&nulls()[..60]), &rule());
     assert!(no_walks.status == Status::Fail && no_walks.sentence.contains("0 of 4 refits on random walks"), "{}", no_walks.sentence);
 }
