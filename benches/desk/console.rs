@@ -15,7 +15,7 @@ const IDLE: Duration = Duration::from_secs(30);
 const ROUNDS: u32 = 100;
 /// A word that only the help page shows, and one that only the page under it shows.
 const OPENED: &str = "typing";
-const CLOSED: &str = "losses";
+const CLOSED: &str = "it asks what";
 
 /// Share of a core that an idle console with its engine takes, on a filled folder.
 pub fn idle(runs: usize) {
