@@ -18,7 +18,7 @@ use crate::train::metrics::{Probabilities, auc, log_loss, skill};
 use crate::train::models::{Epoch, FitReport, NamedTensor};
 use crate::train::pipeline::crew::Crew;
 use crate::train::pipeline::fit_seed;
-use crate::train::pipeline::fitting::{Terms, on_windows};
+use crate::train::pipeline::fitting::Terms;
 use crate::train::pipeline::prepared::{Forms, Kitchen, Prepared};
 use crate::train::progress::Curve;
 use crate::train::registry::{self, Checkpoint, ModelFolder, read_checkpoint, write_checkpoint};
@@ -218,8 +218,7 @@ impl Fits<'_> {
         if let Some(prepared) = &shelf.0 {
             return Ok(Arc::clone(prepared));
         }
-        let models = &self.terms.profile.models;
-        let forms = Forms { table: models.iter().any(|m| !on_windows(*m)), windows: models.iter().any(|m| on_windows(*m)) };
+        let forms = Forms::of(&self.terms.profile.models);
         let (of, test) = self.block(block);
         let made = Arc::new(self.kitchen.prepare(&self.kitchen.stopping(of)?, test, forms));
         shelf.0 = Some(Arc::clone(&made));

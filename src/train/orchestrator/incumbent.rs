@@ -56,7 +56,7 @@ fn ask(judging: &Judging<'_>, champion: &Ensemble, stored: &HashMap<(Symbol, Nai
         Ok(answers) => answers,
         // It serves all the same, so that nothing takes its place unjudged: it answered no row, and the gate says so.
         Err(TrainError::Ensemble(why @ EnsembleError::Feature(_))) => {
-            tracing::warn!(target: "train", why = %why, "The champion cannot be asked; withdraw it, or bring the feature back");
+            tracing::warn!(target: "train", why = %why, "The champion cannot be asked about rows without this feature; bring it back to [features] names");
             return Ok(Incumbent::Answers(Vec::new()));
         }
         Err(e) => return Err(e),

@@ -51,7 +51,7 @@ pub fn lean(judging: &Judging<'_>) -> Result<Leaning, TrainError> {
     let (run, data) = (judging.run, judging.data);
     let profile = judging.terms.profile;
     let block = data.splits.blocks.last().ok_or_else(|| TrainError::NoBlocks("there is none".to_owned()))?;
-    let forms = Forms { table: profile.models.iter().any(|m| !on_windows(*m)), windows: profile.models.iter().any(|m| on_windows(*m)) };
+    let forms = Forms::of(&profile.models);
     let prepared = judging.kitchen.prepare(&judging.kitchen.stopping(block)?, &block.test, forms);
     let (mut found, all) = (Vec::new(), profile.models.len());
     let work = |model: ModelName| {

@@ -19,7 +19,6 @@ use crate::train::model_views::ModelState;
 use crate::train::models::NamedTensor;
 use crate::train::pipeline::economics::trade;
 use crate::train::pipeline::fit_seed;
-use crate::train::pipeline::fitting::on_windows;
 use crate::train::pipeline::pooled::{Outcomes, Pool, judged_row, lift, resampling};
 use crate::train::pipeline::prepared::{All, Forms, Learn, Prepared};
 use crate::train::progress::TrainingState;
@@ -92,8 +91,7 @@ impl Recording<'_> {
     }
 
     fn forms(&self) -> Forms {
-        let models = &self.judging.terms.profile.models;
-        Forms { table: models.iter().any(|m| !on_windows(*m)), windows: models.iter().any(|m| on_windows(*m)) }
+        Forms::of(&self.judging.terms.profile.models)
     }
 
     /// The last date that any of the rows knows of: the end of its horizon, and not its decision, which lies weeks before.

@@ -147,7 +147,7 @@ impl Control<'_> {
         let mut answers: Vec<Answers> = vec![Vec::new(); shifts.len()];
         let mut priors: Vec<Vec<Probabilities>> = vec![Vec::new(); shifts.len()];
         for (k, block) in splits.blocks.iter().enumerate() {
-            let forms = Forms { table: !on_windows(model), windows: on_windows(model) };
+            let forms = Forms::of(&[model]);
             let prepared = kitchen.prepare(&kitchen.stopping(block)?, &block.test, forms);
             let fit = |number: usize| {
                 self.go_on()?;
@@ -244,7 +244,7 @@ impl Control<'_> {
         let channels = Channels::of(if on_windows(model) { &data.bars } else { &[] });
         let kitchen = Kitchen { data: &data, channels: &channels, rules, seed };
         let terms = Terms { width: data.samples.width, ..self.terms };
-        let forms = Forms { table: !on_windows(model), windows: on_windows(model) };
+        let forms = Forms::of(&[model]);
         let mut said: Vec<Option<(Vec<Probabilities>, Probabilities)>> = vec![None; splits.blocks.len()];
         let fit = |k: usize| {
             self.go_on()?;

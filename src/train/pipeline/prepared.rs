@@ -7,7 +7,8 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use rayon::prelude::*;
 
-use crate::config::strategy::StrategySettings;
+use super::fitting::on_windows;
+use crate::config::strategy::{ModelName, StrategySettings};
 use crate::dataset::windows::{CHANNELS, Channels};
 use crate::dataset::{DataSet, Fold, Normaliser, Origin};
 use crate::labels::Class;
@@ -84,6 +85,13 @@ pub struct Forms {
     pub table: bool,
     /// Windows of channels.
     pub windows: bool,
+}
+
+impl Forms {
+    /// Those that `models` see.
+    pub fn of(models: &[ModelName]) -> Self {
+        Self { table: models.iter().any(|m| !on_windows(*m)), windows: models.iter().any(|m| on_windows(*m)) }
+    }
 }
 
 /// What blocks are prepared from.
