@@ -24,6 +24,7 @@ pub mod maintenance;
 pub mod market;
 pub mod outbox;
 mod random;
+pub mod scan;
 pub mod schedule;
 pub mod sim;
 pub mod sources;

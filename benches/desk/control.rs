@@ -60,6 +60,7 @@ impl House {
             config: None,
             bodies: Vec::new(),
             learning: None,
+            watching: None,
         };
         Self { engine: Engine::start(options).await.unwrap(), dir, clock }
     }

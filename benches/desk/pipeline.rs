@@ -87,6 +87,7 @@ impl Desk {
             config: None,
             bodies: Vec::new(),
             learning: None,
+            watching: None,
         };
         Self { gateway, engine: Engine::start_tuned(options, tuning).await.unwrap() }
     }

@@ -134,6 +134,7 @@ impl Rig {
             config: (role != Role::Command).then(|| context.config_source(rules)),
             bodies: vec![Box::new(maintenance), Box::new(|_| training(trainer))],
             learning: Some(learning),
+            watching: None,
         };
         let engine = Box::pin(Engine::start(options)).await.map_err(|e| Failure::new(format!("the engine did not start: {e}")))?;
         let tending = tokio::spawn(tend(logging.control(), Arc::clone(&engine.settings)));

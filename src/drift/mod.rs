@@ -11,12 +11,15 @@ mod bins;
 mod discovery;
 mod distance;
 mod ks;
+pub mod views;
+mod words;
 
 pub use baseline::{Shift, compare, of_answers, of_columns};
 pub use bins::Bins;
 pub use discovery::benjamini_hochberg;
 pub use distance::{divergence, shares, stability};
 pub use ks::{KolmogorovSmirnov, kolmogorov_smirnov};
+pub use words::{Level, Verdict};
 
 #[cfg(test)]
 mod tests;

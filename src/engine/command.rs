@@ -10,6 +10,7 @@ use super::{Query, QueryError, Reply};
 use crate::config::Settings;
 use crate::ingest::IngestSpec;
 use crate::market::{SourceId, Strategy};
+use crate::scan::WatchSpec;
 use crate::store::master::Resolution;
 use crate::store::scheduler::Job;
 use crate::train::spec::TrainSpec;
@@ -72,6 +73,34 @@ pub enum Command {
         /// What to train.
         spec: TrainSpec,
     },
+    /// Run a scan, a backtest or a look at drift, for some strategies.
+    Watch {
+        /// Which of these jobs.
+        job: Job,
+        /// For whom.
+        spec: WatchSpec,
+    },
+    /// Take note of the open alarm of a subject of drift.
+    Acknowledge {
+        /// Whose.
+        strategy: Strategy,
+        /// Of what.
+        subject: String,
+    },
+    /// Keep it silent for a while.
+    Snooze {
+        /// Whose.
+        strategy: Strategy,
+        /// Of what.
+        subject: String,
+        /// Hours.
+        hours: u32,
+    },
+    /// Let a model that was halted give signals again.
+    LiftHalt {
+        /// Whose.
+        strategy: Strategy,
+    },
     /// Make a model champion: its signals count from now on.
     Promote {
         /// Whose.
@@ -109,6 +138,16 @@ pub enum Command {
     Refresh,
 }
 
+impl Command {
+    /// Whether it is done on a blocking thread and answered when that is done.
+    pub(super) const fn is_answered_late(&self) -> bool {
+        matches!(
+            self,
+            Self::Promote { .. } | Self::Rollback { .. } | Self::Acknowledge { .. } | Self::Snooze { .. } | Self::LiftHalt { .. }
+        )
+    }
+}
+
 /// The command as the log tells it: `cancel run 3 now`.
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -123,6 +162,10 @@ impl fmt::Display for Command {
             Self::TestAlert => f.write_str("send a test alert"),
             Self::Ingest { spec } => write!(f, "ingest {spec}"),
             Self::Train { spec } => write!(f, "train {spec}"),
+            Self::Watch { job, spec } => write!(f, "{job} of {spec}"),
+            Self::Acknowledge { strategy, subject } => write!(f, "take note of the drift of {subject} in {strategy}"),
+            Self::Snooze { strategy, subject, hours } => write!(f, "keep the drift of {subject} in {strategy} silent for {hours} h"),
+            Self::LiftHalt { strategy } => write!(f, "let {strategy} give signals again"),
             Self::Promote { strategy, model_id } => write!(f, "make model {model_id} champion of {strategy}"),
             Self::Rollback { strategy } => write!(f, "put the champion before back in {strategy}"),
             Self::Cancel { run_id, now } => write!(f, "cancel run {run_id}{}", if *now { " now" } else { "" }),

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Alert, CellState, HostStats, JobView, Market, ProcessView, RunProgress, RunView, SchedulerView, SeriesCell, Snapshot};
+use crate::drift::views::DriftView;
 use crate::market::{Instrument, SourceId};
+use crate::scan::views::SignalsView;
 use crate::sources::SourceStatus;
 use crate::store::scheduler::JobRun;
 use crate::train::progress::{Standing, TrainingView};
@@ -50,6 +52,10 @@ pub struct Delta {
     training: Option<Patch<TrainingView>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     standings: Option<Patch<Standing>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drift: Option<Patch<DriftView>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signals: Option<Patch<SignalsView>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     alerts: Option<Patch<Alert>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -135,6 +141,8 @@ impl Delta {
             job_runs: Patch::of_arcs(&a.job_runs, &b.job_runs),
             training: Patch::of_arcs(&a.training, &b.training),
             standings: Patch::of_arcs(&a.standings, &b.standings),
+            drift: Patch::of_arcs(&a.drift, &b.drift),
+            signals: Patch::of_arcs(&a.signals, &b.signals),
             alerts: Patch::of_arcs(&a.alerts, &b.alerts),
             host: changed(&a.host, &b.host),
             log_seq: changed(&a.log_seq, &b.log_seq),
@@ -172,6 +180,8 @@ impl Delta {
         lead(&mut state.job_runs, self.job_runs)?;
         lead(&mut state.training, self.training)?;
         lead(&mut state.standings, self.standings)?;
+        lead(&mut state.drift, self.drift)?;
+        lead(&mut state.signals, self.signals)?;
         lead(&mut state.alerts, self.alerts)?;
         set(&mut state.host, self.host);
         set(&mut state.log_seq, self.log_seq);

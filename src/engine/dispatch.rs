@@ -29,7 +29,7 @@ impl Owner {
                     self.settle_finding(envelope, back).await;
                     return true;
                 }
-                if known.is_none() && matches!(envelope.command, Command::Promote { .. } | Command::Rollback { .. }) {
+                if known.is_none() && envelope.command.is_answered_late() {
                     self.change_models(envelope, back);
                     return true;
                 }
@@ -88,6 +88,13 @@ impl Owner {
                 let run = self.order(Job::Train, Trigger::Manual, &actor, params(&spec)?).await.map_err(CommandError::Refused)?;
                 (Some(run), self.placed(run))
             }
+            Command::Watch { job, spec } => {
+                if !matches!(job, Job::Scan | Job::Backtest | Job::Drift) {
+                    return Err(CommandError::Refused(format!("{job} is not run by strategy: ask for the job itself")));
+                }
+                let run = self.order(job, Trigger::Manual, &actor, params(&spec)?).await.map_err(CommandError::Refused)?;
+                (Some(run), self.placed(run))
+            }
             Command::Cancel { run_id, now } => {
                 let message = self.cancel(run_id, now, &actor).map_err(CommandError::Refused)?;
                 self.settle().await;
@@ -105,7 +112,12 @@ impl Owner {
                 (None, format!("{source} is being probed"))
             }
             // Do not come here: `take` has them answered when they are done.
-            Command::ResolveIssue { .. } | Command::Promote { .. } | Command::Rollback { .. } => return Err(CommandError::Gone),
+            Command::ResolveIssue { .. }
+            | Command::Promote { .. }
+            | Command::Rollback { .. }
+            | Command::Acknowledge { .. }
+            | Command::Snooze { .. }
+            | Command::LiftHalt { .. } => return Err(CommandError::Gone),
             Command::Refresh => {
                 self.load_states().await.map_err(|e| refused(&e))?;
                 self.count_issues().await;
@@ -180,7 +192,7 @@ impl Owner {
             Query::Job { job } => Some(self.job_detail(*job)),
             _ => None,
         };
-        let learned = self.learned.answer(query.clone());
+        let (learned, watched) = (self.learned.answer(query.clone()), self.watched.answer(query.clone()));
         async move {
             let failed = |e: StoreError| QueryError::Failed(e.to_string());
             let unread = |e: SchedulerDbError| QueryError::Failed(e.to_string());
@@ -215,6 +227,9 @@ impl Owner {
                     read.map_err(|e| QueryError::Failed(e.to_string()))?.map(|d| Reply::Feature(Box::new(d))).ok_or_else(none)
                 }
                 Query::Models { .. } | Query::Model { .. } | Query::Training { .. } => learned.await,
+                Query::Drift { .. } | Query::Subject { .. } | Query::Signals { .. } | Query::Signal { .. } | Query::Sectors { .. } => {
+                    watched.await
+                }
                 Query::Runs { limit } => pipeline.reads.with(move |r| r.runs(limit)).await.map(Reply::Runs).map_err(failed),
             }
         }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::owner::Owner;
+use super::watching::NO_WATCH;
 use super::{Ack, Command, CommandError, Envelope, Query, QueryError, Reply};
 use crate::market::Strategy;
 use crate::train::model_views::{ModelDetail, ModelRow};
@@ -55,6 +56,8 @@ pub trait Learning: Send + Sync {
     fn rollback(&self, strategy: Strategy, actor: &str) -> Result<String, String>;
 }
 
+/// Work of a command, done when it has said so in a sentence.
+type LateWork = Box<dyn FnOnce() -> Result<String, String> + Send>;
 type Back = oneshot::Sender<Result<Ack, CommandError>>;
 
 /// A command on models that has come to its end: its id, and what to say.
@@ -104,7 +107,7 @@ fn answer(learning: &dyn Learning, query: &Query) -> Result<Reply, String> {
 }
 
 impl Owner {
-    /// Puts a model in or out of service on a blocking thread; who asked is answered when that is done, and other commands
+    /// Puts a model in or out of service, or takes note of an alarm, on a blocking thread; who asked is answered when that is done, and other commands
     /// go on.
     pub(super) fn change_models(&mut self, envelope: Envelope, back: Back) {
         let Envelope { id, actor, command } = envelope;
@@ -117,22 +120,49 @@ impl Owner {
             return;
         }
         tracing::info!(target: "engine", actor, command = command.to_string(), "Command");
-        let Some(learning) = self.learned.learning.clone() else {
-            let _ = back.send(Err(CommandError::Refused(NO_TRAINING.to_owned())));
-            return;
+        let work = match self.late_work(command.clone(), actor) {
+            Ok(work) => work,
+            Err(why) => {
+                let _ = back.send(Err(CommandError::Refused(why.to_owned())));
+                return;
+            }
         };
-        self.learned.at_work.insert(id.clone(), (command.clone(), vec![back]));
+        self.learned.at_work.insert(id.clone(), (command, vec![back]));
         let done = self.learned.done.clone();
         tokio::spawn(async move {
-            let work = tokio::task::spawn_blocking(move || match command {
-                Command::Promote { strategy, model_id } => learning.promote(strategy, model_id, &actor),
-                Command::Rollback { strategy } => learning.rollback(strategy, &actor),
-                _ => Err("that is no command on models".to_owned()),
-            });
-            let end = work.await.unwrap_or_else(|e| Err(e.to_string()));
+            let end = tokio::task::spawn_blocking(work).await.unwrap_or_else(|e| Err(e.to_string()));
             // The engine may be going down; the change stands or not all the same.
             let _ = done.send((id, end)).await;
         });
+    }
+
+    /// What a command on models, signals or alarms does, on a blocking thread; or why this engine cannot.
+    fn late_work(&self, command: Command, actor: String) -> Result<LateWork, &'static str> {
+        let learning = || self.learned.learning.clone().ok_or(NO_TRAINING);
+        let watching = || self.watched.watching.clone().ok_or(NO_WATCH);
+        Ok(match command {
+            Command::Promote { strategy, model_id } => {
+                let learning = learning()?;
+                Box::new(move || learning.promote(strategy, model_id, &actor))
+            }
+            Command::Rollback { strategy } => {
+                let learning = learning()?;
+                Box::new(move || learning.rollback(strategy, &actor))
+            }
+            Command::Acknowledge { strategy, subject } => {
+                let watching = watching()?;
+                Box::new(move || watching.acknowledge(strategy, &subject, &actor))
+            }
+            Command::Snooze { strategy, subject, hours } => {
+                let watching = watching()?;
+                Box::new(move || watching.snooze(strategy, &subject, hours, &actor))
+            }
+            Command::LiftHalt { strategy } => {
+                let watching = watching()?;
+                Box::new(move || watching.lift_halt(strategy, &actor))
+            }
+            _ => return Err("that is no command that is answered late"),
+        })
     }
 
     /// A command on models has come to its end: answers who waited for it.

@@ -33,6 +33,7 @@ mod shortages;
 mod snapshot;
 mod start;
 mod timetable;
+mod watching;
 
 pub use crate::job::{JobBody, JobEnd, JobLine, JobReport, JobStop};
 pub use boot::SCHEDULER_DATABASE;
@@ -50,6 +51,7 @@ pub use snapshot::{
 };
 pub use start::{BodyMaker, DATABASE, Engine, EngineError, EngineOptions, Materials, Tuning};
 pub use timetable::STATE as SCHEDULER_STATE;
+pub use watching::Watching;
 
 pub use crate::ingest::{IngestSpec, PlanSummary, RunSummary};
 pub use crate::schedule::PlannedTick;

@@ -22,6 +22,7 @@ use super::settling::{Rederived, Settling};
 use super::shortages::Shortages;
 use super::start::Checked;
 use super::timetable::Timetable;
+use super::watching::Watched;
 use super::{Alert, HostStats, JobLine, JobView, LogRing, Market, ProcessView, Request, RunView, SchedulerView, Snapshot};
 use crate::config::Settings;
 use crate::ingest::Event;
@@ -82,6 +83,7 @@ pub(super) struct Owner {
     pub(super) issues: (u64, u64),
     pub(super) settling: Settling,
     pub(super) learned: Learned,
+    pub(super) watched: Watched,
     pub(super) pages: Pages,
     /// Whether the writer hangs.
     pub(super) silent: watch::Receiver<bool>,
@@ -118,6 +120,7 @@ impl Owner {
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         let (mut recovered, mut silent, mut short) = (self.pipeline.hybrid.recovered(), self.silent.clone(), self.shortages.known.clone());
         let (mut trainings, mut standings) = (self.learned.trainings.clone(), self.learned.standings.clone());
+        let (mut drift, mut signals) = (self.watched.drift.clone(), self.watched.signals.clone());
         let mut next_publish = tokio::time::Instant::now();
         let mut dirty = true;
         self.open_timetable().await;
@@ -142,6 +145,8 @@ impl Owner {
                 Ok(()) = short.changed() => dirty = true,
                 Ok(()) = trainings.changed() => dirty = true,
                 Ok(()) = standings.changed() => dirty = true,
+                Ok(()) = drift.changed() => dirty = true,
+                Ok(()) = signals.changed() => dirty = true,
                 _ = tick.tick() => { self.every_second().await; dirty = true; }
                 () = tokio::time::sleep_until(next_publish), if dirty => {
                     self.publish();
@@ -308,6 +313,8 @@ impl Owner {
             job_runs: Arc::clone(&self.job_runs),
             training: Arc::clone(&self.learned.trainings.borrow()),
             standings: Arc::clone(&self.learned.standings.borrow()),
+            drift: Arc::clone(&self.watched.drift.borrow()),
+            signals: Arc::clone(&self.watched.signals.borrow()),
             alerts: Arc::clone(&self.alerts),
             log_seq: self.logs.last(),
             quarantined: self.issues.0,

@@ -22,6 +22,7 @@ use super::settling::{Rederived, Settling};
 use super::shortages::Shortages;
 use super::start::{BodyMaker, DATABASE, EngineOptions, Materials, Tuning};
 use super::timetable::Timetable;
+use super::watching::{Watched, Watching};
 use super::{JobBody, LogRing, Market, ProcessView, Snapshot};
 use crate::config::Settings;
 use crate::ingest::Event;
@@ -48,6 +49,7 @@ pub(super) struct Parts {
     universe: Arc<Universe>,
     config: Option<ConfigSource>,
     learning: Option<Arc<dyn Learning>>,
+    watching: Option<Arc<dyn Watching>>,
     pub pipeline: Arc<Pipeline>,
     /// The pipeline, for the next ingest.
     current: Arc<ArcSwap<Pipeline>>,
@@ -58,7 +60,7 @@ pub(super) struct Parts {
 impl Parts {
     /// Wires sources and pipeline over the opened master database.
     pub fn new(options: EngineOptions, tuning: Tuning, reads: ReadPool, writer: Writer) -> Self {
-        let EngineOptions { settings, universe, data_dir, demo, clock, logs, daemon, config, learning, .. } = options;
+        let EngineOptions { settings, universe, data_dir, demo, clock, logs, daemon, config, learning, watching, .. } = options;
         let (settings, universe) = (Arc::new(settings), Arc::new(universe));
         let hybrid = sources(&settings, tuning, &reads, &writer, &clock);
         let (s, u, c) = (Arc::clone(&settings), Arc::clone(&universe), Arc::clone(&clock));
@@ -77,6 +79,7 @@ impl Parts {
             universe,
             config,
             learning,
+            watching,
             pipeline,
             in_force,
         }
@@ -151,6 +154,7 @@ impl Parts {
             issues: (0, 0),
             settling: Settling::new(rederived),
             learned: Learned::new(self.learning, changed),
+            watched: Watched::new(self.watching),
             pages: Pages::default(),
             silent,
             shortages: Shortages::watch(self.data_dir),

@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{FeatureDetail, FeatureList, JobView, Training};
+use crate::drift::views::{DriftPage, SubjectDetail};
 use crate::ingest::{IngestSpec, PlanSummary};
 use crate::market::{Candle, Series, SourceId, Strategy};
+use crate::scan::views::{SectorRow, SignalDetail, SignalsPage};
 use crate::schedule::PlannedTick;
 use crate::store::master::{Attempt, RunRecord, SeriesState, StoredIssue};
 use crate::store::scheduler::{ConfigChange, Job, JobRun, JobState, RunEvent};
@@ -91,6 +93,37 @@ pub enum Query {
         #[serde(default)]
         which: Training,
     },
+    /// How far all that is watched of a strategy's model has moved.
+    Drift {
+        /// Whose.
+        strategy: Strategy,
+    },
+    /// Everything about one subject of drift.
+    Subject {
+        /// Whose.
+        strategy: Strategy,
+        /// A feature, or what the model says or is worth.
+        subject: String,
+    },
+    /// Signals, newest first, and the newest scan.
+    Signals {
+        /// Whose.
+        strategy: Strategy,
+        /// At most this many.
+        limit: usize,
+    },
+    /// Everything about one signal.
+    Signal {
+        /// Whose.
+        strategy: Strategy,
+        /// Its key.
+        signal_id: i64,
+    },
+    /// Sectors, with what came of their signals.
+    Sectors {
+        /// Whose signals.
+        strategy: Strategy,
+    },
 }
 
 /// An answer.
@@ -123,6 +156,16 @@ pub enum Reply {
     Model(Box<ModelDetail>),
     /// To [`Query::Training`]; nothing when there is no such run.
     Training(Option<Box<TrainingView>>),
+    /// To [`Query::Drift`].
+    Drift(Box<DriftPage>),
+    /// To [`Query::Subject`].
+    Subject(Box<SubjectDetail>),
+    /// To [`Query::Signals`].
+    Signals(Box<SignalsPage>),
+    /// To [`Query::Signal`].
+    Signal(Box<SignalDetail>),
+    /// To [`Query::Sectors`].
+    Sectors(Vec<SectorRow>),
 }
 
 /// Everything the run page shows.

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::drift::views::DriftView;
 use crate::ingest::{IngestSpec, RunSummary};
 use crate::market::{Instrument, Series, SourceId, Timeframe};
+use crate::scan::views::SignalsView;
 use crate::sources::SourceStatus;
 use crate::store::master::RunState;
 use crate::store::scheduler::{Job, JobRun, Pause};
@@ -257,6 +259,12 @@ pub struct Snapshot {
     /// Which model each strategy has in service.
     #[serde(default)]
     pub standings: Arc<Vec<Standing>>,
+    /// How far each strategy's model has moved from what it was trained on.
+    #[serde(default)]
+    pub drift: Arc<Vec<DriftView>>,
+    /// The newest scan and the open signals of each strategy.
+    #[serde(default)]
+    pub signals: Arc<Vec<SignalsView>>,
     /// What needs the operator, worst first.
     pub alerts: Arc<Vec<Alert>>,
     /// The machine.

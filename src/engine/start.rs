@@ -13,7 +13,7 @@ use super::boot::{Night, OpenedNight, open_night, open_record};
 use super::owner::Inbox;
 use super::parts::Parts;
 use super::reload::ConfigSource;
-use super::{JobBody, Learning, LogRing, Pulse, Request, Snapshot};
+use super::{JobBody, Learning, LogRing, Pulse, Request, Snapshot, Watching};
 use crate::config::Settings;
 use crate::ingest::pipeline::Pipeline;
 use crate::market::{Clock, Strategy, Universe};
@@ -55,6 +55,8 @@ pub struct EngineOptions {
     pub bodies: Vec<BodyMaker>,
     /// Who trains and keeps the models; an engine without it shows none.
     pub learning: Option<Arc<dyn Learning>>,
+    /// Who scans and watches drift; an engine without it shows neither.
+    pub watching: Option<Arc<dyn Watching>>,
 }
 
 /// Makes a job's body from what the engine holds, when it starts.

@@ -228,6 +228,8 @@ pub fn snapshot(scene: Scene) -> Snapshot {
         job_runs,
         training,
         standings,
+        drift: Arc::default(),
+        signals: Arc::default(),
         alerts: Arc::new(alerts(scene)),
         host: HostStats { cpu: 0.31, rss: 88 << 20, database: 640 << 20, disk_free: 41 << 30, ..HostStats::default() },
         log_seq: 40,

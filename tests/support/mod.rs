@@ -215,6 +215,7 @@ async fn open(settings: &Settings, universe: &Universe, dir: &Path, clock: Arc<d
         config: None,
         bodies: night.bodies.iter().cloned().map(maker).chain(night.maintenance.then(maintenance)).collect(),
         learning: night.learning.clone(),
+        watching: None,
     };
     let tuning = quick_tuning(settings);
     Box::pin(Engine::start_tuned(options, tuning)).await.unwrap_or_else(|e| panic!("{e}"))

@@ -53,6 +53,7 @@ impl Bench {
                 Arc::new(TrainJob(body))
             })],
             learning: Some(trainer as Arc<dyn Learning>),
+            watching: None,
         };
         Self { engine: Box::pin(Engine::start(options)).await.unwrap(), sent: 0 }
     }

@@ -133,6 +133,14 @@ fn standing() -> impl Strategy<Value = Standing> {
     })
 }
 
+fn drift() -> impl Strategy<Value = DriftView> {
+    few().prop_map(|n| DriftView::unwatched(crate::market::Strategy::ALL[n as usize % 2], &format!("night {n}")))
+}
+
+fn signals() -> impl Strategy<Value = SignalsView> {
+    few().prop_map(|n| SignalsView::unscanned(crate::market::Strategy::ALL[n as usize % 2], &format!("scan {n}")))
+}
+
 fn alert() -> impl Strategy<Value = Alert> {
     few().prop_map(|n| Alert { key: format!("k{n}"), level: AlertLevel::Warn, text: "t".into(), since: n, series: None })
 }
@@ -142,10 +150,12 @@ prop_compose! {
         sources in vec(source(), 0..3), runs in vec(run(), 0..5), jobs in vec(job(), 0..3), job_runs in vec(job_run(), 0..6),
         alerts in vec(alert(), 0..4), active in option::of(run()),
         training in vec(training(), 0..3), standings in vec(standing(), 0..3),
+        drift in vec(drift(), 0..3), signals in vec(signals(), 0..3),
     ) -> Snapshot {
         Snapshot {
             sources: Arc::new(sources), runs: Arc::new(runs), jobs: Arc::new(jobs), job_runs: Arc::new(job_runs),
             alerts: Arc::new(alerts), active: active.map(Arc::new), training: Arc::new(training), standings: Arc::new(standings),
+            drift: Arc::new(drift), signals: Arc::new(signals),
             ..Snapshot::default()
         }
     }

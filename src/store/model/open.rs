@@ -14,7 +14,11 @@ use crate::store::schema::{Schema, check_library};
 pub const APPLICATION_ID: i32 = 0x4E44_7374;
 const SCHEMA: Schema = Schema {
     application_id: APPLICATION_ID,
-    scripts: &[include_str!("migrations/0001_strategy.sql"), include_str!("migrations/0002_training.sql")],
+    scripts: &[
+        include_str!("migrations/0001_strategy.sql"),
+        include_str!("migrations/0002_training.sql"),
+        include_str!("migrations/0003_signals_and_drift.sql"),
+    ],
 };
 /// The schema version of this program.
 pub const VERSION: i32 = SCHEMA.version();

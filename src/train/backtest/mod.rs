@@ -29,8 +29,9 @@ pub use path::path;
 pub use report::{AgainstMarket, Group, Interval, Performance, Report, Year, buy_and_hold};
 
 /// What is done: HOLD is no position.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema, strum::Display)]
 #[serde(rename_all = "UPPERCASE")]
+#[strum(serialize_all = "UPPERCASE")]
 pub enum Side {
     /// Sold short.
     Sell,
@@ -39,7 +40,7 @@ pub enum Side {
 }
 
 /// What ended a position.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, strum::Display, strum::EnumString)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, strum::Display, strum::EnumString, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Exit {

@@ -1,0 +1,7 @@
+//! The overnight scan: tonight's features, the champion's answers, the signals that come of them, and what came of earlier
+//! ones.
+
+mod spec;
+pub mod views;
+
+pub use spec::WatchSpec;
