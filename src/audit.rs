@@ -6,8 +6,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::StrategySettings;
 use crate::market::{Clock, Strategy};
@@ -100,6 +102,47 @@ fn had_others(version: &str, before: &[ConfigChange], changes: &[ConfigChange]) 
         }
     }
     had.iter().any(|then| *then != rules)
+}
+
+/// A strategy's database that somebody wants to work on for a moment.
+pub struct Work<'a> {
+    /// Folder of the databases.
+    pub data_dir: &'a Path,
+    /// Whose.
+    pub strategy: Strategy,
+    /// The rules in force.
+    pub rules: &'a StrategySettings,
+    /// Data come from simulators.
+    pub demo: bool,
+    /// Time.
+    pub clock: &'a Arc<dyn Clock>,
+}
+
+/// Time between two tries to open a database that somebody else has.
+const PAUSE: Duration = Duration::from_millis(100);
+
+impl Work<'_> {
+    /// Opens the database as [`open_to_work`] does, waiting up to `patience` for whoever has it unless `stop` comes first, and
+    /// closes it when the work is done.
+    pub fn within<T, E: From<StoreError>>(
+        &self,
+        patience: Duration,
+        stop: &CancellationToken,
+        work: impl FnOnce(&mut ModelDb) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let until = self.clock.mono() + patience;
+        let mut db = loop {
+            match open_to_work(self.data_dir, self.strategy, self.rules, self.demo, Arc::clone(self.clock)) {
+                Err(StoreError::Locked { .. }) if self.clock.mono() < until && !stop.is_cancelled() => std::thread::sleep(PAUSE),
+                opened => break opened?,
+            }
+        };
+        let done = work(&mut db);
+        let closed = db.close();
+        let done = done?;
+        closed?;
+        Ok(done)
+    }
 }
 
 /// Opens, or makes, the database of `strategy` in `data_dir`, and puts the rules that changed since it was last opened to

@@ -31,4 +31,5 @@ pub mod sources;
 pub mod store;
 pub mod train;
 pub mod trainer;
+pub mod watcher;
 pub mod webhook;

@@ -28,10 +28,13 @@ pub mod logging;
 mod logs;
 mod maintenance;
 mod models;
+mod night;
 pub mod output;
 mod rig;
 mod runs;
+mod scan;
 mod schedule;
+mod signals;
 mod sim;
 mod status;
 mod strategy;
@@ -77,6 +80,8 @@ enum Command {
     Dataset(dataset::Arguments),
     Train(train::Arguments),
     Models(models::Arguments),
+    Scan(scan::Arguments),
+    Signals(signals::Arguments),
     Issues(issues::Arguments),
     Runs(runs::Arguments),
     Schedule(schedule::Arguments),
@@ -103,6 +108,8 @@ impl Command {
             Self::Dataset(a) => dataset::run(&a, &Context::load(common)?),
             Self::Train(a) => train::run(&a, &Context::load(common)?),
             Self::Models(a) => models::run(&a, &Context::load_despite(common)?),
+            Self::Scan(a) => scan::run(&a, &Context::load(common)?),
+            Self::Signals(a) => signals::run(&a, &Context::load_despite(common)?),
             Self::Issues(a) => issues::run(&a, &Context::load_despite(common)?),
             Self::Runs(a) => runs::run(&a, &Context::load_despite(common)?),
             Self::Schedule(a) => schedule::run(&a, &Context::load_despite(common)?),
@@ -129,6 +136,8 @@ impl Command {
             Self::Dataset(a) => a.json,
             Self::Train(a) => a.json,
             Self::Models(a) => a.json(),
+            Self::Scan(a) => a.night.json,
+            Self::Signals(a) => a.json(),
             Self::Issues(a) => a.json(),
             Self::Runs(a) => a.json(),
             Self::Schedule(a) => a.json,

@@ -13,7 +13,7 @@ use super::logging::{LogControl, Logging};
 use super::{Context, Failure};
 use crate::config::{Settings, Strategies};
 use crate::control::{Client, LocalClient, Server, ServerOptions};
-use crate::engine::{Command, Engine, EngineOptions, Envelope, IngestSpec, JobBody, Learning, Materials, Pulse, RunView};
+use crate::engine::{Command, Engine, EngineOptions, Envelope, IngestSpec, JobBody, Learning, Materials, Pulse, RunView, Watching};
 use crate::ingest::pipeline::Pipeline;
 use crate::maintenance::Maintenance;
 use crate::market::{Instrument, Symbol};
@@ -23,6 +23,7 @@ use crate::sources::hybrid::Hybrid;
 use crate::store::master::{ReadPool, Role, RunState, StoreError, Writer};
 use crate::store::scheduler::Job;
 use crate::trainer::{TrainJob, Trainer, TrainerOptions};
+use crate::watcher::{WatchJob, Watcher, WatcherOptions};
 
 /// Log records kept in memory for consoles.
 pub(super) const LOG_RECORDS: usize = 20_000;
@@ -33,7 +34,7 @@ const CONNECTIONS_END_WITHIN: Duration = Duration::from_millis(500);
 const LOG_TENDED_EVERY: Duration = Duration::from_secs(1);
 
 /// The jobs that this version has the work of: the engine's own ingest, and the bodies that [`Rig::start`] adds.
-pub(super) const JOBS: [Job; 3] = [Job::Ingest, Job::Train, Job::Maintenance];
+pub(super) const JOBS: [Job; 4] = [Job::Ingest, Job::Scan, Job::Train, Job::Maintenance];
 
 /// The `nice` value of an engine's threads behind the console of its own process.
 const BEHIND_THE_SCREEN: i32 = 5;
@@ -121,6 +122,8 @@ impl Rig {
         let rules = Arc::new(ArcSwap::new(Arc::clone(&context.strategies)));
         let trainer = trainer(context, Arc::clone(&rules));
         let learning = Arc::clone(&trainer) as Arc<dyn Learning>;
+        let watcher = watcher(context, Arc::clone(&rules));
+        let watching = Arc::clone(&watcher) as Arc<dyn Watching>;
         let options = EngineOptions {
             settings,
             universe: context.universe.clone(),
@@ -132,9 +135,9 @@ impl Rig {
             schedule: role != Role::Command,
             daemon: role == Role::Daemon,
             config: (role != Role::Command).then(|| context.config_source(rules)),
-            bodies: vec![Box::new(maintenance), Box::new(|_| training(trainer))],
+            bodies: vec![Box::new(maintenance), Box::new(|_| training(trainer)), Box::new(|_| scanning(watcher))],
             learning: Some(learning),
-            watching: None,
+            watching: Some(watching),
         };
         let engine = Box::pin(Engine::start(options)).await.map_err(|e| Failure::new(format!("the engine did not start: {e}")))?;
         let tending = tokio::spawn(tend(logging.control(), Arc::clone(&engine.settings)));
@@ -240,6 +243,18 @@ pub(super) fn trainer(context: &Context, rules: Arc<ArcSwap<Strategies>>) -> Arc
 fn training(trainer: Arc<Trainer>) -> Arc<dyn JobBody> {
     trainer.begin();
     Arc::new(TrainJob(trainer))
+}
+
+/// Who scans and watches drift in the context's data folder. `rules`: those in force.
+pub(super) fn watcher(context: &Context, rules: Arc<ArcSwap<Strategies>>) -> Arc<Watcher> {
+    let (universe, clock) = (context.universe.clone(), Arc::clone(&context.clock));
+    Watcher::new(WatcherOptions { data_dir: context.data_dir.clone(), demo: context.demo, universe, clock, rules })
+}
+
+/// The scan job.
+fn scanning(watcher: Arc<Watcher>) -> Arc<dyn JobBody> {
+    watcher.begin();
+    Arc::new(WatchJob::scan(watcher))
 }
 
 /// Tells of dropped log lines, and keeps the level that is in force, for as long as the engine runs.

@@ -295,6 +295,8 @@ pub(super) fn summarise(
 fn put_sector_stats(db: &mut ModelDb, summary: &Summary, samples: &Samples, instruments: &[Instrument]) -> Result<(), StoreError> {
     let Some(&date) = samples.date.last() else { return Ok(()) };
     let stored = db.reader().sector_stats()?;
+    // Scans write later rows: what is newest must tell of this data set.
+    let date = stored.first().map_or(date, |s| s.date.max(date));
     let of = |group: &Group| {
         let before = stored.iter().find(|s| s.date == date && s.sector == group.name);
         let in_sector = |s: &&Group| instruments.iter().any(|i| i.sector == group.name && i.symbol.as_str() == s.name);

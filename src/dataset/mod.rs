@@ -1,7 +1,7 @@
 //! The data-set step: from a strategy's features and bars to rows that a model can trust, with every bar that gives none
 //! accounted for.
 //!
-//! `nightdesk dataset` shows what it makes, training learns from it. What is stored of it is the archive of rare events
+//! `nightdesk dataset` shows what it makes, training learns from it; scans and drift read the newest rows alone ([`recent`]). What is stored of it is the archive of rare events
 //! and the statistics of sectors, both in the strategy's own database.
 
 mod archive;
@@ -12,6 +12,7 @@ mod fold;
 mod kept;
 mod normalise;
 pub mod of_bars;
+pub mod recent;
 pub mod replay;
 mod samples;
 mod summary;

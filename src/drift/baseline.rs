@@ -99,6 +99,7 @@ fn freeze(subject: &str, values: &[f64], bins: &Bins, sessions: &Sessions, rule:
         windows: logarithms.len() as u32,
         mean,
         deviation: (logarithms.len() > 1).then(|| variance(&logarithms).sqrt()),
+        sketch: Vec::new(),
     })
 }
 

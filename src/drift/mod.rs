@@ -17,7 +17,7 @@ mod words;
 pub use baseline::{Shift, compare, of_answers, of_columns};
 pub use bins::Bins;
 pub use discovery::benjamini_hochberg;
-pub use distance::{divergence, shares, stability};
+pub use distance::{divergence, shares, stability, stability_terms};
 pub use ks::{KolmogorovSmirnov, kolmogorov_smirnov};
 pub use words::{Level, Verdict};
 

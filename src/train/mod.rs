@@ -6,6 +6,7 @@
 //! [`backtest`] trades by it, [`attribution`] asks what they lean on, [`nulls`] makes data without a signal for the run's own
 //! refits, and [`gates`] gives the verdict.
 
+pub mod asking;
 pub mod attribution;
 pub mod backtest;
 pub mod bootstrap;

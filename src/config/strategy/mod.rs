@@ -13,6 +13,7 @@ pub(super) mod load;
 mod rules;
 mod run;
 mod sampling;
+mod scan;
 mod validation;
 
 use schemars::JsonSchema;
@@ -31,6 +32,7 @@ pub use labeling::RegimeLabeling;
 pub use load::{Rules, Strategies, strategy_schema};
 pub use run::{ALL_FEATURES, Attribution, Backend, DataSource, Features, Metadata, MissingMarket, Orchestrator, SecondRun, Step};
 pub use sampling::{BalancedSampling, PerRegime, RegimeWeightedLoss, ThinAlert, Tracking};
+pub use scan::ScanRule;
 pub use validation::{HorizonUnit, LabelRule, Validation};
 
 /// All training rules of one strategy, one field a table of its file.
@@ -52,6 +54,7 @@ pub struct StrategySettings {
     pub orchestrator: Orchestrator,
     pub attribution: Attribution,
     pub promotion_gates: PromotionGates,
+    pub scan: ScanRule,
     pub drift_detection: DriftDetection,
 }
 

@@ -73,7 +73,7 @@ fn every_key_is_documented_and_every_number_has_bounds() {
         }
     }
     let schema = strategy_schema();
-    assert_eq!(schema["properties"].as_object().map(serde_json::Map::len), Some(15));
+    assert_eq!(schema["properties"].as_object().map(serde_json::Map::len), Some(16));
     walk("", &schema);
 }
 

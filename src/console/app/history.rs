@@ -88,6 +88,7 @@ pub fn cause(run: &JobRun) -> String {
         Trigger::Manual => format!("asked for by {}", run.actor),
         Trigger::Retry => format!("try {}, because the one before failed", run.attempt),
         Trigger::Recovery => "because the process died in the run before".into(),
+        Trigger::Drift => "because a model has drifted".into(),
         Trigger::SourceBack => "because the primary source is back".into(),
     }
 }

@@ -105,7 +105,7 @@ impl Board {
 
     /// What a run of the schedule needs. A person who asks for a run has decided it.
     fn needs(&self, run: &JobRun) -> Need {
-        if matches!(run.trigger, Trigger::Manual | Trigger::SourceBack) {
+        if matches!(run.trigger, Trigger::Manual | Trigger::SourceBack | Trigger::Drift) {
             return Need::Met;
         }
         let mut waits = None;

@@ -245,6 +245,20 @@ fn touch(bars: &DailyBars, row: usize, lower: f64, upper: f64) -> Touch {
     }
 }
 
+/// The last session of the horizon of a decision after the close of `date`; `None` where the calendar ends first.
+pub fn horizon_end(calendar: Calendar, date: NaiveDate, rule: &LabelRule) -> Option<NaiveDate> {
+    let after: Vec<NaiveDate> = sessions_between(calendar, date, date, rule).into_iter().filter(|s| *s > date).collect();
+    let sessions = match rule.horizon_unit {
+        HorizonUnit::Sessions => rule.horizon as usize,
+        HorizonUnit::CalendarDays => {
+            let last = date + Days::new(rule.horizon.into());
+            after.partition_point(|s| *s <= last)
+        }
+    };
+    // As for a label, a session beyond the horizon proves that the calendar reaches past it.
+    (sessions < after.len()).then(|| sessions.checked_sub(1).and_then(|n| after.get(n).copied())).flatten()
+}
+
 fn sessions_between(calendar: Calendar, first: NaiveDate, last: NaiveDate, rule: &LabelRule) -> Vec<NaiveDate> {
     // Five sessions take at least a week; two days a session cover weekends.
     let days = match rule.horizon_unit {

@@ -23,6 +23,8 @@ pub struct DriftBaseline {
     pub mean: Option<f64>,
     /// Their standard deviation; `None` below two windows.
     pub deviation: Option<f64>,
+    /// Order statistics of the values, ascending at equal ranks; none of a baseline that an older program froze.
+    pub sketch: Vec<f64>,
 }
 
 impl ModelDb {
@@ -32,13 +34,25 @@ impl ModelDb {
         self.transaction(|conn| {
             conn.execute("DELETE FROM drift_baselines WHERE model_id = ?1", [model_id])?;
             let mut insert = conn.prepare_cached(
-                "INSERT INTO drift_baselines (model_id, subject, frozen_at, rows, missing, edges, counts, windows, mean, deviation)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                "INSERT INTO drift_baselines (model_id, subject, frozen_at, rows, missing, edges, counts, windows, mean, deviation, sketch)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             )?;
             for b in baselines {
                 let missing = b.counts.last().copied().unwrap_or(0.0) as i64;
-                let [edges, counts] = [&b.edges, &b.counts].map(|values| blob::floats(values));
-                insert.execute(params![model_id, b.subject, now, b.rows as i64, missing, edges, counts, b.windows, b.mean, b.deviation])?;
+                let [edges, counts, sketch] = [&b.edges, &b.counts, &b.sketch].map(|values| blob::floats(values));
+                insert.execute(params![
+                    model_id,
+                    b.subject,
+                    now,
+                    b.rows as i64,
+                    missing,
+                    edges,
+                    counts,
+                    b.windows,
+                    b.mean,
+                    b.deviation,
+                    sketch
+                ])?;
             }
             Ok(())
         })
@@ -46,9 +60,15 @@ impl ModelDb {
 }
 
 impl ModelReader {
+    /// Rows of the reference period of a model; 0 without baselines.
+    pub fn baseline_rows(&self, model_id: i64) -> Result<u64, StoreError> {
+        let sql = "SELECT coalesce(max(rows), 0) FROM drift_baselines WHERE model_id = ?1";
+        Ok(self.one(sql, [model_id], |r| rows::count(r, 0))?.unwrap_or(0))
+    }
+
     /// The baselines of a model, by subject; none for a model without.
     pub fn drift_baselines(&self, model_id: i64) -> Result<Vec<DriftBaseline>, StoreError> {
-        let sql = "SELECT subject, rows, edges, counts, windows, mean, deviation FROM drift_baselines WHERE model_id = ?1 ORDER BY subject";
+        let sql = "SELECT subject, rows, edges, counts, windows, mean, deviation, sketch FROM drift_baselines WHERE model_id = ?1 ORDER BY subject";
         self.list(sql, [model_id], |r| {
             let floats = |column| Ok::<_, rusqlite::Error>(blob::to_floats(blob::bytes(r, column)?).collect());
             Ok(DriftBaseline {
@@ -59,6 +79,7 @@ impl ModelReader {
                 windows: r.get(4)?,
                 mean: r.get(5)?,
                 deviation: r.get(6)?,
+                sketch: floats(7)?,
             })
         })
     }
@@ -74,7 +95,16 @@ mod tests {
     fn baseline(subject: &str, deviation: Option<f64>) -> DriftBaseline {
         let (edges, counts) = (vec![-0.1, 0.2, f64::INFINITY], vec![3.0, 1.0, 0.0, 2.0, 4.0]);
         let windows = if deviation.is_some() { 7 } else { 1 };
-        DriftBaseline { subject: subject.to_owned(), rows: 10, edges, counts, windows, mean: Some(-2.5), deviation }
+        DriftBaseline {
+            subject: subject.to_owned(),
+            rows: 10,
+            edges,
+            counts,
+            windows,
+            mean: Some(-2.5),
+            deviation,
+            sketch: vec![-0.5, 0.1, 7.0],
+        }
     }
 
     #[test]

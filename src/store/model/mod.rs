@@ -9,12 +9,14 @@ mod blob;
 mod cache;
 mod care;
 mod drift;
+mod drift_nights;
 pub mod files;
 mod ledger;
 mod models;
 mod open;
 mod predictions;
 mod samples;
+mod signals;
 mod training;
 mod trials;
 
@@ -26,11 +28,13 @@ use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior};
 pub use cache::{Checkpoint, FeatureBlock, FeatureColumns, FeatureMonth, Made};
 pub use care::{beside, copy, model_bytes, restore, verify};
 pub use drift::DriftBaseline;
+pub use drift_nights::{DriftEpisode, DriftRow, Halt};
 pub use ledger::{ConfigChange, SectorStats, Shortage};
 pub use models::{Model, ModelChange, ModelFile, ModelKind, ModelMove, MoveCause, NewModel, NewModels};
 pub use open::{APPLICATION_ID, VERSION};
 pub use predictions::FoldPrediction;
 pub use samples::{RareEvent, ReplayError, Sample};
+pub use signals::{Answers, NewSignal, NightPrediction, Scan, ScanKind, SettledSum, SignalChange, StoredOutcome, StoredSignal};
 pub use training::{NewTraining, TrainingIdentity, TrainingRun};
 pub use trials::{HoldoutFigures, HoldoutReading, Trial};
 

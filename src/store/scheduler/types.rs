@@ -123,6 +123,8 @@ pub enum Trigger {
     Retry,
     /// An earlier process died in it.
     Recovery,
+    /// A model has drifted so far that a challenger is trained.
+    Drift,
     /// The primary source is back and what the fallback filled is fetched again.
     SourceBack,
 }

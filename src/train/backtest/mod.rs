@@ -25,7 +25,7 @@ use crate::config::strategy::PromotionGates;
 use crate::labels::Class;
 use crate::market::{Regime, Symbol};
 
-pub use path::path;
+pub use path::{path, reason};
 pub use report::{AgainstMarket, Group, Interval, Performance, Report, Year, buy_and_hold};
 
 /// What is done: HOLD is no position.

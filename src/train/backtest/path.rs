@@ -31,7 +31,7 @@ pub fn path(samples: &Samples, bars: &[DailyBars], row: usize, outcome: usize) -
 
 /// What ended a position whose last session opened `open` above the entry and that earned `gross`: the label gives the open
 /// as the price of the exit exactly where the open had jumped the barrier.
-fn reason(class: Class, open: f64, gross: f64) -> Exit {
+pub fn reason(class: Class, open: f64, gross: f64) -> Exit {
     match (class, open == gross) {
         (Class::Hold, _) => Exit::Horizon,
         (Class::Buy, true) => Exit::GapUp,

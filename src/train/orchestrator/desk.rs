@@ -8,7 +8,7 @@ use serde_json::json;
 use super::board::{models, steps};
 use super::error::TrainError;
 use super::{TrainOrder, data};
-use crate::audit::open_to_work;
+use crate::audit::Work;
 use crate::config::strategy::Step;
 use crate::features::definition_hash;
 use crate::store::StoreError;
@@ -19,9 +19,8 @@ use crate::train::models::Compute;
 use crate::train::progress::{NullsView, PartState, TrainingState, TrainingView};
 use crate::train::registry::{ModelFolder, tidy};
 
-/// How long a run waits for whoever has the strategy's database, and between two tries.
+/// How long a run waits for whoever has the strategy's database.
 const PATIENCE: Duration = Duration::from_mins(2);
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// The place of one run.
 pub struct Desk<'a> {
@@ -75,21 +74,8 @@ impl<'a> Desk<'a> {
     }
 
     fn within<T, E: From<StoreError>>(&self, patience: Duration, work: impl FnOnce(&mut ModelDb) -> Result<T, E>) -> Result<T, E> {
-        let order = self.order;
-        let until = order.clock.mono() + patience;
-        let mut db = loop {
-            match open_to_work(order.data_dir, order.strategy, order.rules, order.demo, order.clock.clone()) {
-                Err(StoreError::Locked { .. }) if order.clock.mono() < until && !order.stop.now.is_cancelled() => {
-                    std::thread::sleep(PAUSE);
-                }
-                opened => break opened?,
-            }
-        };
-        let done = work(&mut db);
-        let closed = db.close();
-        let done = done?;
-        closed?;
-        Ok(done)
+        let TrainOrder { data_dir, strategy, rules, demo, ref clock, stop, .. } = *self.order;
+        Work { data_dir, strategy, rules, demo, clock }.within(patience, &stop.now, work)
     }
 
     /// Gives the run its number: that of a run of the same identity that was interrupted, or a new one.

@@ -1,0 +1,102 @@
+//! The jobs of a night that work through the strategies: scan, drift, backtest. Done by the engine that runs on the data folder,
+//! or by one that lives for the length of the run, and followed to the end either way.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::output::{self, line};
+use super::rig::{self, Rig};
+use super::{Context, Exit, Failure, attach, follow, strategy};
+use crate::control::Client;
+use crate::engine::Command;
+use crate::market::Strategy;
+use crate::scan::{NightSummary, WatchSpec};
+use crate::store::master::{Role, StoreError};
+use crate::store::scheduler::{Job, JobRun, JobState};
+use crate::trainer::lasted;
+
+/// What these commands have in common.
+#[derive(Debug, Args)]
+pub struct Watched {
+    /// Only this strategy [default: both, one after the other]
+    #[arg(long, value_name = "S", value_parser = strategy::parser())]
+    pub strategy: Option<Strategy>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Watched {
+    fn spec(&self) -> WatchSpec {
+        WatchSpec { strategies: self.strategy.into_iter().collect() }
+    }
+}
+
+/// What a strategy's part came to, beside its sentence: lines for people, and JSON.
+pub(super) type Told = (Vec<String>, Value);
+
+/// Does `job` and prints what came of it; `tell` reads more about a strategy, once its part has ended.
+pub(super) fn run(
+    job: Job,
+    arguments: &Watched,
+    context: &Context,
+    tell: impl AsyncFn(&Client, Strategy) -> Option<Told>,
+) -> Result<Exit, Failure> {
+    if !context.database().exists() {
+        return Err(StoreError::Missing(context.database()).into());
+    }
+    let command = Command::Watch { job, spec: arguments.spec() };
+    rig::runtime()?.block_on(async {
+        if let Some(client) = attach::attach(context).await? {
+            return foreground(&client, context, command, arguments.json, tell).await;
+        }
+        context.sound()?;
+        let logging = context.start_logging()?;
+        let rig = Rig::start(context, Role::Command, &logging).await?;
+        let outcome = foreground(&rig.client(), context, command, arguments.json, tell).await;
+        rig.stop().await;
+        outcome
+    })
+}
+
+async fn foreground(
+    client: &Client,
+    context: &Context,
+    command: Command,
+    as_json: bool,
+    tell: impl AsyncFn(&Client, Strategy) -> Option<Told>,
+) -> Result<Exit, Failure> {
+    let (run_id, signals) = follow::begin(client, context, command).await?;
+    let end = follow::to_end(client, context, run_id, signals).await?;
+    let summary = NightSummary::stored(end.summary.as_deref()).unwrap_or_default();
+    let mut told = Vec::new();
+    for night in &summary.strategies {
+        let more = if night.ok { tell(client, night.strategy).await } else { None };
+        told.push(more.unwrap_or_default());
+    }
+    show(&end, &summary, &told, as_json)
+}
+
+fn show(run: &JobRun, summary: &NightSummary, told: &[Told], as_json: bool) -> Result<Exit, Failure> {
+    let exit = match run.state {
+        JobState::Succeeded if run.failures > 0 => Exit::Partial,
+        JobState::Succeeded => Exit::Done,
+        JobState::Cancelled => Exit::Interrupted,
+        _ => Exit::Failed,
+    };
+    if as_json {
+        let one = |(end, (_, found)): (_, &Told)| json!({ "end": end, "found": found });
+        let strategies: Vec<Value> = summary.strategies.iter().zip(told).map(one).collect();
+        let note = &run.error;
+        output::json(&json!({ "ok": exit == Exit::Done, "run": run.id, "state": run.state, "note": note, "strategies": strategies }))?;
+        return Ok(exit);
+    }
+    for (night, (lines, _)) in summary.strategies.iter().zip(told) {
+        line(format_args!("{}: {}", night.strategy, night.words))?;
+        lines.iter().try_for_each(|text| line(format_args!("  {text}")))?;
+    }
+    let seconds = run.seconds(run.ended_at.unwrap_or_default()).unwrap_or(0);
+    let why = if told.is_empty() { run.error.as_ref().map(|e| format!(": {e}")).unwrap_or_default() } else { String::new() };
+    line(format_args!("Run {} of {} {} after {}{why}", run.id, run.job, run.state, lasted(seconds as f64)))?;
+    Ok(exit)
+}

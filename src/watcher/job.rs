@@ -1,0 +1,145 @@
+//! The scan and drift jobs: the strategies one after the other, each on a blocking thread, told to people as it goes.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+
+use super::{PATIENCE, Watcher};
+use crate::dataset::DatasetError;
+use crate::features::nightly::NightError;
+use crate::job::{JobBody, JobEnd, JobReport, JobStop};
+use crate::market::Strategy;
+use crate::scan::night::{ScanError, ScanOrder, scan};
+use crate::scan::{NightSummary, StrategyNight, WatchSpec};
+use crate::store::StoreError;
+use crate::store::scheduler::{Job, JobRun};
+
+/// The body of [`Job::Scan`] or [`Job::Drift`].
+pub struct WatchJob {
+    watcher: Arc<Watcher>,
+    job: Job,
+}
+
+/// How a strategy's part of a job ended.
+pub(super) struct Done {
+    /// In a sentence.
+    pub words: String,
+    /// Lines for the story of the run.
+    pub told: Vec<String>,
+    /// A challenger is asked for.
+    pub challenger: bool,
+}
+
+/// Why it came to no end, in a form that can leave its thread.
+pub(super) struct Failed {
+    pub error: String,
+    pub retry: bool,
+}
+
+impl WatchJob {
+    /// The nightly scan.
+    pub const fn scan(watcher: Arc<Watcher>) -> Self {
+        Self { watcher, job: Job::Scan }
+    }
+
+    async fn one(&self, strategy: Strategy, report: &JobReport, stop: &CancellationToken) -> StrategyNight {
+        let (watcher, job, own) = (Arc::clone(&self.watcher), self.job, stop.clone());
+        let begun = watcher.clock.mono();
+        report.phase(format!("{job} of {strategy}")).await;
+        let work = tokio::task::spawn_blocking(move || watcher.work(job, strategy, &own)).await;
+        let ended = work.unwrap_or_else(|panic| {
+            tracing::error!(target: "engine", %strategy, error = %panic, "A bug ended the job");
+            Err(Failed { error: format!("a fault of the program ended it, please report it with the log: {panic}"), retry: false })
+        });
+        let seconds = self.watcher.clock.mono().saturating_sub(begun).as_secs_f64();
+        let night = match ended {
+            Ok(Done { words, told, challenger }) => {
+                for line in told {
+                    report.note(format!("{strategy}: {line}")).await;
+                }
+                StrategyNight { strategy, ok: true, words, seconds, challenger, retry: false }
+            }
+            Err(Failed { error, retry }) => StrategyNight { strategy, ok: false, words: error, seconds, challenger: false, retry },
+        };
+        report.note(format!("{strategy}: {}", night.words)).await;
+        night
+    }
+}
+
+#[async_trait]
+impl JobBody for WatchJob {
+    fn job(&self) -> Job {
+        self.job
+    }
+
+    async fn run(&self, run: JobRun, report: JobReport, stop: JobStop) -> JobEnd {
+        let spec = match WatchSpec::of(run.params.as_deref()) {
+            Ok(spec) => spec,
+            Err(e) => {
+                return JobEnd::Failed { error: format!("what the run was asked for cannot be read: {e}"), retry: false, summary: None };
+            }
+        };
+        // When this future is dropped, the work on its blocking thread is told to end too.
+        let own = stop.gently.child_token();
+        let _dropped = own.clone().drop_guard();
+        let mut summary = NightSummary::default();
+        for strategy in spec.chosen() {
+            if own.is_cancelled() {
+                break;
+            }
+            summary.strategies.push(self.one(strategy, &report, &own).await);
+        }
+        summary.end(own.is_cancelled())
+    }
+}
+
+impl Watcher {
+    fn work(&self, _job: Job, strategy: Strategy, stop: &CancellationToken) -> Result<Done, Failed> {
+        let done = self.scan_night(strategy, stop);
+        self.look();
+        done
+    }
+
+    fn scan_night(&self, strategy: Strategy, stop: &CancellationToken) -> Result<Done, Failed> {
+        let rules = self.rules.load_full();
+        let order = ScanOrder {
+            strategy,
+            rules: &rules.get(strategy).settings,
+            universe: &self.universe,
+            master: &self.master,
+            data_dir: &self.data_dir,
+            clock: &self.clock,
+            progress: &|_, _| {},
+            stop,
+        };
+        let done = self.with(strategy, (PATIENCE, stop), |db| scan(db, &order))?;
+        let (settled, void) = done.settled;
+        let mut told = Vec::new();
+        if settled + void > 0 {
+            told.push(format!("{settled} signals settled, {void} void"));
+        }
+        let stale = done.scan.why_none.values().filter(|why| why.starts_with("stale")).count();
+        if stale > 0 {
+            told.push(format!("{stale} symbols have no bar of the last session yet"));
+        }
+        Ok(Done { words: done.scan.words, told, challenger: false })
+    }
+}
+
+impl From<ScanError> for Failed {
+    fn from(e: ScanError) -> Self {
+        let retry = match &e {
+            ScanError::Store(StoreError::Locked { .. } | StoreError::DiskFull) => true,
+            ScanError::Rows(DatasetError::Changed | DatasetError::Features(NightError::Changed(_))) => true,
+            _ => false,
+        };
+        Self { error: e.to_string(), retry }
+    }
+}
+
+impl From<StoreError> for Failed {
+    fn from(e: StoreError) -> Self {
+        ScanError::Store(e).into()
+    }
+}

@@ -1,0 +1,131 @@
+//! The one who watches: scans each night, settles signals, and compares models with what they were trained on.
+//!
+//! [`Watcher`] implements [`Watching`](crate::engine::Watching) over the strategies' databases; its feeds carry the newest
+//! scan and the newest drift of each strategy. [`WatchJob`] is the body of the scan and drift jobs: it works through the
+//! strategies it is asked for, one after the other. The start of the engine makes both; commands that only look make a
+//! watcher alone.
+
+mod correlation;
+mod drift;
+mod feeds;
+mod job;
+mod keep;
+mod signals;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio_util::sync::CancellationToken;
+
+pub use job::WatchJob;
+
+use crate::audit::Work;
+use crate::config::Strategies;
+use crate::drift::views::DriftView;
+use crate::engine::DATABASE;
+use crate::market::{Clock, Strategy, Universe};
+use crate::scan::views::SignalsView;
+use crate::store::StoreError;
+use crate::store::master::ReadPool;
+use crate::store::model::{ModelDb, ModelReader};
+use feeds::Feeds;
+
+/// How long a night waits for whoever has a strategy's database, and how long a command of a person does.
+const PATIENCE: Duration = Duration::from_mins(10);
+const PATIENCE_OF_PEOPLE: Duration = Duration::from_secs(20);
+
+/// Watches both strategies in one data folder.
+pub struct Watcher {
+    data_dir: PathBuf,
+    demo: bool,
+    universe: Universe,
+    clock: Arc<dyn Clock>,
+    /// The rules in force; each night reads them anew.
+    rules: Arc<ArcSwap<Strategies>>,
+    master: ReadPool,
+    feeds: Feeds,
+}
+
+/// What a watcher is made of.
+pub struct WatcherOptions {
+    /// Folder of databases and models.
+    pub data_dir: PathBuf,
+    /// Data come from simulators.
+    pub demo: bool,
+    /// Members.
+    pub universe: Universe,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// The rules in force, replaced by whoever reads them again.
+    pub rules: Arc<ArcSwap<Strategies>>,
+}
+
+impl Watcher {
+    /// A watcher that has looked at nothing yet: its feeds are empty until [`Self::begin`] or a night.
+    pub fn new(options: WatcherOptions) -> Arc<Self> {
+        let WatcherOptions { data_dir, demo, universe, clock, rules } = options;
+        let master = ReadPool::new(&data_dir.join(DATABASE));
+        Arc::new(Self { data_dir, demo, universe, clock, rules, master, feeds: Feeds::default() })
+    }
+
+    /// Fills the feeds from the databases, beside the caller.
+    pub fn begin(self: &Arc<Self>) {
+        let watcher = Arc::clone(self);
+        tokio::task::spawn_blocking(move || watcher.look());
+    }
+
+    /// Brings the feeds up to date.
+    fn look(&self) {
+        for strategy in Strategy::ALL {
+            match self.signals_view(strategy) {
+                Ok(now) => self.feeds.show_signals(now),
+                // What was known stays.
+                Err(e) => tracing::debug!(target: "scan", %strategy, error = %e, "Could not read the newest scan"),
+            }
+            match self.drift_view(strategy) {
+                Ok(now) => self.feeds.show_drift(now),
+                Err(e) => tracing::debug!(target: "drift", %strategy, error = %e, "Could not read the newest drift"),
+            }
+        }
+    }
+
+    /// The strategy's database, to be read; `None` before anything was made for the strategy.
+    fn reader(&self, strategy: Strategy) -> Result<Option<ModelReader>, StoreError> {
+        match ModelReader::open(&self.data_dir.join(strategy.database_file()), strategy) {
+            Ok(reader) => Ok(Some(reader)),
+            Err(StoreError::NotBuilt { .. }) => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Works on the strategy's database by the rules in force.
+    fn with<T, E: From<StoreError>>(
+        &self,
+        strategy: Strategy,
+        (patience, stop): (Duration, &CancellationToken),
+        work: impl FnOnce(&mut ModelDb) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let rules = self.rules.load_full();
+        let rules = &rules.get(strategy).settings;
+        Work { data_dir: &self.data_dir, strategy, rules, demo: self.demo, clock: &self.clock }.within(patience, stop, work)
+    }
+
+    /// What is shown of a strategy's signals.
+    fn signals_view(&self, strategy: Strategy) -> Result<SignalsView, StoreError> {
+        let Some(reader) = self.reader(strategy)? else { return Ok(SignalsView::unscanned(strategy, signals::NO_SCAN)) };
+        signals::view(&reader, &self.pages(strategy))
+    }
+
+    /// What is shown of a strategy's drift.
+    fn drift_view(&self, strategy: Strategy) -> Result<DriftView, StoreError> {
+        let rules = self.rules.load_full();
+        let Some(reader) = self.reader(strategy)? else { return Ok(DriftView::unwatched(strategy, drift::NO_LOOK)) };
+        drift::view(&reader, strategy, &rules.get(strategy).settings.drift_detection)
+    }
+
+    fn pages(&self, strategy: Strategy) -> signals::Pages<'_> {
+        signals::Pages { strategy, universe: &self.universe, master: &self.master, now: self.clock.now() }
+    }
+}
