@@ -11,12 +11,16 @@ mod bins;
 mod discovery;
 mod distance;
 mod ks;
+mod ladder;
+pub mod measure;
+mod sketch;
 
-pub use baseline::{Shift, compare, of_answers, of_columns};
+pub use baseline::{Frozen, Shift, Uncalibrated, compare, of_answers, of_columns};
 pub use bins::Bins;
 pub use discovery::benjamini_hochberg;
 pub use distance::{divergence, shares, stability};
 pub use ks::{KolmogorovSmirnov, kolmogorov_smirnov};
+pub use sketch::{Sketch, order_statistics};
 
 #[cfg(test)]
 mod tests;
