@@ -17,6 +17,8 @@ use crate::train::sharpe::variance;
 
 /// A window exactly like the rest of the period counts as this far from it: its logarithm is asked for.
 const LEAST_STABILITY: f64 = 1e-12;
+/// A deviation this small beside the mean is what rounding leaves of windows that are all alike.
+const ROUNDING: f64 = 1e-9;
 
 /// A baseline with the order statistics that the Kolmogorov-Smirnov distance and the curve of the distribution need.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,10 +60,11 @@ pub enum Uncalibrated {
 impl Uncalibrated {
     /// What keeps the shifts from a baseline from being judged; `None` where they can be.
     pub fn of(baseline: &DriftBaseline) -> Option<Self> {
-        match (baseline.windows, baseline.deviation) {
-            (0, _) => Some(Self::NoWindow),
-            (1, _) | (_, None) => Some(Self::OneWindow),
-            (_, Some(deviation)) => (deviation.is_nan() || deviation <= 0.0).then_some(Self::NoSpread),
+        match baseline.windows {
+            0 => Some(Self::NoWindow),
+            1 => Some(Self::OneWindow),
+            _ if usual(baseline).is_none() => Some(Self::NoSpread),
+            _ => None,
         }
     }
 }
@@ -172,13 +175,17 @@ fn strays(running: &[f64], counts: &[f64], sessions: usize, rule: &DriftDetectio
     (0..=sessions - long).step_by(rule.step_sessions.max(1) as usize).map(stray).collect()
 }
 
+/// Mean and standard deviation of the windows' ln PSI, if they tell windows apart.
+fn usual(baseline: &DriftBaseline) -> Option<(f64, f64)> {
+    baseline.mean.zip(baseline.deviation).filter(|(mean, deviation)| *deviation > ROUNDING * mean.abs().max(1.0))
+}
+
 /// How far `current` lies from what `baseline` froze, with the smoothing that its windows were compared with.
 pub fn compare(baseline: &DriftBaseline, current: &[f64], smoothing: f64) -> Shift {
     let bins = Bins::between(&baseline.edges);
     let (now, then) = (shares(&bins.counts(current.iter().copied()), smoothing), shares(&baseline.counts, smoothing));
     let psi = stability(&now, &then);
-    let spread = baseline.deviation.filter(|d| *d > 0.0);
-    let z = baseline.mean.zip(spread).map(|(mean, deviation)| (psi.max(LEAST_STABILITY).ln() - mean) / deviation);
+    let z = usual(baseline).map(|(mean, deviation)| (psi.max(LEAST_STABILITY).ln() - mean) / deviation);
     // The upper tail as the lower one of -z: 1 minus the chance below loses all digits where it matters.
     Shift { rows: current.len(), psi, kl: divergence(&now, &then), z, p: z.map(|z| normal::cdf(-z)) }
 }

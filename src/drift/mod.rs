@@ -8,19 +8,29 @@
 
 mod baseline;
 mod bins;
+mod categories;
 mod discovery;
 mod distance;
+pub mod episode;
 mod ks;
 mod ladder;
+mod level;
 pub mod measure;
+mod mix;
+pub mod performance;
 mod sketch;
+mod verdict;
 
 pub use baseline::{Frozen, Shift, Uncalibrated, compare, of_answers, of_columns};
 pub use bins::Bins;
+pub use categories::Categories;
 pub use discovery::benjamini_hochberg;
 pub use distance::{divergence, shares, stability};
 pub use ks::{KolmogorovSmirnov, kolmogorov_smirnov};
+pub use level::{Level, Levels, OF_KS_P};
+pub use mix::{Decided, MixShift, compare_mix};
 pub use sketch::{Sketch, order_statistics};
+pub use verdict::{DatasetVerdict, Family, Figures, Judged, Measured, Night, Verdict, judge};
 
 #[cfg(test)]
 mod tests;

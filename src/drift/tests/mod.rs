@@ -1,6 +1,8 @@
 //! The reference values of the drift metrics, and what baselines promise.
 
+mod episodes;
 mod exact;
+mod verdicts;
 
 use chrono::{Days, NaiveDate};
 use proptest::prelude::*;
