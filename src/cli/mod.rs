@@ -15,6 +15,7 @@ mod context;
 mod daemon;
 mod dataset;
 mod doctor;
+mod drift;
 mod export;
 mod export_learning;
 mod failure;
@@ -82,6 +83,7 @@ enum Command {
     Models(models::Arguments),
     Scan(scan::Arguments),
     Signals(signals::Arguments),
+    Drift(drift::Arguments),
     Issues(issues::Arguments),
     Runs(runs::Arguments),
     Schedule(schedule::Arguments),
@@ -110,6 +112,7 @@ impl Command {
             Self::Models(a) => models::run(&a, &Context::load_despite(common)?),
             Self::Scan(a) => scan::run(&a, &Context::load(common)?),
             Self::Signals(a) => signals::run(&a, &Context::load_despite(common)?),
+            Self::Drift(a) => drift::run(&a),
             Self::Issues(a) => issues::run(&a, &Context::load_despite(common)?),
             Self::Runs(a) => runs::run(&a, &Context::load_despite(common)?),
             Self::Schedule(a) => schedule::run(&a, &Context::load_despite(common)?),
@@ -138,6 +141,7 @@ impl Command {
             Self::Models(a) => a.json(),
             Self::Scan(a) => a.night.json,
             Self::Signals(a) => a.json(),
+            Self::Drift(a) => a.json(),
             Self::Issues(a) => a.json(),
             Self::Runs(a) => a.json(),
             Self::Schedule(a) => a.json,

@@ -2,9 +2,12 @@
 
 use chrono::NaiveDate;
 use rayon::prelude::*;
+use serde::Serialize;
 
 use super::bins::Bins;
 use super::distance::{divergence, shares, stability};
+use super::ks::{KolmogorovSmirnov, ascending};
+use super::sketch::{Sketch, order_statistics};
 use crate::config::strategy::DriftDetection;
 use crate::labels::Class;
 use crate::store::model::DriftBaseline;
@@ -14,6 +17,57 @@ use crate::train::sharpe::variance;
 
 /// A window exactly like the rest of the period counts as this far from it: its logarithm is asked for.
 const LEAST_STABILITY: f64 = 1e-12;
+/// A deviation this small beside the mean is what rounding leaves of windows that are all alike.
+const ROUNDING: f64 = 1e-9;
+
+/// A baseline with the order statistics that the Kolmogorov-Smirnov distance and the curve of the distribution need.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Frozen {
+    /// Bins, counts, and how far the reference's own windows strayed.
+    pub baseline: DriftBaseline,
+    /// [`order_statistics`] of the values that were there, ascending.
+    pub sketch: Vec<f64>,
+}
+
+impl Frozen {
+    /// The distribution of the values that were there, to half of a 1,024th.
+    pub fn sketch(&self) -> Sketch<'_> {
+        let missing = self.baseline.counts.last().copied().unwrap_or(0.0) as u64;
+        Sketch::new(&self.sketch, self.baseline.rows.saturating_sub(missing))
+    }
+
+    /// Distance of current values from the reference; see [`Sketch::distance`] for how exact it is.
+    pub fn kolmogorov_smirnov(&self, current: &[f64]) -> Option<KolmogorovSmirnov> {
+        self.sketch().distance(current)
+    }
+}
+
+/// Why a distance cannot be judged by the reference's own windows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::Display)]
+#[serde(rename_all = "snake_case")]
+pub enum Uncalibrated {
+    /// The reference is no longer than a window.
+    #[strum(to_string = "the reference period is too short to hold a window and a rest to compare it with")]
+    NoWindow,
+    /// One window has no spread.
+    #[strum(to_string = "the reference period holds one window only, and a spread takes two")]
+    OneWindow,
+    /// All windows strayed alike, as those of a constant do.
+    #[strum(to_string = "all windows of the reference period are alike, so that nothing tells a usual distance from an unusual one")]
+    NoSpread,
+}
+
+impl Uncalibrated {
+    /// What keeps the shifts from a baseline from being judged; `None` where they can be.
+    pub fn of(baseline: &DriftBaseline) -> Option<Self> {
+        match baseline.windows {
+            0 => Some(Self::NoWindow),
+            1 => Some(Self::OneWindow),
+            _ if usual(baseline).is_none() => Some(Self::NoSpread),
+            _ => None,
+        }
+    }
+}
 
 /// How far current values lie from a baseline.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,25 +110,28 @@ pub fn of_columns(
     subjects: &[String],
     column: impl Fn(usize) -> Vec<f64> + Sync,
     rule: &DriftDetection,
-) -> Vec<DriftBaseline> {
+) -> Vec<Frozen> {
     let sessions = Sessions::new(dates);
     let of = |(number, subject): (usize, &String)| {
         let values = column(number);
-        let bins = Bins::of(values.iter().copied(), rule.bins);
-        freeze(subject, &values, &bins, &sessions, rule)
+        let sorted = ascending(&values);
+        let bins = Bins::of_ascending(&sorted, rule.bins);
+        let baseline = freeze(subject, &values, &bins, &sessions, rule)?;
+        Some(Frozen { baseline, sketch: order_statistics(&sorted) })
     };
     subjects.par_iter().enumerate().filter_map(of).collect()
 }
 
 /// Baselines of what a model says, from its out-of-fold answers and decisions: `p_buy`, `p_sell` and `mix`.
-pub fn of_answers(dates: &[NaiveDate], answers: &[Probabilities], decisions: &[Class], rule: &DriftDetection) -> Vec<DriftBaseline> {
+pub fn of_answers(dates: &[NaiveDate], answers: &[Probabilities], decisions: &[Class], rule: &DriftDetection) -> Vec<Frozen> {
     let names = ["p_buy", "p_sell"].map(str::to_owned);
     let sides = [Class::Buy, Class::Sell];
-    let mut baselines = of_columns(dates, &names, |side| answers.iter().map(|p| p[sides[side].index()]).collect(), rule);
+    let mut frozen = of_columns(dates, &names, |side| answers.iter().map(|p| p[sides[side].index()]).collect(), rule);
     let decided: Vec<f64> = decisions.iter().map(|d| d.index() as f64).collect();
-    // One bin a class, in column order.
-    baselines.extend(freeze("mix", &decided, &Bins::between(&[1.0, 2.0]), &Sessions::new(dates), rule));
-    baselines
+    // One bin a class, in column order. Classes have no order that a sketch could keep.
+    let mix = freeze("mix", &decided, &Bins::between(&[1.0, 2.0]), &Sessions::new(dates), rule);
+    frozen.extend(mix.map(|baseline| Frozen { baseline, sketch: Vec::new() }));
+    frozen
 }
 
 /// Time and memory grow with rows plus sessions times bins: each value is binned once, windows are differences of running
@@ -119,13 +176,17 @@ fn strays(running: &[f64], counts: &[f64], sessions: usize, rule: &DriftDetectio
     (0..=sessions - long).step_by(rule.step_sessions.max(1) as usize).map(stray).collect()
 }
 
+/// Mean and standard deviation of the windows' ln PSI, if they tell windows apart.
+fn usual(baseline: &DriftBaseline) -> Option<(f64, f64)> {
+    baseline.mean.zip(baseline.deviation).filter(|(mean, deviation)| *deviation > ROUNDING * mean.abs().max(1.0))
+}
+
 /// How far `current` lies from what `baseline` froze, with the smoothing that its windows were compared with.
 pub fn compare(baseline: &DriftBaseline, current: &[f64], smoothing: f64) -> Shift {
     let bins = Bins::between(&baseline.edges);
     let (now, then) = (shares(&bins.counts(current.iter().copied()), smoothing), shares(&baseline.counts, smoothing));
     let psi = stability(&now, &then);
-    let spread = baseline.deviation.filter(|d| *d > 0.0);
-    let z = baseline.mean.zip(spread).map(|(mean, deviation)| (psi.max(LEAST_STABILITY).ln() - mean) / deviation);
+    let z = usual(baseline).map(|(mean, deviation)| (psi.max(LEAST_STABILITY).ln() - mean) / deviation);
     // The upper tail as the lower one of -z: 1 minus the chance below loses all digits where it matters.
     Shift { rows: current.len(), psi, kl: divergence(&now, &then), z, p: z.map(|z| normal::cdf(-z)) }
 }

@@ -1,5 +1,6 @@
 //! The bins of a distribution: equal mass by the reference, and one for missing values.
 
+use super::ks::ascending;
 use crate::train::metrics::quantile;
 
 /// Right-open bins between ascending edges, the first and the last without end: a value equal to an edge lies to the
@@ -14,11 +15,14 @@ impl Bins {
     /// "linear"), equal ones merged. A reference of no more than `bins` different values has an edge at each of
     /// them instead, so that a rare one keeps a bin to itself. NaN is not looked at.
     pub fn of(reference: impl IntoIterator<Item = f64>, bins: u32) -> Self {
-        let mut values: Vec<f64> = reference.into_iter().filter(|v| !v.is_nan()).collect();
-        values.sort_unstable_by(f64::total_cmp);
+        Self::of_ascending(&ascending(&reference.into_iter().collect::<Vec<_>>()), bins)
+    }
+
+    /// The same of values that are ascending and without NaN.
+    pub fn of_ascending(values: &[f64], bins: u32) -> Self {
         let mut different: Vec<f64> = values.chunk_by(|a, b| a == b).map(|same| same[0]).take(bins as usize + 1).collect();
         if different.len() > bins as usize {
-            let part = |k: u32| quantile(&values, f64::from(k) / f64::from(bins));
+            let part = |k: u32| quantile(values, f64::from(k) / f64::from(bins));
             different = (1..bins).filter_map(part).collect();
             different.dedup();
         }

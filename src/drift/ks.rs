@@ -14,11 +14,7 @@ pub struct KolmogorovSmirnov {
 
 /// Compares two samples in any order; NaN is not looked at. `None` if one is empty.
 pub fn kolmogorov_smirnov(x: &[f64], y: &[f64]) -> Option<KolmogorovSmirnov> {
-    let [x, y] = [x, y].map(|values| {
-        let mut values: Vec<f64> = values.iter().copied().filter(|v| !v.is_nan()).collect();
-        values.sort_unstable_by(f64::total_cmp);
-        values
-    });
+    let [x, y] = [x, y].map(ascending);
     let (n, m) = (x.len() as f64, y.len() as f64);
     let (mut i, mut j, mut distance) = (0, 0, 0.0_f64);
     while let (Some(&a), Some(&b)) = (x.get(i), y.get(j)) {
@@ -28,8 +24,22 @@ pub fn kolmogorov_smirnov(x: &[f64], y: &[f64]) -> Option<KolmogorovSmirnov> {
         j += y[j..].iter().take_while(|v| **v <= at).count();
         distance = distance.max((i as f64 / n - j as f64 / m).abs());
     }
-    let rows = (n * m / (n + m)).sqrt();
-    (rows > 0.0).then(|| KolmogorovSmirnov { distance, p: survival((rows + 0.12 + 0.11 / rows) * distance) })
+    KolmogorovSmirnov::of_distance(distance, n, m)
+}
+
+impl KolmogorovSmirnov {
+    /// The test of a distance between samples of `n` and `m` values; `None` if one is empty.
+    pub(super) fn of_distance(distance: f64, n: f64, m: f64) -> Option<Self> {
+        let rows = (n * m / (n + m)).sqrt();
+        (rows > 0.0).then(|| Self { distance, p: survival((rows + 0.12 + 0.11 / rows) * distance) })
+    }
+}
+
+/// Values in ascending order, without NaN.
+pub(super) fn ascending(values: &[f64]) -> Vec<f64> {
+    let mut values: Vec<f64> = values.iter().copied().filter(|v| !v.is_nan()).collect();
+    values.sort_unstable_by(f64::total_cmp);
+    values
 }
 
 /// Chance that Kolmogorov's limit law exceeds `lambda`: 2 sum (-1)^(k-1) exp(-2 k^2 lambda^2).

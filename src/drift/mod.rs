@@ -8,18 +8,32 @@
 
 mod baseline;
 mod bins;
+mod categories;
 mod discovery;
 mod distance;
+pub mod episode;
 mod ks;
+mod ladder;
+mod level;
+pub mod measure;
+mod mix;
+pub mod performance;
+mod sketch;
+mod verdict;
 pub mod views;
 mod words;
 
-pub use baseline::{Shift, compare, of_answers, of_columns};
+pub use baseline::{Frozen, Shift, Uncalibrated, compare, of_answers, of_columns};
 pub use bins::Bins;
+pub use categories::Categories;
 pub use discovery::benjamini_hochberg;
 pub use distance::{divergence, shares, stability, stability_terms};
 pub use ks::{KolmogorovSmirnov, kolmogorov_smirnov};
-pub use words::{Level, Verdict};
+pub use level::{Level, Levels, OF_KS_P};
+pub use mix::{Decided, MixShift, compare_mix};
+pub use sketch::{Sketch, order_statistics};
+pub use verdict::{DatasetVerdict, Family, Figures, Judged, Judgement, Measured, Night, judge};
+pub use words::Verdict;
 
 #[cfg(test)]
 mod tests;

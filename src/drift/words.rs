@@ -1,21 +1,9 @@
-//! The words of drift: where a figure stands, and what a night makes of a subject. A level is shown; only a verdict alarms.
+//! What a night makes of a subject, in one word: the form in which verdicts are stored and shown.
 
 use serde::{Deserialize, Serialize};
 
-/// Where a figure stands on the configured levels.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema, strum::Display, strum::EnumString,
-)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum Level {
-    /// Within the usual.
-    Fine,
-    /// From the warning level on.
-    Shifting,
-    /// From the critical level on.
-    Drifted,
-}
+use super::performance::Standing;
+use super::verdict::{DatasetVerdict, Judgement};
 
 /// What a night makes of a subject, the worst last.
 #[derive(
@@ -53,6 +41,38 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// The word for what is said of a subject.
+    pub const fn of(judgement: Judgement) -> Self {
+        match judgement {
+            Judgement::Insufficient { .. } => Self::Insufficient,
+            Judgement::Uncalibrated(_) => Self::Uncalibrated,
+            Judgement::Stable => Self::Stable,
+            Judgement::Warning => Self::Warning,
+            Judgement::Drifted => Self::Drifted,
+        }
+    }
+
+    /// The word for what is said of the data set.
+    pub const fn of_dataset(verdict: DatasetVerdict) -> Self {
+        match verdict {
+            DatasetVerdict::Insufficient => Self::Insufficient,
+            DatasetVerdict::Stable => Self::Stable,
+            DatasetVerdict::Warning => Self::Drifted,
+            DatasetVerdict::Critical => Self::Critical,
+        }
+    }
+
+    /// The word for what is said of performance.
+    pub const fn of_performance(standing: Standing) -> Self {
+        match standing {
+            Standing::Insufficient { .. } => Self::Insufficient,
+            Standing::NoBand => Self::Uncalibrated,
+            Standing::Stable => Self::Stable,
+            Standing::Warning => Self::Warning,
+            Standing::Critical | Standing::Lasting { .. } => Self::Critical,
+        }
+    }
+
     /// Whether there was anything to judge by.
     pub const fn judged(self) -> bool {
         !matches!(self, Self::Insufficient | Self::Uncalibrated)

@@ -30,6 +30,8 @@ pub struct ByDate {
     /// Number of the date of each row, dates ascending.
     date_of: Vec<u32>,
     dates: usize,
+    /// Dates a draw holds.
+    length: usize,
     rule: Resampling,
 }
 
@@ -51,7 +53,13 @@ impl ByDate {
         axis.sort_unstable();
         axis.dedup();
         let date_of = rows.iter().map(|d| axis.partition_point(|a| a < d) as u32).collect();
-        Self { date_of, dates: axis.len(), rule }
+        Self { date_of, dates: axis.len(), length: axis.len(), rule }
+    }
+
+    /// Lets each draw hold `dates` dates instead of as many as there are: what a period of that length may look like.
+    #[must_use]
+    pub fn drawing(self, dates: usize) -> Self {
+        Self { length: dates, ..self }
     }
 
     /// How many different dates.
@@ -94,11 +102,11 @@ impl ByDate {
         Estimate { value, draws, asked: self.rule.draws }
     }
 
-    /// How many times draw number `k` holds each date: as many dates as there are.
+    /// How many times draw number `k` holds each date.
     fn drawn(&self, k: u64) -> Vec<f64> {
         let mut stream = Stream::new(&[self.rule.seed, k]);
         let mut times = vec![0.0; self.dates];
-        let mut left = self.dates;
+        let mut left = if self.dates == 0 { 0 } else { self.length };
         while left > 0 {
             let start = stream.below(self.dates);
             let run = self.rule.block.clamp(1, left);
@@ -118,6 +126,19 @@ impl Estimate {
         self.value?;
         let enough = !self.draws.is_empty() && self.draws.len() as f64 >= DEFINED * self.asked as f64;
         quantile(&self.draws, q).filter(|_| enough)
+    }
+
+    /// The chance of a statistic of at least `threshold`, never 0: `(1 + draws that reach it) / (1 + draws)` (Davison and Hinkley
+    /// 1997, Bootstrap Methods, 4.2.5).
+    pub fn p_above(&self, threshold: f64) -> f64 {
+        let reached = self.draws.iter().filter(|d| **d >= threshold).count();
+        (1 + reached) as f64 / (1 + self.draws.len()) as f64
+    }
+
+    /// The chance of a statistic of at most `threshold`, likewise.
+    pub fn p_below(&self, threshold: f64) -> f64 {
+        let reached = self.draws.iter().filter(|d| **d <= threshold).count();
+        (1 + reached) as f64 / (1 + self.draws.len()) as f64
     }
 
     /// Share of the draws above `threshold`; of a gain over 0 this is the chance that one is better than the other.
@@ -203,6 +224,8 @@ mod tests {
             let times = by_date.drawn(0);
             prop_assert_eq!(times.iter().sum::<f64>() as usize, n);
             prop_assert_eq!(&times, &by_date.drawn(0));
+            let longer = by_date.drawing(2 * n + 1);
+            prop_assert_eq!(longer.drawn(0).iter().sum::<f64>() as usize, 2 * n + 1);
         }
 
         #[test]

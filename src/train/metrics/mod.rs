@@ -62,10 +62,20 @@ pub fn mean(values: impl IntoIterator<Item = (f64, f64)>) -> Option<f64> {
 /// The point below which a share `q` of ascending values lies, between neighbours by straight line (Hyndman and Fan
 /// 1996, type 7); `None` of no values.
 pub fn quantile(ascending: &[f64], q: f64) -> Option<f64> {
-    let at = q.clamp(0.0, 1.0) * ascending.len().checked_sub(1)? as f64;
-    let (low, part) = (at.floor() as usize, at.fract());
+    let (low, part) = place(ascending.len(), q)?;
     let high = ascending.get(low + 1).unwrap_or(&ascending[low]);
-    Some(ascending[low] + part * (high - ascending[low]))
+    Some(between(ascending[low], *high, part))
+}
+
+/// Where a quantile of `n` ascending values lies: the rank, from 0, of the value before it, and the part of the way to the next.
+pub fn place(n: usize, q: f64) -> Option<(usize, f64)> {
+    let at = q.clamp(0.0, 1.0) * n.checked_sub(1)? as f64;
+    Some((at.floor() as usize, at.fract()))
+}
+
+/// The point a `part` of the way from `low` to `high`.
+pub fn between(low: f64, high: f64, part: f64) -> f64 {
+    low + part * (high - low)
 }
 
 #[cfg(test)]

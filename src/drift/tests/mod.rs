@@ -1,5 +1,9 @@
 //! The reference values of the drift metrics, and what baselines promise.
 
+mod episodes;
+mod exact;
+mod verdicts;
+
 use chrono::{Days, NaiveDate};
 use proptest::prelude::*;
 
@@ -147,6 +151,7 @@ fn a_baseline_by_hand() {
     let dates = order.map(day);
     let name = ["gap".to_owned()];
     let found = of_columns(&dates, &name, |_| order.map(|i| values[i]).to_vec(), &two);
+    let found: Vec<_> = found.into_iter().map(|f| f.baseline).collect();
     assert_eq!((found.len(), found[0].rows, &found[0].edges, &found[0].counts), (1, 6, &vec![5.0], &vec![2.0, 3.0, 1.0]));
     let psi = |inside: [f64; 3]| {
         let rest = [2.0 - inside[0], 3.0 - inside[1], 1.0 - inside[2]];
@@ -167,7 +172,7 @@ fn too_short_a_reference_has_no_windows() {
     let of = |sessions: usize| {
         let (dates, values) = persistent(sessions, 3, 0.5, 1);
         let found = of_columns(&dates, &["x".to_owned()], |_| values.clone(), &rule());
-        found.first().map(|b| (b.windows, b.mean.is_some(), b.deviation.is_some()))
+        found.first().map(|f| &f.baseline).map(|b| (b.windows, b.mean.is_some(), b.deviation.is_some()))
     };
     let found = [0, 5, 63, 64, 84].map(of);
     assert_eq!(found, [None, Some((0, false, false)), Some((0, false, false)), Some((1, true, false)), Some((2, true, true))]);
@@ -176,7 +181,7 @@ fn too_short_a_reference_has_no_windows() {
 #[test]
 fn a_calibrated_shift_speaks_of_a_fault_and_not_of_persistence() {
     let (dates, values) = persistent(1200, 6, 0.9, 7);
-    let frozen = of_columns(&dates, &["x".to_owned()], |_| values.clone(), &rule()).remove(0);
+    let frozen = of_columns(&dates, &["x".to_owned()], |_| values.clone(), &rule()).remove(0).baseline;
     assert_eq!(frozen.windows, 55);
     let quiet = (0..20).filter(|seed| {
         let shift = compare(&frozen, &persistent(63, 6, 0.9, 100 + seed).1, 0.5);
@@ -195,6 +200,8 @@ fn answers_have_three_baselines() {
     let answers: Vec<[f64; 3]> = values.iter().map(|v| normal::cdf(*v)).map(|p| [0.5 * (1.0 - p), 0.5, 0.5 * p]).collect();
     let decisions: Vec<Class> = (0..values.len()).map(|i| Class::ALL[usize::from(i % 4 > 0) + usize::from(i % 4 > 2)]).collect();
     let found = of_answers(&dates, &answers, &decisions, &rule());
+    assert_eq!(found.iter().map(|f| f.sketch.len()).collect::<Vec<_>>(), [520, 520, 0]);
+    let found: Vec<_> = found.into_iter().map(|f| f.baseline).collect();
     assert_eq!(found.iter().map(|b| b.subject.as_str()).collect::<Vec<_>>(), ["p_buy", "p_sell", "mix"]);
     assert_eq!((&found[2].edges, &found[2].counts), (&vec![1.0, 2.0], &vec![130.0, 260.0, 130.0, 0.0]));
     assert!(found.iter().all(|b| b.windows == 4 && b.deviation.is_some()));
@@ -207,7 +214,7 @@ proptest! {
         let values: Vec<f64> = values.iter().map(|v| v.map_or(f64::NAN, f64::from)).collect();
         let dates: Vec<NaiveDate> = (0..values.len()).map(|i| day(i / 2)).collect();
         let short = DriftDetection { window_sessions: 10, step_sessions: 5, bins: 4, ..rule() };
-        let found = of_columns(&dates, &["x".to_owned()], |_| values.clone(), &short).remove(0);
+        let found = of_columns(&dates, &["x".to_owned()], |_| values.clone(), &short).remove(0).baseline;
         prop_assert_eq!(found.counts.iter().sum::<f64>() as usize, values.len());
         prop_assert_eq!(found.counts.last().copied(), Some(values.iter().filter(|v| v.is_nan()).count() as f64));
         prop_assert_eq!(found.counts.len(), found.edges.len() + 2);
