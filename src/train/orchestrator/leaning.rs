@@ -84,7 +84,7 @@ pub fn baselines(judging: &Judging<'_>, rows: &[usize]) -> Vec<DriftBaseline> {
     let answers: Vec<Probabilities> = judged.iter().map(|r| r.p).collect();
     let decisions: Vec<_> = judged.iter().map(|r| r.decision).collect();
     out.extend(drift::of_answers(&dates, &answers, &decisions, rule));
-    out.into_iter().map(|frozen| frozen.baseline).collect()
+    out.into_iter().map(|frozen| DriftBaseline { sketch: frozen.sketch, ..frozen.baseline }).collect()
 }
 
 /// One model of the last block, asked about its test rows.
