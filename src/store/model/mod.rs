@@ -29,7 +29,7 @@ pub use drift::DriftBaseline;
 pub use ledger::{ConfigChange, SectorStats, Shortage};
 pub use models::{Model, ModelChange, ModelFile, ModelKind, ModelMove, MoveCause, NewModel, NewModels};
 pub use open::{APPLICATION_ID, VERSION};
-pub use predictions::FoldPrediction;
+pub use predictions::{FoldPrediction, TestBlock, TestRecord};
 pub use samples::{RareEvent, ReplayError, Sample};
 pub use training::{NewTraining, TrainingIdentity, TrainingRun};
 pub use trials::{HoldoutFigures, HoldoutReading, Trial};
