@@ -6,6 +6,7 @@
 
 mod alerts;
 mod attach;
+mod backtest;
 mod care;
 mod config;
 mod config_audit;
@@ -77,6 +78,7 @@ enum Command {
     Dataset(dataset::Arguments),
     Train(train::Arguments),
     Models(models::Arguments),
+    Backtest(backtest::Arguments),
     Issues(issues::Arguments),
     Runs(runs::Arguments),
     Schedule(schedule::Arguments),
@@ -103,6 +105,7 @@ impl Command {
             Self::Dataset(a) => dataset::run(&a, &Context::load(common)?),
             Self::Train(a) => train::run(&a, &Context::load(common)?),
             Self::Models(a) => models::run(&a, &Context::load_despite(common)?),
+            Self::Backtest(a) => backtest::run(&a, &Context::load(common)?),
             Self::Issues(a) => issues::run(&a, &Context::load_despite(common)?),
             Self::Runs(a) => runs::run(&a, &Context::load_despite(common)?),
             Self::Schedule(a) => schedule::run(&a, &Context::load_despite(common)?),
@@ -129,6 +132,7 @@ impl Command {
             Self::Dataset(a) => a.json,
             Self::Train(a) => a.json,
             Self::Models(a) => a.json(),
+            Self::Backtest(a) => a.json,
             Self::Issues(a) => a.json(),
             Self::Runs(a) => a.json(),
             Self::Schedule(a) => a.json,

@@ -18,6 +18,7 @@ use crate::ingest::pipeline::Pipeline;
 use crate::maintenance::Maintenance;
 use crate::market::{Instrument, Symbol};
 use crate::outbox::Outbox;
+use crate::scan::backtest::{BacktestJob, BacktestOptions};
 use crate::sim::demo::Demo;
 use crate::sources::hybrid::Hybrid;
 use crate::store::master::{ReadPool, Role, RunState, StoreError, Writer};
@@ -33,7 +34,7 @@ const CONNECTIONS_END_WITHIN: Duration = Duration::from_millis(500);
 const LOG_TENDED_EVERY: Duration = Duration::from_secs(1);
 
 /// The jobs that this version has the work of: the engine's own ingest, and the bodies that [`Rig::start`] adds.
-pub(super) const JOBS: [Job; 3] = [Job::Ingest, Job::Train, Job::Maintenance];
+pub(super) const JOBS: [Job; 4] = [Job::Ingest, Job::Backtest, Job::Train, Job::Maintenance];
 
 /// The `nice` value of an engine's threads behind the console of its own process.
 const BEHIND_THE_SCREEN: i32 = 5;
@@ -121,6 +122,13 @@ impl Rig {
         let rules = Arc::new(ArcSwap::new(Arc::clone(&context.strategies)));
         let trainer = trainer(context, Arc::clone(&rules));
         let learning = Arc::clone(&trainer) as Arc<dyn Learning>;
+        let backtest = BacktestJob::new(BacktestOptions {
+            data_dir: context.data_dir.clone(),
+            demo: context.demo,
+            universe: context.universe.clone(),
+            clock: Arc::clone(&context.clock),
+            rules: Arc::clone(&rules),
+        });
         let options = EngineOptions {
             settings,
             universe: context.universe.clone(),
@@ -132,7 +140,7 @@ impl Rig {
             schedule: role != Role::Command,
             daemon: role == Role::Daemon,
             config: (role != Role::Command).then(|| context.config_source(rules)),
-            bodies: vec![Box::new(maintenance), Box::new(|_| training(trainer))],
+            bodies: vec![Box::new(maintenance), Box::new(|_| training(trainer)), Box::new(|_| Arc::new(backtest))],
             learning: Some(learning),
             watching: None,
         };

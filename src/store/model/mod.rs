@@ -5,6 +5,7 @@
 //! step, training, the audit of the configuration and the commands call this module; it knows no formula and no rule, and of
 //! training only the plain values that a run shows.
 
+mod backtests;
 mod blob;
 mod cache;
 mod care;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior};
 
+pub use backtests::{BacktestCurve, StoredBacktest};
 pub use cache::{Checkpoint, FeatureBlock, FeatureColumns, FeatureMonth, Made};
 pub use care::{beside, copy, model_bytes, restore, verify};
 pub use drift::DriftBaseline;
