@@ -100,21 +100,21 @@ fn capacity(capacity: Option<&Capacity>) -> String {
     )
 }
 
+/// Groups of trades, with the equity of their own time where they have one.
 fn table(of: &str, rows: &[(&Group, Option<&Performance>)]) -> Result<(), Failure> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    line(format_args!("\n  {of:<14} {:>7} {:>9} {:>8} {:>8} {:>9} {:>8}", "trades", "hit rate", "payoff", "net", "added", "Sharpe"))?;
+    let Some((_, first)) = rows.first() else { return Ok(()) };
+    let sharpe = if first.is_some() { "   Sharpe" } else { "" };
+    line(format_args!("\n  {of:<15} {:>7} {:>9} {:>8} {:>8} {:>8}{sharpe}", "trades", "hit rate", "payoff", "net", "added"))?;
     for (group, net) in rows {
         line(format_args!(
-            "  {:<14} {:>7} {:>9} {:>8} {:>8} {:>9} {:>8}",
+            "  {:<15} {:>7} {:>9} {:>8} {:>8} {:>8}{}",
             group.name,
             group.trades,
             percent(group.hit_rate),
             figure(group.payoff),
             percent(group.net_return),
             percent(Some(group.added)),
-            net.map_or_else(String::new, |p| figure(p.sharpe))
+            net.map_or_else(String::new, |p| format!(" {:>8}", figure(p.sharpe)))
         ))?;
     }
     Ok(())

@@ -93,3 +93,6 @@ impl Fault {
         matches!(self, Self::Changed | Self::Store(StoreError::DiskFull | StoreError::Locked { .. }))
     }
 }
+
+#[cfg(test)]
+mod tests;
