@@ -1,14 +1,21 @@
 //! Following a run of any job in the foreground to its end.
 
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::time::Duration;
+
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::rig::{self, Rig};
 use super::{Context, Exit, Failure, attach, output};
 use crate::control::{Client, LinkView};
-use crate::engine::{Command, Snapshot};
+use crate::engine::{Command, Query, Reply, Snapshot};
 use crate::store::master::Role;
 use crate::store::scheduler::{JobRun, JobState};
+
+/// Time between two looks at what a run tells.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Has a command that starts a run done: by the engine that runs on the folder, which is then left alone with it, or by
 /// one that lives for the length of the run.
@@ -76,6 +83,41 @@ pub(super) async fn to_end(
         stop(client, context, run_id, stops > 1)?;
         output::remark(if stops == 1 { "Stopping; Ctrl-C again stops now" } else { "Stopping now" });
     }
+}
+
+/// As [`to_end`], and prints what the run tells meanwhile.
+pub(super) async fn told_to_end(client: &Client, context: &Context, run_id: i64, signals: [Signal; 2]) -> Result<JobRun, Failure> {
+    let told = Cell::new(0);
+    // Beside each other: an answer that does not come must not keep signals and the end of the run waiting.
+    let end = tokio::select! {
+        end = to_end(client, context, run_id, signals) => end?,
+        never = stories(client, run_id, &told) => match never {},
+    };
+    story(client, run_id, told.get()).await;
+    Ok(end)
+}
+
+/// Prints what the run tells, for ever; `told` is the last line printed.
+async fn stories(client: &Client, run_id: i64, told: &Cell<i64>) -> Infallible {
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    loop {
+        look.tick().await;
+        told.set(story(client, run_id, told.get()).await);
+    }
+}
+
+/// Prints what the run has told since line `after`, and gives the last line.
+async fn story(client: &Client, run_id: i64, after: i64) -> i64 {
+    // An engine that does not answer now is asked again.
+    let Ok(Reply::Run(detail)) = client.query(Query::Run { run_id }).await else { return after };
+    for event in detail.events.iter().filter(|e| e.seq > after) {
+        match event.kind.as_str() {
+            "phase" => output::remark(&event.text),
+            "note" => output::remark(format_args!("  {}", event.text)),
+            _ => {}
+        }
+    }
+    detail.events.last().map_or(after, |e| e.seq.max(after))
 }
 
 /// Tells a run to stop, and waits for no answer: one that has just ended refuses, and its end is reported next; and a daemon

@@ -1,10 +1,6 @@
 //! `nightdesk maintenance`: the night's maintenance job now, followed to its end: by the engine that runs on the data folder,
 //! or by one that lives for the length of the job. Either way it is a run on record.
 
-use std::cell::Cell;
-use std::convert::Infallible;
-use std::time::Duration;
-
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -12,13 +8,10 @@ use super::output::{self, count, thousands};
 use super::rig::{self, Rig};
 use super::{Context, Exit, Failure, attach, follow};
 use crate::control::Client;
-use crate::engine::{Command, Query, Reply};
+use crate::engine::Command;
 use crate::maintenance::{Outcome, Summary};
 use crate::store::master::{Role, StoreError};
 use crate::store::scheduler::{Job, JobRun, JobState};
-
-/// Time between two looks at what the job tells.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Verify the databases, back them up, try the backup, pack old logs, forget old runs
 ///
@@ -50,37 +43,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
 
 async fn foreground(client: &Client, context: &Context, as_json: bool) -> Result<Exit, Failure> {
     let (run_id, signals) = follow::begin(client, context, Command::Run { job: Job::Maintenance }).await?;
-    let told = Cell::new(0);
-    // Beside each other: an answer that does not come must not keep signals and the end of the run waiting.
-    let end = tokio::select! {
-        end = follow::to_end(client, context, run_id, signals) => end?,
-        never = stories(client, run_id, &told) => match never {},
-    };
-    story(client, run_id, told.get()).await;
-    show(&end, as_json)
-}
-
-/// Prints what the run tells, for ever; `told` is the last line printed.
-async fn stories(client: &Client, run_id: i64, told: &Cell<i64>) -> Infallible {
-    let mut look = tokio::time::interval(LOOK_EVERY);
-    loop {
-        look.tick().await;
-        told.set(story(client, run_id, told.get()).await);
-    }
-}
-
-/// Prints what the run has told since line `after`, and gives the last line.
-async fn story(client: &Client, run_id: i64, after: i64) -> i64 {
-    // An engine that does not answer now is asked again.
-    let Ok(Reply::Run(detail)) = client.query(Query::Run { run_id }).await else { return after };
-    for event in detail.events.iter().filter(|e| e.seq > after) {
-        match event.kind.as_str() {
-            "phase" => output::remark(&event.text),
-            "note" => output::remark(format_args!("  {}", event.text)),
-            _ => {}
-        }
-    }
-    detail.events.last().map_or(after, |e| e.seq.max(after))
+    show(&follow::told_to_end(client, context, run_id, signals).await?, as_json)
 }
 
 fn show(run: &JobRun, as_json: bool) -> Result<Exit, Failure> {

@@ -6,6 +6,7 @@
 
 mod alerts;
 mod attach;
+mod backtest;
 mod care;
 mod config;
 mod config_audit;
@@ -84,6 +85,7 @@ enum Command {
     Scan(scan::Arguments),
     Signals(signals::Arguments),
     Drift(drift::Arguments),
+    Backtest(backtest::Arguments),
     Issues(issues::Arguments),
     Runs(runs::Arguments),
     Schedule(schedule::Arguments),
@@ -113,6 +115,7 @@ impl Command {
             Self::Scan(a) => scan::run(&a, &Context::load(common)?),
             Self::Signals(a) => signals::run(&a, &Context::load_despite(common)?),
             Self::Drift(a) => drift::run(&a),
+            Self::Backtest(a) => backtest::run(&a, &Context::load(common)?),
             Self::Issues(a) => issues::run(&a, &Context::load_despite(common)?),
             Self::Runs(a) => runs::run(&a, &Context::load_despite(common)?),
             Self::Schedule(a) => schedule::run(&a, &Context::load_despite(common)?),
@@ -142,6 +145,7 @@ impl Command {
             Self::Scan(a) => a.night.json,
             Self::Signals(a) => a.json(),
             Self::Drift(a) => a.json(),
+            Self::Backtest(a) => a.json,
             Self::Issues(a) => a.json(),
             Self::Runs(a) => a.json(),
             Self::Schedule(a) => a.json,

@@ -28,7 +28,7 @@ pub struct Watched {
 
 impl Watched {
     fn spec(&self) -> WatchSpec {
-        WatchSpec { strategies: self.strategy.into_iter().collect() }
+        WatchSpec { strategies: self.strategy.into_iter().collect(), run: None }
     }
 }
 

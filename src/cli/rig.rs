@@ -18,6 +18,7 @@ use crate::ingest::pipeline::Pipeline;
 use crate::maintenance::Maintenance;
 use crate::market::{Instrument, Symbol};
 use crate::outbox::Outbox;
+use crate::scan::backtest::{BacktestJob, BacktestOptions};
 use crate::sim::demo::Demo;
 use crate::sources::hybrid::Hybrid;
 use crate::store::master::{ReadPool, Role, RunState, StoreError, Writer};
@@ -34,7 +35,7 @@ const CONNECTIONS_END_WITHIN: Duration = Duration::from_millis(500);
 const LOG_TENDED_EVERY: Duration = Duration::from_secs(1);
 
 /// The jobs that this version has the work of: the engine's own ingest, and the bodies that [`Rig::start`] adds.
-pub(super) const JOBS: [Job; 4] = [Job::Ingest, Job::Scan, Job::Train, Job::Maintenance];
+pub(super) const JOBS: [Job; 6] = Job::ALL;
 
 /// The `nice` value of an engine's threads behind the console of its own process.
 const BEHIND_THE_SCREEN: i32 = 5;
@@ -123,7 +124,14 @@ impl Rig {
         let trainer = trainer(context, Arc::clone(&rules));
         let learning = Arc::clone(&trainer) as Arc<dyn Learning>;
         let watcher = watcher(context, Arc::clone(&rules));
-        let watching = Arc::clone(&watcher) as Arc<dyn Watching>;
+        let (watching, scans) = (Arc::clone(&watcher) as Arc<dyn Watching>, Arc::clone(&watcher));
+        let backtest = BacktestJob::new(BacktestOptions {
+            data_dir: context.data_dir.clone(),
+            demo: context.demo,
+            universe: context.universe.clone(),
+            clock: Arc::clone(&context.clock),
+            rules: Arc::clone(&rules),
+        });
         let options = EngineOptions {
             settings,
             universe: context.universe.clone(),
@@ -135,7 +143,13 @@ impl Rig {
             schedule: role != Role::Command,
             daemon: role == Role::Daemon,
             config: (role != Role::Command).then(|| context.config_source(rules)),
-            bodies: vec![Box::new(maintenance), Box::new(|_| training(trainer)), Box::new(|_| scanning(watcher))],
+            bodies: vec![
+                Box::new(maintenance),
+                Box::new(|_| training(trainer)),
+                Box::new(|_| scanning(scans)),
+                Box::new(|_| looking(watcher)),
+                Box::new(|_| Arc::new(backtest)),
+            ],
             learning: Some(learning),
             watching: Some(watching),
         };
@@ -255,6 +269,11 @@ pub(super) fn watcher(context: &Context, rules: Arc<ArcSwap<Strategies>>) -> Arc
 fn scanning(watcher: Arc<Watcher>) -> Arc<dyn JobBody> {
     watcher.begin();
     Arc::new(WatchJob::scan(watcher))
+}
+
+/// The look at drift.
+fn looking(watcher: Arc<Watcher>) -> Arc<dyn JobBody> {
+    Arc::new(WatchJob::drift(watcher))
 }
 
 /// Tells of dropped log lines, and keeps the level that is in force, for as long as the engine runs.

@@ -92,6 +92,10 @@ impl Owner {
                 if !matches!(job, Job::Scan | Job::Backtest | Job::Drift) {
                     return Err(CommandError::Refused(format!("{job} is not run by strategy: ask for the job itself")));
                 }
+                if spec.run.is_some() && (job != Job::Backtest || spec.chosen().len() != 1) {
+                    let why = "a training run is named for the backtest of one strategy only: runs are numbered by strategy";
+                    return Err(CommandError::Refused(why.to_owned()));
+                }
                 let run = self.order(job, Trigger::Manual, &actor, params(&spec)?).await.map_err(CommandError::Refused)?;
                 (Some(run), self.placed(run))
             }

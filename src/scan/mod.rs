@@ -5,6 +5,7 @@
 //! the symbols that may be traded ([`eligible`]), tells what spoke for each signal ([`explain`]), and records the night in one
 //! transaction. The scan job calls it. It reads the master database and never writes it.
 
+pub mod backtest;
 pub mod choice;
 mod decide;
 pub mod eligible;

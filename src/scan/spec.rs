@@ -13,6 +13,10 @@ use crate::market::Strategy;
 pub struct WatchSpec {
     /// Strategies, one after the other.
     pub strategies: Vec<Strategy>,
+    /// The training run that a backtest is of [default: that of the champion, else of the shadow, else the newest]. Runs are
+    /// numbered by strategy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<i64>,
 }
 
 impl WatchSpec {
@@ -30,9 +34,12 @@ impl WatchSpec {
     }
 }
 
-/// `both strategies`, or the one.
+/// `both strategies`, or the one; `training run 3 of turbomode`.
 impl fmt::Display for WatchSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(run) = self.run {
+            write!(f, "training run {run} of ")?;
+        }
         match self.chosen().as_slice() {
             [one] => write!(f, "{one}"),
             _ => f.write_str("both strategies"),
@@ -46,8 +53,9 @@ mod tests {
 
     #[test]
     fn what_was_asked_for_comes_back_from_the_record() {
-        let one = WatchSpec { strategies: vec![Strategy::Slipstream] };
-        for (spec, words) in [(WatchSpec::default(), "both strategies"), (one, "slipstream")] {
+        let one = WatchSpec { strategies: vec![Strategy::Slipstream], ..WatchSpec::default() };
+        let run = WatchSpec { run: Some(3), ..one.clone() };
+        for (spec, words) in [(WatchSpec::default(), "both strategies"), (one, "slipstream"), (run, "training run 3 of slipstream")] {
             let kept = serde_json::to_string(&spec).unwrap();
             assert_eq!((WatchSpec::of(Some(&kept)).unwrap(), spec.to_string()), (spec, words.to_owned()));
         }

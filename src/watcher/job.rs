@@ -43,6 +43,11 @@ impl WatchJob {
         Self { watcher, job: Job::Scan }
     }
 
+    /// The nightly look at drift.
+    pub const fn drift(watcher: Arc<Watcher>) -> Self {
+        Self { watcher, job: Job::Drift }
+    }
+
     async fn one(&self, strategy: Strategy, report: &JobReport, stop: &CancellationToken) -> StrategyNight {
         let (watcher, job, own) = (Arc::clone(&self.watcher), self.job, stop.clone());
         let begun = watcher.clock.mono();

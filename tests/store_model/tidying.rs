@@ -3,14 +3,15 @@
 use std::fs;
 
 use nightdesk::config::strategy::ModelName;
-use nightdesk::market::DAY;
-use nightdesk::store::model::ModelDb;
+use nightdesk::labels::Class;
+use nightdesk::market::{DAY, Regime};
+use nightdesk::store::model::{FoldPrediction, ModelDb, TestBlock, TestRecord};
 use nightdesk::train::gates::Verdict;
 use nightdesk::train::progress::TrainingState;
 use nightdesk::train::registry::{self, Actor, Checkpoint, RegistryError, Tidied, tidy, write_checkpoint, write_models};
 
-use crate::made::{begun, curve, folder, identity, rejected, saved, tensor, trained};
-use crate::{Desk, NOW};
+use crate::made::{EXPIRY_DAYS, begun, curve, folder, identity, rejected, saved, serve, tensor, trained};
+use crate::{Desk, NOW, date, symbol};
 
 fn names(desk: &Desk) -> Vec<String> {
     let entries = fs::read_dir(folder(desk).path()).unwrap();
@@ -106,4 +107,50 @@ fn files_of_rejected_models_go_in_time_and_those_of_retired_ones_stay() {
     }
     assert_eq!(tidy(&mut db, &folder(&desk), 7, NOW).unwrap(), Tidied { spoiled: 1, ..Tidied::default() });
     assert_eq!(names(&desk), ["run-3.safetensors", "run-4.safetensors"]);
+}
+
+/// The model has said something out of fold.
+fn answered(db: &mut ModelDb, model_id: i64) {
+    let prediction = FoldPrediction {
+        symbol: symbol("AAPL"),
+        date: date("2024-03-01"),
+        fold: 1,
+        p: [0.2, 0.3, 0.5],
+        decision: Class::Buy,
+        edge: 1.25,
+        regime: Regime::Crash,
+    };
+    let block =
+        |first, last, predictions| TestBlock { first: date(first), last: date(last), learnt_to: Some(date("2022-11-30")), predictions };
+    let blocks = vec![block("2023-01-02", "2023-12-29", 0), block("2024-01-02", "2024-12-31", 1)];
+    let record = TestRecord { rules: "1abe1".into(), muted: vec![Class::Sell], embargo: 10, blocks };
+    db.put_fold_predictions(model_id, std::slice::from_ref(&prediction), &record, "s-1").unwrap();
+    assert_eq!(db.reader().out_of_fold(model_id).unwrap(), [prediction]);
+    let run = db.reader().model(model_id).unwrap().unwrap().run_id;
+    assert_eq!(db.reader().test_record(run).unwrap(), Some(record));
+}
+
+#[test]
+fn answers_out_of_fold_stay_while_somebody_may_ask_for_them() {
+    let desk = Desk::new();
+    let mut db = desk.db();
+    let failed: Vec<i64> = (0..4).map(|_| trained(&mut db, &desk, &rejected())).collect();
+    let served: Vec<i64> = (0..2).map(|_| trained(&mut db, &desk, &Verdict::Promote)).collect();
+    for id in &served {
+        registry::promote(&mut db, &folder(&desk), *id, Actor::Program, "better", NOW).unwrap();
+    }
+    let shadow = trained(&mut db, &desk, &Verdict::Shadow { sessions_left: 20 });
+    let all: Vec<i64> = failed.iter().chain(&served).copied().chain([shadow]).collect();
+    assert_eq!(db.reader().test_record(1).unwrap(), None);
+    all.iter().for_each(|id| answered(&mut db, *id));
+    serve(&desk, shadow, 2);
+    let kept = |db: &ModelDb| all.iter().copied().filter(|id| db.reader().has_fold_predictions(*id).unwrap()).collect::<Vec<_>>();
+
+    assert_eq!(tidy(&mut db, &folder(&desk), 7, NOW).unwrap(), Tidied { predictions: 1, ..Tidied::default() });
+    assert_eq!(kept(&db), all[1..], "of the rejected the newest three");
+    // What may serve again no more is no more asked for; the champion's stay, expired or not.
+    let expired = NOW + i64::from(EXPIRY_DAYS) * DAY;
+    assert_eq!(registry::tidy_predictions(&mut db, expired).unwrap(), 1);
+    assert_eq!(kept(&db), [failed[1], failed[2], failed[3], served[1], shadow]);
+    assert_eq!(db.reader().shadow_sessions(shadow).unwrap(), 2, "other predictions are left alone");
 }

@@ -1,10 +1,12 @@
 //! A run that nothing disturbs: its verdict, what it leaves, and what commands tell of it.
 
+use crate::backtest;
 use crate::place::{belongings, checkpoints, stocked};
 
 #[test]
 fn both_strategies_come_to_a_verdict_and_keep_to_themselves() {
     let desk = stocked();
+    backtest::before_a_training(&desk);
     let (code, json) = desk.json(&["--demo", "train", "--json"]);
     assert_eq!((code, &json["ok"], &json["state"]), (Some(0), &true.into(), &"succeeded".into()), "{json}");
     for (i, name) in ["turbomode", "slipstream"].into_iter().enumerate() {
@@ -20,16 +22,17 @@ fn both_strategies_come_to_a_verdict_and_keep_to_themselves() {
     }
     let list = desk.ok(&["--demo", "models", "list"]);
     assert!(list.contains("turbomode: no champion: gates not met") && list.matches(" rejected ").count() == 2, "{list}");
-    told(&desk);
+    told(&desk, &json["run"].to_string());
     refused(&desk);
     let before = belongings(&desk, "slipstream");
     let again = desk.ok(&["--demo", "train", "--strategy", "turbomode", "--seed", "7"]);
     assert!(again.contains("turbomode run 2: rejected") && !again.contains("slipstream"), "{again}");
     assert!(before == belongings(&desk, "slipstream"), "training one strategy touches nothing of the other");
+    backtest::of_rejected_runs(&desk);
 }
 
 /// What commands tell of the run and its models afterwards.
-fn told(desk: &crate::desk::Desk) {
+fn told(desk: &crate::desk::Desk, job_run: &str) {
     let shown = desk.ok(&["--demo", "models", "show", "3", "--strategy", "turbomode"]);
     for part in [
         "from training run 1",
@@ -41,14 +44,10 @@ fn told(desk: &crate::desk::Desk) {
     ] {
         assert!(shown.contains(part), "{part}: {shown}");
     }
-    let run = desk.ok(&["--demo", "runs", "show", "2"]);
-    for part in [
-        "Run 2 of train: both strategies",
-        "base models    done",
-        "12 fits",
-        "slipstream run 1: rejected",
-        "turbomode, step 12 of 12: record",
-    ] {
+    let run = desk.ok(&["--demo", "runs", "show", job_run]);
+    for part in
+        ["of train: both strategies", "base models    done", "12 fits", "slipstream run 1: rejected", "turbomode, step 12 of 12: record"]
+    {
         assert!(run.contains(part), "{part}: {run}");
     }
     let status = desk.ok(&["--demo", "status"]);

@@ -131,16 +131,8 @@ impl<'a> Barriers<'a> {
     /// The exit of a position decided after the close of `row` as far as bars are known: unlike [`Self::label`] it is
     /// there as soon as a barrier is reached. [`NoLabel::Unmatured`] means that the position is open.
     pub fn settle(&self, row: usize) -> Result<Label, NoLabel> {
-        if !self.has_atr(row) {
-            return Err(NoLabel::ShortHistory);
-        }
-        let (begin, end) = self.horizon(row).ok_or(NoLabel::Unmatured)?;
-        let entry = self.bars.open[self.bar(begin)?];
-        let cost = self.rule.cost_floor_multiple * self.cost() * entry;
-        let half_width = (self.rule.atr_multiple * self.atr[row]).max(cost);
-        if !(entry > 0.0 && half_width > 0.0 && (entry + half_width).is_finite()) {
-            return Err(NoLabel::NoWidth);
-        }
+        let (begin, end) = self.entered(row)?;
+        let (entry, half_width) = self.stand(row, begin)?;
         for session in begin..end {
             let (date, bars) = (self.sessions[session], (session - begin + 1) as u32);
             match touch(self.bars, self.bar(session)?, entry - half_width, entry + half_width) {
@@ -151,6 +143,33 @@ impl<'a> Barriers<'a> {
         }
         let last = self.bars.close[self.bar(end - 1)?];
         Ok(self.made(Class::Hold, (end - 1, begin, end), entry, last, half_width))
+    }
+
+    /// A position decided after the close of `row` that [`Self::settle`] cannot follow because a session has no bar, as far
+    /// as its bars go: entry, distance of the barriers, and the row of its last bar. Whoever holds a share that trades no
+    /// more has its last close.
+    pub fn cut_short(&self, row: usize) -> Result<(f64, f64, usize), NoLabel> {
+        let (begin, end) = self.entered(row)?;
+        let (entry, half_width) = self.stand(row, begin)?;
+        let last = (begin..end).map_while(|session| self.row_of[session]).last();
+        last.map(|last| (entry, half_width, last)).ok_or(NoLabel::MissingSession(self.sessions[begin]))
+    }
+
+    /// The horizon of a row that a position can be decided on.
+    fn entered(&self, row: usize) -> Result<(usize, usize), NoLabel> {
+        if !self.has_atr(row) {
+            return Err(NoLabel::ShortHistory);
+        }
+        self.horizon(row).ok_or(NoLabel::Unmatured)
+    }
+
+    /// Price of the entry in the session `begin` after `row`, and the distance of the barriers.
+    fn stand(&self, row: usize, begin: usize) -> Result<(f64, f64), NoLabel> {
+        let entry = self.bars.open[self.bar(begin)?];
+        let cost = self.rule.cost_floor_multiple * self.cost() * entry;
+        let half_width = (self.rule.atr_multiple * self.atr[row]).max(cost);
+        let sound = entry > 0.0 && half_width > 0.0 && (entry + half_width).is_finite();
+        sound.then_some((entry, half_width)).ok_or(NoLabel::NoWidth)
     }
 
     /// The sessions over which the label of `row` lives, numbered from the first bar's: entry to exit.

@@ -5,6 +5,7 @@
 //! step, training, the audit of the configuration and the commands call this module; it knows no formula and no rule, and of
 //! training only the plain values that a run shows.
 
+mod backtests;
 mod blob;
 mod cache;
 mod care;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior};
 
+pub use backtests::{BacktestCurve, StoredBacktest};
 pub use cache::{Checkpoint, FeatureBlock, FeatureColumns, FeatureMonth, Made};
 pub use care::{beside, copy, model_bytes, restore, verify};
 pub use drift::DriftBaseline;
@@ -32,7 +34,7 @@ pub use drift_nights::{DriftEpisode, DriftRow, Halt};
 pub use ledger::{ConfigChange, SectorStats, Shortage};
 pub use models::{Model, ModelChange, ModelFile, ModelKind, ModelMove, MoveCause, NewModel, NewModels};
 pub use open::{APPLICATION_ID, VERSION};
-pub use predictions::FoldPrediction;
+pub use predictions::{FoldPrediction, TestBlock, TestRecord};
 pub use samples::{RareEvent, ReplayError, Sample};
 pub use signals::{Answers, NewSignal, NightPrediction, Scan, ScanKind, SettledSum, SignalChange, StoredOutcome, StoredSignal};
 pub use training::{NewTraining, TrainingIdentity, TrainingRun};

@@ -18,6 +18,7 @@ const SCHEMA: Schema = Schema {
         include_str!("migrations/0001_strategy.sql"),
         include_str!("migrations/0002_training.sql"),
         include_str!("migrations/0003_signals_and_drift.sql"),
+        include_str!("migrations/0004_backtests.sql"),
     ],
 };
 /// The schema version of this program.

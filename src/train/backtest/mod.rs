@@ -52,8 +52,10 @@ pub enum Exit {
     GapUp,
     /// An open beyond the lower barrier.
     GapDown,
-    /// The close of the horizon's last session.
+    /// The close of the horizon's last session, or of the last one that has a bar.
     Horizon,
+    /// Both barriers lie in one bar: the stop is taken to have come first.
+    Ambiguous,
 }
 
 /// A long position from entry to exit.

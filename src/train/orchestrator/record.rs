@@ -11,7 +11,8 @@ use crate::config::strategy::{ModelName, Step};
 use crate::dataset::Normaliser;
 use crate::features::registry as feature_registry;
 use crate::labels::Class;
-use crate::store::model::{DriftBaseline, FoldPrediction, HoldoutFigures, Model, ModelDb, ModelKind};
+use crate::labels::splits::{Block, Proof};
+use crate::store::model::{DriftBaseline, FoldPrediction, HoldoutFigures, Model, ModelDb, ModelKind, TestBlock, TestRecord};
 use crate::train::ensemble::{Ensemble, sizes};
 use crate::train::gates::{Judged, Report, Verdict, estimates};
 use crate::train::metrics::Probabilities;
@@ -234,7 +235,8 @@ impl Recording<'_> {
                 None => registry::register(db, run.desk.folder(), saved, scored, &verdict, days)?,
             };
             db.put_drift_baselines(model.model_id, &beside.0)?;
-            db.put_fold_predictions(model.model_id, &beside.1, &self.judging.data.set.summary.snapshot)?;
+            db.put_fold_predictions(model.model_id, &beside.1, &beside.2, &self.judging.data.set.summary.snapshot)?;
+            registry::tidy_predictions(db, run.order.clock.now())?;
             self.outcome(db, &model, &verdict)
         })
     }
@@ -271,24 +273,46 @@ impl Recording<'_> {
         }
     }
 
-    /// What is stored with the models: baselines of drift, and, for models that may serve, their answers out of fold.
-    fn beside(&self, passed: bool) -> (Vec<DriftBaseline>, Vec<FoldPrediction>) {
+    /// What is stored with the models: baselines of drift, and their answers out of fold with what these were given on. Those
+    /// of rejected models too: without a champion the newest candidate is what a backtest can show.
+    fn beside(&self, passed: bool) -> (Vec<DriftBaseline>, Vec<FoldPrediction>, TestRecord) {
         let j = self.judging;
-        if !passed {
-            return (baselines(j, &j.data.splits.holdout.train), Vec::new());
-        }
         let prediction = |(row, at): (&Judged, &usize)| FoldPrediction {
             symbol: row.symbol,
             date: row.date,
             fold: j.pool.block[*at],
             p: row.p,
-            decision: row.decision.index() as u8,
+            decision: row.decision,
             edge: lift(row),
-            regime: row.regime.name().to_owned(),
+            regime: row.regime,
         };
+        let predictions: Vec<FoldPrediction> = j.decided.judged.iter().zip(&j.decided.at).map(prediction).collect();
+        let record = self.test_record(&predictions);
+        if !passed {
+            return (baselines(j, &j.data.splits.holdout.train), predictions, record);
+        }
         // What went into service has learnt from all rows.
         let all: Vec<usize> = (0..j.data.set.samples.len()).collect();
-        (baselines(j, &all), j.decided.judged.iter().zip(&j.decided.at).map(prediction).collect())
+        (baselines(j, &all), predictions, record)
+    }
+
+    /// The test blocks with the proof of their purge: base models learnt from training rows, the meta-learner and the
+    /// calibration from earlier blocks.
+    fn test_record(&self, predictions: &[FoldPrediction]) -> TestRecord {
+        let (j, rules) = (self.judging, self.judging.run.order.rules);
+        let (data, matured) = (j.data, &j.data.set.samples.matured);
+        let block = |(k, (b, proof)): (usize, (&Block, &Proof))| TestBlock {
+            first: b.first,
+            last: b.last,
+            learnt_to: proof.latest_matured.max(j.pool.folds[k].learn.iter().map(|at| matured[j.pool.rows[*at]]).max()),
+            predictions: predictions.iter().filter(|p| p.fold as usize == k).count(),
+        };
+        TestRecord {
+            rules: rules.row_hash(),
+            muted: self.scored.muted.clone(),
+            embargo: data.splits.embargo,
+            blocks: data.splits.blocks.iter().zip(&data.proof).enumerate().map(block).collect(),
+        }
     }
 
     fn registered(&self) -> Result<Vec<Registered>, TrainError> {

@@ -22,7 +22,7 @@ pub use file::{ModelFileError, ModelFolder, SavedModels, model_file_name, open_m
 pub use header::{BaseModel, FORMAT, ModelHeader, weight_name};
 pub use rules::{Actor, Refusal};
 pub use standing::{figure, standing};
-pub use tidy::{Tidied, tidy};
+pub use tidy::{Tidied, tidy, tidy_predictions};
 
 use crate::features::definition_hash;
 use crate::store::StoreError;

@@ -25,6 +25,18 @@ pub struct Tidied {
     pub orphans: usize,
     /// Folders of checkpoints.
     pub checkpoints: usize,
+    /// Models whose answers out of fold were forgotten.
+    pub predictions: usize,
+}
+
+/// Rejected runs whose answers out of fold stay: the normal state has no champion, and its newest candidates can be
+/// backtested. A full run's take some 30 MB.
+const REJECTED_KEPT: u32 = 3;
+
+/// Forgets answers out of fold that no backtest and no comparison asks for any more, as of `now` (UTC seconds): see
+/// [`ModelDb::forget_fold_predictions`]. Gives the number of models whose answers went.
+pub fn tidy_predictions(db: &mut ModelDb, now: i64) -> Result<usize, StoreError> {
+    db.forget_fold_predictions(REJECTED_KEPT, now)
 }
 
 /// Removes, as of `now` (UTC seconds):
@@ -33,7 +45,8 @@ pub struct Tidied {
 /// - files of models that were rejected `keep_days` ago or earlier, their rows first;
 /// - files of retired models that are gone or not what was written: they can never serve again, and would be told as damage for
 ///   ever;
-/// - files of no model, and parts of files, unless a run is at work that may be about to register them.
+/// - files of no model, and parts of files, unless a run is at work that may be about to register them;
+/// - answers out of fold that nothing asks for any more ([`tidy_predictions`]).
 ///
 /// Good files of retired models stay, so that any former champion can serve again: there is one a promotion, which is rare. What
 /// does not have a name of ours is left alone.
@@ -47,7 +60,8 @@ pub fn tidy(db: &mut ModelDb, folder: &ModelFolder, keep_days: u32, now: i64) ->
     }
     let gone = [refused.as_slice(), &spoiled].concat();
     db.forget_files(&gone)?;
-    let mut done = Tidied { rejected: refused.len(), spoiled: spoiled.len(), ..Tidied::default() };
+    let predictions = tidy_predictions(db, now)?;
+    let mut done = Tidied { rejected: refused.len(), spoiled: spoiled.len(), predictions, ..Tidied::default() };
     let kept = Kept::read(db.reader(), oldest)?;
     for (name, is_folder) in entries(folder.path())? {
         let path = folder.path().join(&name);
