@@ -8,6 +8,7 @@ mod alerts;
 mod attach;
 mod backtest;
 mod care;
+mod change;
 mod config;
 mod config_audit;
 mod config_watch;
@@ -114,7 +115,7 @@ impl Command {
             Self::Models(a) => models::run(&a, &Context::load_despite(common)?),
             Self::Scan(a) => scan::run(&a, &Context::load(common)?),
             Self::Signals(a) => signals::run(&a, &Context::load_despite(common)?),
-            Self::Drift(a) => drift::run(&a),
+            Self::Drift(a) => drift::run(&a, common),
             Self::Backtest(a) => backtest::run(&a, &Context::load(common)?),
             Self::Issues(a) => issues::run(&a, &Context::load_despite(common)?),
             Self::Runs(a) => runs::run(&a, &Context::load_despite(common)?),

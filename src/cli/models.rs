@@ -7,12 +7,12 @@ use arc_swap::ArcSwap;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::change::change;
 use super::output::{self, line, second, thousands};
 use super::train::report;
-use super::{Context, Exit, Failure, attach, rig, strategy};
+use super::{Context, Exit, Failure, rig, strategy};
 use crate::engine::{Command as EngineCommand, Learning};
 use crate::market::{Strategy, ts_to_date};
-use crate::store::master::Reader;
 use crate::train::model_views::{ModelDetail, ModelRow, ModelState};
 use crate::trainer::Trainer;
 
@@ -123,37 +123,6 @@ fn only(named: Option<Strategy>, what: &str, is: impl Fn(Strategy) -> Result<boo
         (false, true) => Ok(second),
         _ => Ok(first),
     }
-}
-
-/// Has a change of models done by the engine that runs on the folder, or else does it `here`.
-fn change(
-    context: &Context,
-    command: EngineCommand,
-    as_json: bool,
-    here: impl FnOnce(&str) -> Result<String, String>,
-) -> Result<(), Failure> {
-    let by_engine = rig::runtime()?.block_on(async {
-        match attach::attach(context).await? {
-            Some(client) => attach::send(&client, context, command).await.map(|ack| Some(ack.message)),
-            None => Ok(None),
-        }
-    })?;
-    let message = match by_engine {
-        Some(message) => message,
-        None => alone(context, here)?,
-    };
-    if as_json { output::json(&json!({ "ok": true, "message": message })) } else { line(message) }
-}
-
-/// The same without an engine, on a folder of the kind of data that was asked for.
-fn alone(context: &Context, change: impl FnOnce(&str) -> Result<String, String>) -> Result<String, Failure> {
-    let simulated = Reader::open(&context.database())?.is_demo()?;
-    if simulated != context.demo {
-        let (found, advice) = if simulated { ("simulated", "start with --demo") } else { ("real", "leave --demo out") };
-        return Err(Failure::new(format!("{} holds {found} data", context.data_dir.display())).next(advice));
-    }
-    let _logging = context.start_logging()?;
-    change("cli").map_err(Failure::new)
 }
 
 fn list(trainer: &Trainer, only: Option<Strategy>, as_json: bool) -> Result<(), Failure> {

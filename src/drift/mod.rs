@@ -17,6 +17,7 @@ mod ladder;
 mod level;
 pub mod measure;
 mod mix;
+pub mod monitor;
 pub mod performance;
 mod sketch;
 mod verdict;

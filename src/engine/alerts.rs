@@ -1,9 +1,11 @@
 //! The NEEDS YOU line: what an operator should know without asking, worst first, one line a cause.
 
+mod drift;
 mod training;
 
 use super::{Alert, AlertLevel, CellState, HostStats, JobView, Market, RunView};
 use crate::config::strategy::ThinAlert;
+use crate::drift::views::DriftView;
 use crate::market::{DAY, Series, Strategy, Timeframe};
 use crate::sources::{BreakerState, LinkState, SourceStatus};
 use crate::store::master::RunState;
@@ -52,6 +54,8 @@ pub struct Inputs<'a> {
     pub trainings: &'a [TrainingView],
     /// Which models are in service.
     pub standings: &'a [Standing],
+    /// How far models have moved from what they were trained on.
+    pub drift: &'a [DriftView],
     /// UTC seconds.
     pub now: i64,
 }
@@ -70,6 +74,7 @@ pub fn compute(inputs: &Inputs<'_>, before: &[Alert]) -> Vec<Alert> {
     cells(inputs, &mut out);
     data_sets(inputs, &mut out);
     training::look(inputs, &mut out);
+    drift::look(inputs, &mut out);
     for alert in &mut out {
         if let Some(old) = before.iter().find(|b| b.key == alert.key) {
             alert.since = old.since;
@@ -273,6 +278,7 @@ mod tests {
             short: &[],
             trainings: &[],
             standings: &[],
+            drift: &[],
             now,
         }
     }

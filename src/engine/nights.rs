@@ -13,6 +13,7 @@ use super::{JobEnd, RunProgress, RunView};
 use crate::config::strategy::SecondRun;
 use crate::ingest::RunSummary;
 use crate::market::{Calendar, Strategy};
+use crate::scan::NightSummary;
 use crate::store::master::{RunState, StoreError};
 use crate::store::scheduler::{Job, JobRun, JobState, Trigger};
 use crate::train::spec::TrainSpec;
@@ -142,6 +143,10 @@ impl Owner {
         self.jobs.board.ended(run_id, end, self.jobs.now());
         self.settle().await;
         self.jobs.flush().await;
+        let looked = self.jobs.board.ended_runs(Job::Drift).find(|r| r.id == run_id).cloned();
+        if let Some(run) = looked {
+            self.train_challengers(&run).await;
+        }
     }
 
     /// Says how a run ended, and brings the views of an ingest in step.
@@ -161,6 +166,24 @@ impl Owner {
         }
         if run.job == Job::Ingest && run.state != JobState::Skipped {
             self.ingest_ended(run).await;
+        }
+    }
+
+    /// Trains challengers where drift asks for them. None of them takes a champion's place without passing the gates.
+    async fn train_challengers(&mut self, run: &JobRun) {
+        let strategies = NightSummary::stored(run.summary.as_deref()).unwrap_or_default().challengers();
+        if strategies.is_empty() {
+            return;
+        }
+        let spec = TrainSpec { strategies, ..TrainSpec::default() };
+        let params = serde_json::to_string(&spec).ok();
+        match self.order(Job::Train, Trigger::Drift, "drift", params).await {
+            Ok(train) => {
+                tracing::warn!(target: "engine", run = train, asked_by = run.id, %spec, "A challenger is trained because of drift")
+            }
+            Err(e) => {
+                tracing::warn!(target: "engine", asked_by = run.id, error = %e, "A challenger is asked for and cannot be trained now")
+            }
         }
     }
 

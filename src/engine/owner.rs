@@ -349,6 +349,7 @@ impl Owner {
             short: &self.shortages.known.borrow(),
             trainings: &self.learned.trainings.borrow(),
             standings: &self.learned.standings.borrow(),
+            drift: &self.watched.drift.borrow(),
             now: self.clock.now(),
         };
         alerts::compute(&inputs, &self.alerts)

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::choice::choose;
 use super::eligible::{Unfit, askable, tradable};
 use super::explain::{Past, cases, contributions};
-use super::night::{ScanError, ScanOrder};
+use super::order::{WatchError, WatchOrder};
 use super::views::{Contribution, PastCase};
 use crate::dataset::recent::{Recent, RowAt};
 use crate::features::{Feature, nightly, registry};
@@ -37,7 +37,7 @@ struct Said {
 /// One night on its way.
 pub struct Night<'a> {
     /// What it is made of.
-    pub order: &'a ScanOrder<'a>,
+    pub order: &'a WatchOrder<'a>,
     /// The newest rows.
     pub recent: &'a Recent,
     /// Dates of open signals.
@@ -56,7 +56,7 @@ impl Night<'_> {
     }
 
     /// Its scan, what models said, and the signals of the first of them.
-    pub fn work(&self, reader: &ModelReader, folder: &ModelFolder) -> Result<(Scan, Vec<Answers>, Vec<NewSignal>), ScanError> {
+    pub fn work(&self, reader: &ModelReader, folder: &ModelFolder) -> Result<(Scan, Vec<Answers>, Vec<NewSignal>), WatchError> {
         let Some(chosen) = choose(reader, self.now)? else {
             return Ok((self.without("no model: nothing was trained yet"), vec![], vec![]));
         };
@@ -108,7 +108,7 @@ impl Night<'_> {
     }
 
     /// What a model says of each symbol; or, in a sentence, why it cannot say anything.
-    fn ask(&self, reader: &ModelReader, folder: &ModelFolder, model: &Model, kind: ScanKind) -> Result<Result<Said, String>, ScanError> {
+    fn ask(&self, reader: &ModelReader, folder: &ModelFolder, model: &Model, kind: ScanKind) -> Result<Result<Said, String>, WatchError> {
         let opened = match models::open(reader, folder, model) {
             Err(RegistryError::Store(e)) => return Err(e.into()),
             Err(e) => return Ok(Err(format!("model {} cannot be used: {e}", model.model_id))),
@@ -118,7 +118,7 @@ impl Night<'_> {
             Ok(ensemble) => ensemble,
             Err(e) => return Ok(Err(format!("model {} cannot be used: {e}", model.model_id))),
         };
-        let failed = |cause| ScanError::Model { model_id: model.model_id, cause };
+        let failed = |cause| WatchError::Model { model_id: model.model_id, cause };
         let asking = Asking::new(&ensemble, self.recent).map_err(failed)?;
         let used = used(&asking);
         let rows: Vec<Option<RowAt>> = self.instruments().map(|i| askable(&self.recent.symbols[i.0], i, &used, self.now).ok()).collect();
@@ -154,9 +154,9 @@ impl Night<'_> {
     }
 
     /// The signals of a night, why there is none for each other symbol, and for how many one may be given.
-    fn decide(&self, reader: &ModelReader, said: &Said) -> Result<(Vec<NewSignal>, BTreeMap<String, String>, u32), ScanError> {
+    fn decide(&self, reader: &ModelReader, said: &Said) -> Result<(Vec<NewSignal>, BTreeMap<String, String>, u32), WatchError> {
         let rule = &self.order.rules.scan;
-        let failed = |cause| ScanError::Model { model_id: said.model_id, cause };
+        let failed = |cause| WatchError::Model { model_id: said.model_id, cause };
         let asking = Asking::new(&said.ensemble, self.recent).map_err(failed)?;
         let used = used(&asking);
         let (mut why_none, mut wanted, mut eligible) = (BTreeMap::new(), Vec::new(), 0);
@@ -216,16 +216,16 @@ impl Night<'_> {
         reader: &ModelReader,
         (model_id, asking): (i64, &Asking<'_>),
         wanted: &[(RowAt, Side, f64)],
-    ) -> Result<Vec<NewSignal>, ScanError> {
+    ) -> Result<Vec<NewSignal>, WatchError> {
         let top = self.order.rules.attribution.top_features as usize;
         let mut pasts: BTreeMap<usize, Past> = BTreeMap::new();
         let mut signals = Vec::new();
         for &(row, side, _) in wanted {
             if self.order.stop.is_cancelled() {
-                return Err(ScanError::Stopped);
+                return Err(WatchError::Stopped);
             }
             let spoke = contributions(asking, self.recent, (row, side), top, &self.compute);
-            let spoke = spoke.map_err(|cause| ScanError::Model { model_id, cause })?;
+            let spoke = spoke.map_err(|cause| WatchError::Model { model_id, cause })?;
             let near = self.cases(reader, asking, &mut pasts, (row, side))?;
             signals.extend(self.signal((row, side), &spoke, &near));
         }
@@ -239,7 +239,7 @@ impl Night<'_> {
         asking: &Asking<'_>,
         pasts: &mut BTreeMap<usize, Past>,
         (row, side): (RowAt, Side),
-    ) -> Result<Vec<PastCase>, ScanError> {
+    ) -> Result<Vec<PastCase>, WatchError> {
         let (most, rule) = (self.order.rules.scan.past_cases as usize, &self.order.rules.validation.label);
         if most == 0 {
             return Ok(Vec::new());

@@ -11,10 +11,12 @@ mod decide;
 pub mod eligible;
 pub mod explain;
 pub mod night;
+mod order;
 pub mod outcomes;
 mod spec;
 mod summary;
 pub mod views;
 
+pub use order::{WatchError, WatchOrder};
 pub use spec::WatchSpec;
 pub use summary::{NightSummary, StrategyNight};

@@ -1,70 +1,22 @@
 //! A strategy's scan, from the stored bars to signals on record.
 
 use std::collections::HashMap;
-use std::path::Path;
-use std::sync::Arc;
 
 use chrono::{NaiveDate, TimeDelta};
-use tokio_util::sync::CancellationToken;
 
 use super::decide::Night;
 use super::eligible::due;
+use super::order::{WatchError, WatchOrder};
 use super::outcomes::Settling;
-use crate::config::StrategySettings;
-use crate::dataset::DatasetError;
-use crate::dataset::recent::{Reading, Recent};
-use crate::market::{AssetClass, Calendar, Clock, Strategy, Universe};
+use crate::dataset::recent::Recent;
+use crate::market::{AssetClass, Calendar, Universe};
 use crate::store::StoreError;
-use crate::store::master::ReadPool;
 use crate::store::model::{ModelDb, Scan, SignalChange};
-use crate::train::ensemble::EnsembleError;
 use crate::train::models::Compute;
 use crate::train::registry::ModelFolder;
 
 /// Days of features that are read: the newest bar is among them, holidays and a late start of a month included.
 const READ_DAYS: i64 = 14;
-
-/// What a scan is made of, and who is told.
-pub struct ScanOrder<'a> {
-    /// Whose.
-    pub strategy: Strategy,
-    /// Its rules.
-    pub rules: &'a StrategySettings,
-    /// Its symbols.
-    pub universe: &'a Universe,
-    /// The market data, to be read.
-    pub master: &'a ReadPool,
-    /// Folder of the databases and models.
-    pub data_dir: &'a Path,
-    /// Time.
-    pub clock: &'a Arc<dyn Clock>,
-    /// Hears of steps done and of all steps.
-    pub progress: &'a (dyn Fn(usize, usize) + Sync),
-    /// Ends the work within a second; nothing of the night is recorded then.
-    pub stop: &'a CancellationToken,
-}
-
-/// Why a scan came to no end.
-#[derive(Debug, thiserror::Error)]
-pub enum ScanError {
-    /// The strategy's database could not be read or written.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// There are no rows.
-    #[error(transparent)]
-    Rows(#[from] DatasetError),
-    /// A model could not answer.
-    #[error("model {model_id} could not be asked: {cause}")]
-    Model {
-        /// Which.
-        model_id: i64,
-        /// Why.
-        cause: EnsembleError,
-    },
-    /// Told to stop.
-    #[error("stopped; nothing of this scan was recorded")]
-    Stopped,
-}
 
 /// What a scan came to.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,19 +28,17 @@ pub struct Scanned {
 }
 
 /// Does the scan of a night. Blocks, and uses all cores.
-pub fn scan(db: &mut ModelDb, order: &ScanOrder<'_>) -> Result<Scanned, ScanError> {
+pub fn scan(db: &mut ModelDb, order: &WatchOrder<'_>) -> Result<Scanned, WatchError> {
     let now = order.clock.now();
     let session = due(session_calendar(order.universe), now);
-    let reading =
-        Reading { universe: order.universe, master: order.master, rules: order.rules, progress: order.progress, stop: order.stop };
-    let recent = Recent::read(db, &reading, session - TimeDelta::days(READ_DAYS))?;
+    let recent = Recent::read(db, &order.reading(), session - TimeDelta::days(READ_DAYS))?;
     let settled = settle(db, order, &recent, now)?;
     let folder = ModelFolder::new(order.data_dir, order.strategy);
     let open: HashMap<_, _> = db.reader().open_signals()?.into_iter().map(|s| (s.signal.symbol, s.signal.date)).collect();
     let night = Night { order, recent: &recent, open: &open, compute: Compute::processor(rayon::current_num_threads()), session, now };
     let (scan, said, signals) = night.work(db.reader(), &folder)?;
     if order.stop.is_cancelled() {
-        return Err(ScanError::Stopped);
+        return Err(WatchError::Stopped);
     }
     db.put_scan(&scan, &said, &signals, &recent.snapshot)?;
     db.refresh_sector_outcomes(session)?;
@@ -106,7 +56,7 @@ pub fn session_calendar(universe: &Universe) -> Calendar {
 }
 
 /// Settles what can be settled, and gives how many were and how many are void.
-fn settle(db: &mut ModelDb, order: &ScanOrder<'_>, recent: &Recent, now: i64) -> Result<(u32, u32), StoreError> {
+fn settle(db: &mut ModelDb, order: &WatchOrder<'_>, recent: &Recent, now: i64) -> Result<(u32, u32), StoreError> {
     let (instruments, rule) = (&order.universe.instruments, &order.rules.validation.label);
     let newest = |calendar: Calendar| {
         let same = instruments.iter().zip(&recent.symbols).filter(|(i, _)| i.calendar() == calendar);

@@ -6,37 +6,24 @@ use chrono::{NaiveDate, TimeDelta};
 
 use super::correlation::correlated;
 use crate::config::strategy::{DriftDetection, DriftMode};
+use crate::drift::monitor::{DATA_SET, watched};
 use crate::drift::views::{
     AlarmView, BinView, Consumer, DriftNight, DriftPage, DriftView, HaltView, SubjectDetail, SubjectKind, SubjectRow, VerdictCounts,
     WatchedModel,
 };
-use crate::drift::{Level, Verdict, shares, stability_terms};
+use crate::drift::{KolmogorovSmirnov, Level, Levels, Verdict, shares, stability_terms};
 use crate::market::Strategy;
 use crate::store::StoreError;
 use crate::store::model::{DriftEpisode, DriftRow, Model, ModelKind, ModelReader};
 use crate::train::attribution::Attribution;
-use crate::train::model_views::ModelState;
 
 /// What is said of a strategy whose drift was never looked at, and of one without a model.
 pub(super) const NO_LOOK: &str = "no look at drift yet; `nightdesk drift` takes one";
 const NO_MODEL: &str = "nothing was trained yet, so there is nothing to drift from";
-/// Subject of the share of features that have drifted.
-pub(super) const DATA_SET: &str = "data_set";
 /// Subjects on the first screen, nights of a trend and of a history.
 const WORST: usize = 40;
 const TREND: u32 = 12;
 const HISTORY: u32 = 90;
-
-/// The model whose drift is watched: the champion, else the shadow, else the newest one.
-pub(super) fn watched(reader: &ModelReader) -> Result<Option<Model>, StoreError> {
-    if let Some(champion) = reader.champion(ModelKind::Ensemble)? {
-        return Ok(Some(champion));
-    }
-    match reader.newest_in(ModelState::Shadow)? {
-        Some(shadow) => Ok(Some(shadow)),
-        None => reader.newest_model(ModelKind::Ensemble),
-    }
-}
 
 /// The drift of a strategy, in short.
 pub(super) fn view(reader: &ModelReader, strategy: Strategy, rule: &DriftDetection) -> Result<DriftView, StoreError> {
@@ -174,16 +161,10 @@ impl<'a> Look<'a> {
 }
 
 fn levels(r: &DriftRow, rule: &DriftDetection) -> [Option<Level>; 3] {
-    let from = |value: f64, shifting: f64, drifted: f64| match value {
-        v if v >= drifted => Level::Drifted,
-        v if v >= shifting => Level::Shifting,
-        _ => Level::Fine,
-    };
-    [
-        r.psi.map(|v| from(v, rule.psi_warning, rule.psi_critical)),
-        r.kl.map(|v| from(v, rule.kl_critical, rule.kl_critical)),
-        r.ks_p.map(|p| if p < rule.ks_p { Level::Shifting } else { Level::Fine }),
-    ]
+    let Some((psi, kl)) = r.psi.zip(r.kl) else { return [None; 3] };
+    let ks = r.ks.zip(r.ks_p).map(|(distance, p)| KolmogorovSmirnov { distance, p });
+    let levels = Levels::of(psi, kl, ks, rule);
+    [Some(levels.psi), Some(levels.kl), levels.ks]
 }
 
 fn alarm(e: &DriftEpisode) -> AlarmView {
@@ -197,9 +178,9 @@ fn alarm(e: &DriftEpisode) -> AlarmView {
     }
 }
 
-/// Verdicts first, then how unusual, then how far.
+/// Verdicts and open alarms first, then how unusual, then how far.
 fn worse(a: &SubjectRow, b: &SubjectRow) -> std::cmp::Ordering {
-    let key = |s: &SubjectRow| (s.verdict, s.alarm.is_some());
+    let key = |s: &SubjectRow| (s.alarm.as_ref().map_or(s.verdict, |a| a.verdict.max(s.verdict)), s.verdict);
     let z = |s: &SubjectRow| s.z.unwrap_or(f64::NEG_INFINITY);
     let psi = |s: &SubjectRow| s.psi.unwrap_or(f64::NEG_INFINITY);
     key(b).cmp(&key(a)).then(z(b).total_cmp(&z(a))).then(psi(b).total_cmp(&psi(a)))

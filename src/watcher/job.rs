@@ -7,11 +7,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::{PATIENCE, Watcher};
 use crate::dataset::DatasetError;
+use crate::drift::monitor;
 use crate::features::nightly::NightError;
 use crate::job::{JobBody, JobEnd, JobReport, JobStop};
 use crate::market::Strategy;
-use crate::scan::night::{ScanError, ScanOrder, scan};
-use crate::scan::{NightSummary, StrategyNight, WatchSpec};
+use crate::scan::night::scan;
+use crate::scan::{NightSummary, StrategyNight, WatchError, WatchOrder, WatchSpec};
 use crate::store::StoreError;
 use crate::store::scheduler::{Job, JobRun};
 
@@ -100,15 +101,9 @@ impl JobBody for WatchJob {
 }
 
 impl Watcher {
-    fn work(&self, _job: Job, strategy: Strategy, stop: &CancellationToken) -> Result<Done, Failed> {
-        let done = self.scan_night(strategy, stop);
-        self.look();
-        done
-    }
-
-    fn scan_night(&self, strategy: Strategy, stop: &CancellationToken) -> Result<Done, Failed> {
+    fn work(&self, job: Job, strategy: Strategy, stop: &CancellationToken) -> Result<Done, Failed> {
         let rules = self.rules.load_full();
-        let order = ScanOrder {
+        let order = WatchOrder {
             strategy,
             rules: &rules.get(strategy).settings,
             universe: &self.universe,
@@ -118,7 +113,13 @@ impl Watcher {
             progress: &|_, _| {},
             stop,
         };
-        let done = self.with(strategy, (PATIENCE, stop), |db| scan(db, &order))?;
+        let done = if job == Job::Drift { self.drift_night(&order) } else { self.scan_night(&order) };
+        self.look();
+        done
+    }
+
+    fn scan_night(&self, order: &WatchOrder<'_>) -> Result<Done, Failed> {
+        let done = self.with(order.strategy, (PATIENCE, order.stop), |db| scan(db, order))?;
         let (settled, void) = done.settled;
         let mut told = Vec::new();
         if settled + void > 0 {
@@ -130,13 +131,19 @@ impl Watcher {
         }
         Ok(Done { words: done.scan.words, told, challenger: false })
     }
+
+    fn drift_night(&self, order: &WatchOrder<'_>) -> Result<Done, Failed> {
+        let monitor::Looked { words, told, challenger } =
+            self.with(order.strategy, (PATIENCE, order.stop), |db| monitor::look(db, order))?;
+        Ok(Done { words, told, challenger })
+    }
 }
 
-impl From<ScanError> for Failed {
-    fn from(e: ScanError) -> Self {
+impl From<WatchError> for Failed {
+    fn from(e: WatchError) -> Self {
         let retry = match &e {
-            ScanError::Store(StoreError::Locked { .. } | StoreError::DiskFull) => true,
-            ScanError::Rows(DatasetError::Changed | DatasetError::Features(NightError::Changed(_))) => true,
+            WatchError::Store(StoreError::Locked { .. } | StoreError::DiskFull) => true,
+            WatchError::Rows(DatasetError::Changed | DatasetError::Features(NightError::Changed(_))) => true,
             _ => false,
         };
         Self { error: e.to_string(), retry }
@@ -145,6 +152,6 @@ impl From<ScanError> for Failed {
 
 impl From<StoreError> for Failed {
     fn from(e: StoreError) -> Self {
-        ScanError::Store(e).into()
+        WatchError::Store(e).into()
     }
 }

@@ -6,6 +6,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{PATIENCE_OF_PEOPLE, Watcher, drift, signals};
+use crate::drift::monitor::watched;
 use crate::drift::views::{DriftPage, DriftView, SubjectDetail};
 use crate::engine::Watching;
 use crate::market::{Strategy, ts_to_date};
@@ -33,7 +34,7 @@ impl Watcher {
         if self.reader(strategy).map_err(|e| e.to_string())?.is_none() {
             return Err(nothing());
         }
-        let done = self.with(strategy, (PATIENCE_OF_PEOPLE, &CancellationToken::new()), |db| match drift::watched(db.reader())? {
+        let done = self.with(strategy, (PATIENCE_OF_PEOPLE, &CancellationToken::new()), |db| match watched(db.reader())? {
             Some(model) => change(db, &model),
             None => Ok(Err(nothing())),
         });

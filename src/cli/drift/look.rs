@@ -1,0 +1,66 @@
+//! `nightdesk drift`: a look at the drift of the models in service, and what it found.
+
+use serde_json::json;
+
+use crate::cli::{Context, Exit, Failure, night};
+use crate::control::Client;
+use crate::drift::OF_KS_P;
+use crate::drift::views::{SubjectKind, SubjectRow};
+use crate::engine::{Query, Reply};
+use crate::market::Strategy;
+use crate::store::scheduler::Job;
+
+/// Subjects that are shown unless all are asked for.
+const SHOWN: usize = 12;
+
+pub(super) fn run(arguments: &night::Watched, all: bool, context: &Context) -> Result<Exit, Failure> {
+    night::run(Job::Drift, arguments, context, async |client, strategy| tell(client, strategy, all).await)
+}
+
+async fn tell(client: &Client, strategy: Strategy, all: bool) -> Option<night::Told> {
+    let Ok(Reply::Drift(page)) = client.query(Query::Drift { strategy }).await else { return None };
+    let view = &page.view;
+    let mut lines = Vec::new();
+    if let Some(model) = &view.model {
+        let session = view.session.map_or_else(String::new, |s| format!(", session {s}"));
+        lines.push(format!(
+            "model {} of run {} ({}), {} rows of {} sessions against {} rows of training{session}",
+            model.model_id, model.run_id, model.state, view.rows, view.window_sessions, view.reference_rows
+        ));
+    }
+    lines.extend(view.halted.as_ref().map(|h| format!("new signals are halted: {}", h.reason)));
+    let measured: Vec<&SubjectRow> = page.subjects.iter().filter(|s| s.kind != SubjectKind::Performance).collect();
+    let shown = if all { measured.len() } else { SHOWN.min(measured.len()) };
+    if measured.iter().any(|s| s.psi.is_some()) {
+        let p = format!("KS p ({OF_KS_P})");
+        lines.push(format!("{:<28} {:<13} {:>7} {:>7} {:>6} {p:>22} {:>7}  note", "subject", "verdict", "PSI", "KL", "KS", "z"));
+    }
+    lines.extend(measured[..shown].iter().map(|s| row(s)));
+    if shown < measured.len() {
+        lines.push(format!("{} more, --all shows them", measured.len() - shown));
+    }
+    let worth = page.subjects.iter().filter(|s| s.kind == SubjectKind::Performance);
+    lines.extend(worth.map(performance));
+    Some((lines, json!(page)))
+}
+
+fn figure(value: Option<f64>, digits: usize) -> String {
+    value.map_or_else(|| "-".to_owned(), |v| format!("{v:.digits$}"))
+}
+
+fn row(s: &SubjectRow) -> String {
+    let alarm = s.alarm.as_ref().map_or_else(String::new, |a| format!("alarm since {} ", a.since));
+    let (psi, kl, ks, z) = (figure(s.psi, 3), figure(s.kl, 3), figure(s.ks, 3), figure(s.z, 2));
+    let p = s.ks_p.map_or_else(|| "-".to_owned(), |p| format!("{p:.1e}"));
+    format!("{:<28} {:<13} {psi:>7} {kl:>7} {ks:>6} {p:>22} {z:>7}  {alarm}{}", s.subject, s.verdict.to_string(), s.note)
+}
+
+fn performance(s: &SubjectRow) -> String {
+    let bounds = match (s.warning_below, s.critical_below) {
+        (Some(warning), Some(critical)) => format!(", warned of below {warning:.4}, critical below {critical:.4}"),
+        _ => String::new(),
+    };
+    let value = s.value.map_or_else(String::new, |v| format!(" {v:.4}"));
+    let note = if s.note.is_empty() { String::new() } else { format!(" ({})", s.note) };
+    format!("{:<28} {:<13}{value}{bounds}{note}", s.subject.replace('_', " "), s.verdict.to_string())
+}

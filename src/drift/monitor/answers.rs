@@ -1,0 +1,73 @@
+//! What the model says of the window's rows that it has not learnt from, against what it said out of fold.
+
+use chrono::NaiveDate;
+
+use super::night::Subject;
+use super::window::{Window, measure};
+use crate::dataset::recent::RowAt;
+use crate::drift::{Bins, Family, Measured, compare_mix};
+use crate::labels::Class;
+use crate::scan::{WatchError, WatchOrder};
+use crate::store::StoreError;
+use crate::store::model::{DriftBaseline, Model, ModelReader};
+use crate::train::asking::Asking;
+use crate::train::calibrate::by_lift;
+use crate::train::ensemble::Ensemble;
+use crate::train::metrics::Probabilities;
+use crate::train::models::Compute;
+use crate::train::pipeline::pooled::resampling;
+use crate::train::registry::{self, ModelFolder, RegistryError};
+
+const MIX: &str = "mix";
+
+/// What was asked.
+pub struct Said {
+    /// `p_buy`, `p_sell` and `mix`; none where the model could not be asked.
+    pub subjects: Vec<Subject>,
+    /// Why it could not.
+    pub why_none: Option<String>,
+}
+
+/// Asks the model about all rows of the window after the last date it knows of.
+pub fn said(
+    reader: &ModelReader,
+    order: &WatchOrder<'_>,
+    model: &Model,
+    (window, baselines): (&Window, &[DriftBaseline]),
+) -> Result<Said, WatchError> {
+    let none = |why: String| Ok(Said { subjects: Vec::new(), why_none: Some(format!("model {} cannot be asked: {why}", model.model_id)) });
+    let ensemble = match registry::open(reader, &ModelFolder::new(order.data_dir, order.strategy), model) {
+        Err(RegistryError::Store(e)) => return Err(e.into()),
+        Err(e) => return none(e.to_string()),
+        Ok(saved) => match Ensemble::new(saved) {
+            Err(e) => return none(e.to_string()),
+            Ok(ensemble) => ensemble,
+        },
+    };
+    let failed = |cause| WatchError::Model { model_id: model.model_id, cause };
+    let asking = Asking::new(&ensemble, &window.recent).map_err(failed)?;
+    let rows: Vec<RowAt> = window.rows(0).filter(|row| window.recent.date(*row) > model.trained_to).collect();
+    let answers = asking.ask(&rows, &Compute::processor(rayon::current_num_threads())).map_err(failed)?;
+    let (prior, edge) = (&ensemble.header().prior, order.rules.ensemble.min_edge);
+    let known: Vec<(NaiveDate, Probabilities)> =
+        rows.iter().zip(&answers).filter_map(|(row, p)| Some((window.recent.date(*row), (*p)?))).collect();
+    let decided: Vec<(NaiveDate, Class)> = known.iter().map(|(date, p)| (*date, by_lift(p, prior, edge))).collect();
+    let of = |name: &str, side: Class| {
+        let values: Vec<f64> = known.iter().map(|(_, p)| p[side.index()]).collect();
+        let baseline = baselines.iter().find(|b| b.subject == name)?;
+        Some(measure(baseline, &values, Family::Answers, &order.rules.drift_detection))
+    };
+    let mut subjects: Vec<Subject> = [of("p_buy", Class::Buy), of("p_sell", Class::Sell)].into_iter().flatten().collect();
+    subjects.extend(mix(reader, order, model, &decided)?);
+    Ok(Said { subjects, why_none: None })
+}
+
+/// The mix of decisions against that out of fold; `None` where nothing is kept of either.
+fn mix(reader: &ModelReader, order: &WatchOrder<'_>, model: &Model, decided: &[(NaiveDate, Class)]) -> Result<Option<Subject>, StoreError> {
+    let reference: Vec<(NaiveDate, Class)> = reader.out_of_fold(model.model_id)?.iter().map(|p| (p.date, p.decision)).collect();
+    let (rule, draws) = (&order.rules.drift_detection, resampling(order.rules, u64::from(order.rules.ensemble.seed)));
+    let Some(found) = compare_mix(&reference, decided, rule.smoothing, draws) else { return Ok(None) };
+    let measured = Measured { subject: MIX.to_owned(), family: Family::Answers, shift: found.shift, ks: None, uncalibrated: None };
+    let counts = Bins::between(&[1.0, 2.0]).counts(decided.iter().map(|(_, class)| class.index() as f64));
+    Ok(Some(Subject { measured, counts, sketch: Vec::new() }))
+}

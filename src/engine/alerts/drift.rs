@@ -1,0 +1,112 @@
+//! Alerts about drift: halted signals, a data set or performance that has drifted, and alarms that nobody has taken note of.
+
+use super::{AlertLevel, Inputs, push};
+use crate::drift::Verdict;
+use crate::drift::monitor::PERFORMANCE;
+use crate::drift::views::{DriftView, SubjectKind, SubjectRow};
+use crate::engine::Alert;
+
+/// Subjects that have an alert of their own; more share one.
+const ALONE: usize = 3;
+
+pub(super) fn look(i: &Inputs<'_>, out: &mut Vec<Alert>) {
+    i.drift.iter().for_each(|view| one(i.now, view, out));
+}
+
+fn one(now: i64, view: &DriftView, out: &mut Vec<Alert>) {
+    let strategy = view.strategy;
+    if let Some(halt) = &view.halted {
+        let text = format!("{strategy} gives no new signals: {}; `nightdesk drift lift-halt --strategy {strategy}` ends that", halt.reason);
+        push(out, now, &format!("halt:{strategy}"), AlertLevel::Bad, text, None);
+    }
+    let calling: Vec<&SubjectRow> = view.worst.iter().filter(|s| s.alarm.as_ref().is_some_and(|a| a.calls(now))).collect();
+    if let Some(s) = calling.iter().find(|s| s.subject == PERFORMANCE) {
+        let text = format!("performance of {strategy} is below what validation gave: {}", s.note);
+        push(out, now, &format!("performance:{strategy}"), level(s), text, None);
+    }
+    let moved: Vec<&&SubjectRow> = calling.iter().filter(|s| s.kind != SubjectKind::Performance).collect();
+    let told = |s: &SubjectRow| format!("{} PSI {:.2}", s.subject, s.psi.unwrap_or(0.0));
+    let data_set = view.dataset.alarms();
+    if data_set || moved.len() > ALONE {
+        let share = view.dataset_share.map_or_else(String::new, |share| format!(", {:.0} % of the features", 100.0 * share));
+        let first: Vec<String> = moved.iter().take(2).map(|s| told(s)).collect();
+        let what = if data_set { "the data set has drifted" } else { "features have drifted" };
+        let named = if first.is_empty() { String::new() } else { format!(": {}", first.join(", ")) };
+        let bad = if view.dataset == Verdict::Critical { AlertLevel::Bad } else { AlertLevel::Warn };
+        if !moved.is_empty() {
+            push(out, now, &format!("drift:{strategy}"), bad, format!("{strategy}: {what}{share}{named}"), None);
+        }
+        return;
+    }
+    for s in moved {
+        push(out, now, &format!("drift:{strategy}:{}", s.subject), level(s), format!("{strategy}: {} has drifted", told(s)), None);
+    }
+}
+
+fn level(s: &SubjectRow) -> AlertLevel {
+    let critical = s.alarm.as_ref().is_some_and(|a| a.verdict == Verdict::Critical);
+    if critical { AlertLevel::Bad } else { AlertLevel::Warn }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::NaiveDate;
+
+    use super::super::{compute, tests::inputs};
+    use super::*;
+    use crate::drift::views::{AlarmView, HaltView};
+    use crate::engine::{HostStats, Market};
+    use crate::market::{DAY, Strategy};
+
+    fn subject(name: &str, kind: SubjectKind, acked: bool) -> SubjectRow {
+        let alarm = AlarmView {
+            since: NaiveDate::from_ymd_opt(2026, 11, 27).unwrap(),
+            verdict: Verdict::Drifted,
+            quiet_nights: 0,
+            acked_by: acked.then(|| "desk".to_owned()),
+            acked_at: acked.then_some(5),
+            snoozed_until: None,
+        };
+        SubjectRow {
+            subject: name.into(),
+            kind,
+            verdict: Verdict::Drifted,
+            psi: Some(0.31),
+            note: "120 answers".into(),
+            alarm: Some(alarm),
+            ..SubjectRow::default()
+        }
+    }
+
+    fn told(view: DriftView) -> Vec<(String, AlertLevel, String)> {
+        let (market, host) = (Market::default(), HostStats::default());
+        let drift = [view];
+        let alerts = compute(&Inputs { drift: &drift, ..inputs(&market, &[], &host, 100 * DAY) }, &[]);
+        alerts.into_iter().map(|a| (a.key, a.level, a.text)).collect()
+    }
+
+    #[test]
+    fn few_alarms_stand_alone_many_share_one_and_what_was_taken_note_of_keeps_silent() {
+        let view = |names: &[&str], acked| DriftView {
+            worst: names.iter().map(|n| subject(n, SubjectKind::Feature, acked)).collect(),
+            ..DriftView::unwatched(Strategy::Turbomode, "")
+        };
+        let two = told(view(&["rsi_14", "atr_14_pct"], false));
+        assert_eq!(two[0], ("drift:turbomode:rsi_14".into(), AlertLevel::Warn, "turbomode: rsi_14 PSI 0.31 has drifted".into()));
+        assert_eq!(two.len(), 2);
+        let many = told(view(&["a", "b", "c", "d"], false));
+        assert_eq!(many, [("drift:turbomode".into(), AlertLevel::Warn, "turbomode: features have drifted: a PSI 0.31, b PSI 0.31".into())]);
+        assert!(told(view(&["a", "b"], true)).is_empty());
+        let critical = DriftView { dataset: Verdict::Critical, dataset_share: Some(0.34), ..view(&["a"], false) };
+        assert_eq!(told(critical)[0].2, "turbomode: the data set has drifted, 34 % of the features: a PSI 0.31");
+    }
+
+    #[test]
+    fn a_halt_and_performance_are_told() {
+        let halted = Some(HaltView { model_id: 4, since: 9, reason: "performance is critical: 120 answers".into() });
+        let worst = vec![subject(PERFORMANCE, SubjectKind::Performance, false)];
+        let found = told(DriftView { halted, worst, ..DriftView::unwatched(Strategy::Slipstream, "") });
+        assert!(found.iter().any(|(key, level, text)| key == "halt:slipstream" && *level == AlertLevel::Bad && text.contains("lift-halt")));
+        assert!(found.iter().any(|(key, ..)| key == "performance:slipstream"), "{found:?}");
+    }
+}
