@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use chrono::NaiveDate;
 use nightdesk::config::strategy::{DriftDetection, StrategySettings};
-use nightdesk::drift::{Family, Frozen, Measured, Night, Uncalibrated, Verdict, compare, judge, of_columns};
+use nightdesk::drift::{DatasetVerdict, Family, Frozen, Measured, Night, Uncalibrated, Verdict, compare, judge, of_columns};
 use nightdesk::features::{COUNT, registry};
 use nightdesk::market::Strategy;
 
@@ -16,6 +16,9 @@ use crate::market;
 const WINDOW: usize = 63;
 /// A feature whose windows lie this near to the rest of the reference period, as a PSI, forgets its past within a window.
 const STATIONARY: f64 = 0.1;
+
+/// The day after the reference period.
+const END: NaiveDate = NaiveDate::from_ymd_opt(2018, 1, 1).unwrap();
 
 /// Rows of all symbols, with the columns of their features.
 struct Rows {
@@ -27,7 +30,7 @@ fn day(year: i32, month: u32, day: u32) -> NaiveDate {
     NaiveDate::from_ymd_opt(year, month, day).unwrap()
 }
 
-/// Rows with all features, from the end of the longest lookback to 2017: the reference period.
+/// Rows with all features, from the end of the longest lookback on. The reference period is up to 2017.
 fn reference() -> Option<&'static Rows> {
     static ROWS: OnceLock<Rows> = OnceLock::new();
     let six = market::six()?;
@@ -35,10 +38,10 @@ fn reference() -> Option<&'static Rows> {
         let mut rows = Rows { dates: Vec::new(), columns: vec![Vec::new(); COUNT] };
         for (symbol, block) in six {
             let dates = &symbol.adjusted.bars.date;
-            let within = dates.partition_point(|d| *d < day(2014, 4, 1))..dates.partition_point(|d| *d < day(2018, 1, 1));
-            rows.dates.extend_from_slice(&dates[within.clone()]);
+            let first = dates.partition_point(|d| *d < day(2014, 4, 1));
+            rows.dates.extend_from_slice(&dates[first..]);
             for feature in registry() {
-                rows.columns[feature.index].extend_from_slice(&block.column(feature.index)[within.clone()]);
+                rows.columns[feature.index].extend_from_slice(&block.column(feature.index)[first..]);
             }
         }
         rows
@@ -50,9 +53,9 @@ fn rule() -> DriftDetection {
 }
 
 impl Rows {
-    /// Windows of sessions without overlap.
-    fn windows(&self) -> Vec<[NaiveDate; 2]> {
-        let mut axis = self.dates.clone();
+    /// Windows without overlap of the sessions from `first` to before `end`.
+    fn windows(&self, first: NaiveDate, end: NaiveDate) -> Vec<[NaiveDate; 2]> {
+        let mut axis: Vec<NaiveDate> = self.dates.iter().copied().filter(|date| (first..end).contains(date)).collect();
         axis.sort_unstable();
         axis.dedup();
         axis.chunks_exact(WINDOW).map(|window| [window[0], window[WINDOW - 1]]).collect()
@@ -96,12 +99,15 @@ fn what_did_not_change_does_not_alarm() {
     let Some(rows) = reference() else { return };
     let frozen = rows.freeze(|date| date < day(2017, 1, 1));
     let (mut alarms, mut levels, mut judged) = (0, 0, 0);
-    for window in rows.windows() {
+    for window in rows.windows(day(2014, 1, 1), END) {
         // One held out of its own reference period, or one of the year after it.
         let [first, last] = window;
         let later = first >= day(2017, 1, 1);
-        let found =
-            if later { night(rows, &frozen, window) } else { night(rows, &rows.freeze(|date| !(first..=last).contains(&date)), window) };
+        let found = if later {
+            night(rows, &frozen, window)
+        } else {
+            night(rows, &rows.freeze(|date| date < END && !(first..=last).contains(&date)), window)
+        };
         println!("{first}: {} of {} drifted, {} above the level of a drift", found.drifted, found.features, above_level(&found));
         assert!(found.share().unwrap() < rule().dataset_warning_share);
         (alarms, levels, judged) = (alarms + found.drifted, levels + above_level(&found), judged + found.features);
@@ -112,9 +118,28 @@ fn what_did_not_change_does_not_alarm() {
 }
 
 #[test]
+fn it_speaks_when_the_market_changes() {
+    let Some(rows) = reference() else { return };
+    let frozen = rows.freeze(|date| date < END);
+    let later: Vec<(NaiveDate, Night)> =
+        rows.windows(END, day(2024, 1, 1)).into_iter().map(|window| (window[0], night(rows, &frozen, window))).collect();
+    for (first, found) in &later {
+        println!("{first}: {} of {} drifted, {}", found.drifted, found.features, found.dataset);
+    }
+    let mut shares: Vec<f64> = later.iter().map(|(_, found)| found.share().unwrap()).collect();
+    shares.sort_unstable_by(f64::total_cmp);
+    assert!(shares[shares.len() / 2] < 0.02, "the median quarter is quiet: {shares:?}");
+    // The falls of late 2018 and of 2022, and the spring of 2020.
+    let of = |year, month| later.iter().rfind(|(first, _)| *first < day(year, month, 1)).unwrap().1.dataset;
+    let verdicts = [of(2018, 11), of(2022, 5), of(2020, 5), of(2021, 8)];
+    use DatasetVerdict::{Critical, Stable, Warning};
+    assert_eq!(verdicts, [Critical, Critical, Warning, Stable]);
+}
+
+#[test]
 fn a_rank_within_the_universe_cannot_be_calibrated_and_says_so() {
     let Some(rows) = reference() else { return };
-    let found = night(rows, &rows.freeze(|_| true), rows.windows()[3]);
+    let found = night(rows, &rows.freeze(|date| date < END), rows.windows(day(2014, 1, 1), END)[3]);
     let without: Vec<_> = found.subjects.iter().filter(|s| matches!(s.verdict, Verdict::Uncalibrated(_))).collect();
     // Each session has each rank once: no window can differ from another.
     assert_eq!(without.len(), 1);
