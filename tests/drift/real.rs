@@ -119,6 +119,7 @@ fn what_did_not_change_does_not_alarm() {
 
 #[test]
 fn it_speaks_when_the_market_changes() {
+    use DatasetVerdict::{Critical, Stable, Warning};
     let Some(rows) = reference() else { return };
     let frozen = rows.freeze(|date| date < END);
     let later: Vec<(NaiveDate, Night)> =
@@ -132,7 +133,6 @@ fn it_speaks_when_the_market_changes() {
     // The falls of late 2018 and of 2022, and the spring of 2020.
     let of = |year, month| later.iter().rfind(|(first, _)| *first < day(year, month, 1)).unwrap().1.dataset;
     let verdicts = [of(2018, 11), of(2022, 5), of(2020, 5), of(2021, 8)];
-    use DatasetVerdict::{Critical, Stable, Warning};
     assert_eq!(verdicts, [Critical, Critical, Warning, Stable]);
 }
 

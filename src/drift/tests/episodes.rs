@@ -120,11 +120,11 @@ fn a_story() {
 
 #[test]
 fn findings_follow_from_verdicts() {
+    use DatasetVerdict::{Critical, Insufficient, Stable, Warning};
+    use Finding::{Alarm, Quiet, Unknown};
     let few = Verdict::Insufficient { rows: 3, needed: 500 };
     let verdicts = [few, Verdict::Uncalibrated(Uncalibrated::NoWindow), Verdict::Stable, Verdict::Warning, Verdict::Drifted];
-    use Finding::{Alarm, Quiet, Unknown};
     assert_eq!(verdicts.map(Finding::of), [Unknown, Unknown, Quiet, Quiet, Alarm(Severity::Drifted)]);
-    use DatasetVerdict::{Critical, Insufficient, Stable, Warning};
     let of = [Insufficient, Stable, Warning, Critical].map(Finding::of_dataset);
     assert_eq!(of, [Unknown, Quiet, Alarm(Severity::Drifted), Alarm(Severity::Critical)]);
 }

@@ -49,10 +49,12 @@ fn persistence_alone_raises_levels_and_no_alarm() {
     }
 }
 
+/// What a value of a row becomes.
+type Fault = fn(usize, f64) -> f64;
+
 #[test]
 fn a_fault_in_one_column_of_many_alarms() {
     let (frozen, windows) = paths(0.6, 9);
-    type Fault = fn(usize, f64) -> f64;
     let faults: [(&str, Fault, usize); 4] = [
         ("ten times", |_, v| 10.0 * v, 10),
         ("stuck", |_, _| 0.3, 10),
