@@ -163,7 +163,9 @@ impl<R: Copy + Into<f64>> Compared<'_, R> {
                 }
             }
         }
-        values.iter_mut().for_each(|gap| gap.sort_unstable_by(f64::total_cmp));
+        for gap in &mut values {
+            gap.sort_unstable_by(f64::total_cmp);
+        }
         Picked { gaps, values }
     }
 

@@ -28,7 +28,9 @@ pub struct MixShift {
 pub fn compare_mix(reference: Decided<'_>, current: Decided<'_>, smoothing: f64, rule: Resampling) -> Option<MixShift> {
     let [then, now] = [reference, current].map(|decided| {
         let mut counts = [0.0; K];
-        decided.iter().for_each(|(_, class)| counts[class.index()] += 1.0);
+        for (_, class) in decided {
+            counts[class.index()] += 1.0;
+        }
         counts
     });
     if reference.is_empty() || current.is_empty() {
@@ -42,8 +44,8 @@ pub fn compare_mix(reference: Decided<'_>, current: Decided<'_>, smoothing: f64,
     let terms = reference.iter().enumerate().map(|(row, (_, class))| (row, one(*class)));
     let chance = by_date.of_sums(terms, |counts: &[f64; K]| chi_square(counts, &expected));
     let chi = chi_square(&now, &expected)?;
-    let psi_of = shares(&now, smoothing);
-    let (psi, kl) = (stability(&psi_of, &expected), divergence(&psi_of, &expected));
+    let found = shares(&now, smoothing);
+    let (psi, kl) = (stability(&found, &expected), divergence(&found, &expected));
     let shift = Shift { rows: current.len(), psi, kl, z: None, p: Some(chance.p_above(chi)) };
     Some(MixShift { shift, chi_square: chi })
 }

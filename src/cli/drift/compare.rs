@@ -138,15 +138,12 @@ impl Comparison {
 }
 
 fn figures(then: &Column, now: &Column, rule: &DriftDetection) -> Figures {
-    let (psi, kl, ks) = match (then, now) {
-        (Column::Numbers(then), Column::Numbers(now)) => {
-            let found = distances(then, now, rule);
-            (found.psi, found.kl, found.ks)
-        }
-        _ => {
-            let (psi, kl) = Categories::of(then.names(), now.names()).distances(rule.smoothing);
-            (psi, kl, None)
-        }
+    let (psi, kl, ks) = if let (Column::Numbers(then), Column::Numbers(now)) = (then, now) {
+        let found = distances(then, now, rule);
+        (found.psi, found.kl, found.ks)
+    } else {
+        let (psi, kl) = Categories::of(then.names(), now.names()).distances(rule.smoothing);
+        (psi, kl, None)
     };
     Figures { psi, kl, ks, levels: Levels::of(psi, kl, ks, rule) }
 }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use crate::drift::episode::{Episode, Finding, Severity, Step, Told, step};
-use crate::drift::{DatasetVerdict, Judgement, Uncalibrated};
+use crate::drift::{DatasetVerdict, Uncalibrated, Judgement};
 
 const NIGHT: i64 = 86_400;
 
@@ -120,11 +120,11 @@ fn a_story() {
 
 #[test]
 fn findings_follow_from_verdicts() {
+    use DatasetVerdict::{Critical, Insufficient, Stable, Warning};
+    use Finding::{Alarm, Quiet, Unknown};
     let few = Judgement::Insufficient { rows: 3, needed: 500 };
     let verdicts = [few, Judgement::Uncalibrated(Uncalibrated::NoWindow), Judgement::Stable, Judgement::Warning, Judgement::Drifted];
-    use Finding::{Alarm, Quiet, Unknown};
     assert_eq!(verdicts.map(Finding::of), [Unknown, Unknown, Quiet, Quiet, Alarm(Severity::Drifted)]);
-    use DatasetVerdict::{Critical, Insufficient, Stable, Warning};
     let of = [Insufficient, Stable, Warning, Critical].map(Finding::of_dataset);
     assert_eq!(of, [Unknown, Quiet, Alarm(Severity::Drifted), Alarm(Severity::Critical)]);
 }

@@ -2,6 +2,7 @@
 
 mod episodes;
 mod exact;
+mod persistence;
 mod verdicts;
 
 use chrono::{Days, NaiveDate};

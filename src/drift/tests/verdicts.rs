@@ -48,11 +48,11 @@ fn a_feature_has_drifted_if_it_is_rejected_among_all_and_far_enough() {
 
 #[test]
 fn the_data_set_follows_from_the_share_of_features() {
+    use DatasetVerdict::{Critical, Insufficient, Stable, Warning};
     let of = |drifted: usize| {
         let all: Vec<Measured> = (0..20).map(|i| if i < drifted { measured(i, 0.5, 1e-9) } else { measured(i, 0.05, 0.5) }).collect();
         judge(&all, &rule()).dataset
     };
-    use DatasetVerdict::{Critical, Insufficient, Stable, Warning};
     assert_eq!([0, 1, 2, 5, 6, 20].map(of), [Stable, Stable, Warning, Warning, Critical, Critical]);
     // What a model says is no feature.
     let answer = Measured { family: Family::Answers, ..measured(0, 0.5, 1e-9) };
