@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use nightdesk::config::strategy::ProfileName;
 use nightdesk::engine::{Ack, Command, CommandError, Envelope, Learning, Query, QueryError, Reply, Training};
 use nightdesk::market::Strategy;
+use nightdesk::scan::WatchSpec;
 use nightdesk::store::scheduler::{Job, JobState};
 use nightdesk::train::model_views::{ModelDetail, ModelRow, ModelState};
 use nightdesk::train::progress::{NullsView, Standing, TrainingState, TrainingView};
@@ -182,6 +183,20 @@ async fn a_training_is_a_run_like_any_other_and_remembers_what_was_asked() {
     reaches(&desk, run, JobState::Cancelled).await;
     let whole = desk.send(Command::Train { spec: TrainSpec::default() }).await.unwrap().unwrap();
     assert_eq!(reaches(&desk, whole, JobState::Succeeded).await.params, None, "the job's normal work");
+    desk.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_training_run_is_named_for_the_backtest_of_one_strategy_only() {
+    let (mut desk, _) = taught().await;
+    let both = WatchSpec { run: Some(3), ..WatchSpec::default() };
+    let one = WatchSpec { strategies: vec![Strategy::Turbomode], ..both.clone() };
+    for (job, spec) in [(Job::Backtest, both), (Job::Scan, one.clone()), (Job::Drift, one.clone())] {
+        let refused = desk.send(Command::Watch { job, spec }).await.unwrap_err().to_string();
+        assert!(refused.contains("runs are numbered by strategy"), "{job}: {refused}");
+    }
+    let taken = desk.send(Command::Watch { job: Job::Backtest, spec: one }).await.unwrap_err().to_string();
+    assert!(taken.contains("cannot run backtest"), "only the body is missing here: {taken}");
     desk.stop().await;
 }
 

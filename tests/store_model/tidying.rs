@@ -142,7 +142,9 @@ fn answers_out_of_fold_stay_while_somebody_may_ask_for_them() {
     let shadow = trained(&mut db, &desk, &Verdict::Shadow { sessions_left: 20 });
     let all: Vec<i64> = failed.iter().chain(&served).copied().chain([shadow]).collect();
     assert_eq!(db.reader().test_record(1).unwrap(), None);
-    all.iter().for_each(|id| answered(&mut db, *id));
+    for id in &all {
+        answered(&mut db, *id);
+    }
     serve(&desk, shadow, 2);
     let kept = |db: &ModelDb| all.iter().copied().filter(|id| db.reader().has_fold_predictions(*id).unwrap()).collect::<Vec<_>>();
 

@@ -25,7 +25,8 @@ fn stored(desk: &Desk) -> Vec<String> {
         let columns = select.column_count();
         let mut rows = select.query([]).unwrap();
         while let Some(r) = rows.next().unwrap() {
-            out.push((0..columns).map(|c| format!("{:?}|", r.get_ref(c).unwrap())).collect());
+            let cells: Vec<String> = (0..columns).map(|c| format!("{:?}", r.get_ref(c).unwrap())).collect();
+            out.push(cells.join("|"));
         }
     }
     out

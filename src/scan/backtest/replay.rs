@@ -63,7 +63,8 @@ pub fn replay(order: &Order<'_>) -> Result<Replayed, Fault> {
     let calendar = axis_of(&run.predictions, order.market);
     prove(&run.record, &run.predictions, &sessions_of(&run.record.blocks, calendar))?;
     let taken = order.taken()?;
-    let decisions: Vec<Decision> = taken.iter().flat_map(|t| t.decisions.iter().cloned()).collect();
+    let source = order.source(&taken);
+    let decisions: Vec<Decision> = taken.into_iter().flat_map(|t| t.decisions).collect();
     let dates = || run.predictions.iter().map(|p| p.date);
     let test = dates().min().zip(dates().max()).map_or_else(Vec::new, |range| sessions_between(calendar, range));
     let asset = if calendar == Calendar::Xnys { AssetClass::Stock } else { AssetClass::Crypto };
@@ -77,8 +78,7 @@ pub fn replay(order: &Order<'_>) -> Result<Replayed, Fault> {
     let mut traded = backtest::run(&decisions, &terms)?;
     order.go_on()?;
     let benchmark = buy_and_hold(&order.market.bars, &traded.sessions);
-    let facts = Facts { order, traded: &traded, benchmark: &benchmark, source: order.source(&taken) };
-    let report = report(&facts);
+    let report = report(&Facts { order, traded: &traded, benchmark: &benchmark, source });
     order.go_on()?;
     order.as_stored(&mut traded);
     let Backtest { sessions, gross, net, trades, .. } = traded;

@@ -30,7 +30,7 @@ pub struct Tidied {
 }
 
 /// Rejected runs whose answers out of fold stay: the normal state has no champion, and its newest candidates can be
-/// backtested. A full run's take some 30 MB.
+/// backtested. A full run's take some 25 MB.
 const REJECTED_KEPT: u32 = 3;
 
 /// Forgets answers out of fold that no backtest and no comparison asks for any more, as of `now` (UTC seconds): see
