@@ -49,6 +49,30 @@ pub fn figure(v: f64) -> String {
     }
 }
 
+/// A probability in at most six characters: `0.021`, `3e-5`, `<1e-99`.
+pub fn chance(p: f64) -> String {
+    match p {
+        _ if !p.is_finite() => "-".into(),
+        p if p >= 0.000_5 => format!("{p:.3}"),
+        p if p < 1e-99 => "<1e-99".into(),
+        p => format!("{p:.0e}"),
+    }
+}
+
+/// A return with its sign: `+1.25%`.
+pub fn percent(v: f64) -> String {
+    format!("{:+.2}%", v * 100.0)
+}
+
+/// A bar of `width` cells that grows from the middle, left for what is less than nothing; -1 and 1 fill a half.
+pub fn balance(v: f64, width: usize) -> String {
+    let half = width / 2;
+    let cells = ((v.abs().min(1.0) * half as f64).round() as usize).min(half);
+    let (full, free) = ("█".repeat(cells), "░".repeat(half - cells));
+    let none = "░".repeat(half);
+    if v < 0.0 { format!("{free}{full}│{none}") } else { format!("{none}│{full}{free}") }
+}
+
 /// Bytes, at most five characters: `63M`, `2.1G`.
 pub fn bytes(n: u64) -> String {
     let n = n as f64;
