@@ -33,14 +33,6 @@ pub enum Night {
     Untrained,
 }
 
-impl Night {
-    pub const ALL: [Self; 7] = [Self::Episode, Self::Quiet, Self::Halted, Self::Few, Self::Uncalibrated, Self::Unlooked, Self::Untrained];
-
-    pub fn name(self) -> String {
-        format!("{self:?}").to_lowercase()
-    }
-}
-
 pub fn day(month: u32, day: u32) -> NaiveDate {
     NaiveDate::from_ymd_opt(2026, month, day).unwrap()
 }

@@ -107,7 +107,7 @@ fn scan() -> Vec<ScannedSymbol> {
     };
     vec![
         scanned("AAPL", [0.19, 0.29, 0.52], Class::Buy, None),
-        scanned("AMZN", [0.27, 0.41, 0.32], Class::Hold, Some("hold: lift 1.03 is under 1.40")),
+        scanned("AMZN", [0.27, 0.41, 0.32], Class::Hold, Some("the model says hold")),
         scanned("KO", [0.25, 0.31, 0.44], Class::Buy, Some("a signal was settled 3 sessions ago")),
         scanned("NVDA", [0.47, 0.32, 0.21], Class::Sell, None),
         scanned("XOM", [0.22, 0.31, 0.47], Class::Buy, Some("its signal of 2026-11-12 is open")),

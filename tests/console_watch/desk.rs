@@ -18,6 +18,10 @@ use crate::console_fixture::{NOW, Scene, answer, app, look, snapshot};
 /// Sizes at which screens differ.
 pub const SIZES: [(u16, u16); 4] = [(120, 40), (80, 24), (200, 60), (60, 15)];
 
+/// All ways in which drift stands.
+pub const NIGHTS: [Night; 7] =
+    [Night::Episode, Night::Quiet, Night::Halted, Night::Few, Night::Uncalibrated, Night::Unlooked, Night::Untrained];
+
 /// A strategy that was never scanned.
 fn unscanned(strategy: Strategy) -> SignalsView {
     SignalsView::unscanned(strategy, "No signals: nothing is trained yet, and no scan was made.")

@@ -9,7 +9,7 @@ use ratatui::style::Modifier;
 
 use crate::console_fixture::drift::Night;
 use crate::console_fixture::{NOW, look};
-use crate::desk::{SIZES, desk, frame, plain, text};
+use crate::desk::{NIGHTS, SIZES, desk, frame, plain, text};
 
 /// One letter a cell by role, upper case when bold, `.` for blanks.
 fn styles(buffer: &Buffer, look: &Look) -> String {
@@ -33,9 +33,9 @@ fn styles(buffer: &Buffer, look: &Look) -> String {
 
 #[test]
 fn the_pane_and_the_list_at_every_size_in_every_state() {
-    for night in Night::ALL {
+    for night in NIGHTS {
         for size in SIZES {
-            let at = format!("{}_{}x{}", night.name(), size.0, size.1);
+            let at = format!("{}_{}x{}", format!("{night:?}").to_lowercase(), size.0, size.1);
             insta::assert_snapshot!(format!("pane_{at}"), text(&frame(&desk(night, "5"), &plain(), size)));
             if !matches!(night, Night::Unlooked | Night::Untrained) {
                 insta::assert_snapshot!(format!("list_{at}"), text(&frame(&desk(night, "5 enter"), &plain(), size)));
@@ -99,7 +99,7 @@ fn drift_and_signals_in_their_styles() {
 #[test]
 fn ascii_and_colourless_screens_say_the_same() {
     let ascii = look(Background::Dark, ColorLevel::None, true);
-    for night in Night::ALL {
+    for night in NIGHTS {
         for keys in ["5", "5 enter", "5 enter enter", "5 enter enter l", "5 enter enter l l", "B", "B l", "B l l", "B enter", "B S", "B s"]
         {
             for size in SIZES {
@@ -156,7 +156,7 @@ fn no_size_breaks_a_screen() {
     // Around every width and height at which a screen changes its shape.
     let widths = [1, 20, 48, 59, 60, 61, 64, 76, 80, 99, 100, 119, 120, 160, 210];
     let heights = [1, 5, 12, 15, 16, 19, 24, 32, 33, 40, 60];
-    for night in Night::ALL {
+    for night in NIGHTS {
         for keys in ["5", "5 z", "5 enter", "5 enter enter", "5 enter enter l l", "B", "B l", "B enter", "B S"] {
             let desk = desk(night, keys);
             for width in widths {

@@ -158,7 +158,7 @@ fn a_symbol_of_the_scan_leads_to_its_signal_or_says_why_it_has_none() {
     let mut page = desk(night, "B l l enter");
     assert!(screen(&page).contains("› AAPL 41 "), "{}", screen(&page));
     press(&mut page, night, "esc j enter");
-    assert!(screen(&page).contains("AMZN: hold: lift 1.03 is under 1.40"), "{}", screen(&page));
+    assert!(screen(&page).contains("AMZN: the model says hold"), "{}", screen(&page));
     press(&mut page, night, "esc h enter");
     assert!(screen(&page).contains("settled 2026-10-17 by the upper barrier"), "{}", screen(&page));
     press(&mut page, night, "s");

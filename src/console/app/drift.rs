@@ -38,8 +38,8 @@ pub const fn verdict(verdict: Verdict) -> (&'static str, &'static str, Role) {
 
 /// Glyph and words of what was done about an alarm; `None` as long as it calls.
 pub fn hushed(alarm: &AlarmView, now: i64) -> Option<(&'static str, String)> {
-    if let Some(by) = &alarm.acked_by {
-        return Some(("✓", format!("acked by {by}")));
+    if alarm.acked_at.is_some() {
+        return Some(("✓", alarm.acked_by.as_ref().map_or_else(|| "acked".to_owned(), |by| format!("acked by {by}"))));
     }
     let until = alarm.snoozed_until.filter(|until| *until > now)?;
     Some(("‖", format!("silent for {}", fmt::age(until - now))))

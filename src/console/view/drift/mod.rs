@@ -88,8 +88,8 @@ fn summary(view: &DriftView, room: usize) -> String {
 fn banner(view: &DriftView) -> Option<(String, Role)> {
     let share = view.dataset_share.map_or_else(String::new, |s| format!(": {:.0}% of the features", s * 100.0));
     if let Some(halt) = &view.halted {
-        let since = fmt::day_minute(halt.since);
-        return Some((format!("✗ signals of model {} halted since {since}: {}", halt.model_id, halt.reason), Role::Bad));
+        let text = format!("✗ signals of model {} halted: {}, since {}", halt.model_id, halt.reason, fmt::day_minute(halt.since));
+        return Some((text, Role::Bad));
     }
     match view.dataset {
         Verdict::Critical => Some((format!("◆ the data set is critical{share}"), Role::Bad)),

@@ -91,7 +91,7 @@ fn figures(app: &App, shown: &SubjectDetail) -> Vec<String> {
         out.push(format!("value {}", list::worth(row)));
     }
     let [shifting, drifted] = shown.psi_levels;
-    out.extend(row.psi.map(|v| format!("PSI {v:.3} (drifted {drifted:.2} shifting {shifting:.2})")));
+    out.extend(row.psi.map(|v| format!("PSI {v:.3} (drifted from {drifted:.2}, shifting from {shifting:.2})")));
     out.extend(row.kl.map(|v| format!("KL {v:.3}")));
     out.extend(row.ks.map(|v| format!("KS D {v:.3} p {} iid", row.ks_p.map_or_else(|| "-".to_owned(), fmt::chance))));
     let reference = app.drift_view().map_or(0, |v| v.reference_rows);

@@ -91,7 +91,9 @@ fn figures(app: &App, view: &SignalsView) -> Vec<String> {
     let mut out: Vec<String> = view.session.map(|s| format!("scan of {s}")).into_iter().collect();
     out.extend(view.at.map(|at| format!("made {} ago", fmt::age(app.now() - at))));
     out.extend(view.model_id.map(|id| format!("model {id}{}", if view.paper { " on paper" } else { "" })));
-    out.push(format!("{} of {} symbols eligible", view.eligible, view.symbols));
+    if view.session.is_some() {
+        out.push(format!("{} of {} symbols eligible", view.eligible, view.symbols));
+    }
     out.push(format!("{} open, {} new", view.open, view.new));
     out.push(format!("last 60 sessions: {}", settled(&view.settled)));
     out

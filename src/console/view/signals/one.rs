@@ -65,14 +65,15 @@ fn facts(c: &mut Canvas<'_>, shown: &SignalDetail, area: Rect) {
     let (text, dim) = (c.s(Role::Text), c.s(Role::Dim));
     let (stands, style) = stands(c, row);
     let [sell, hold, buy] = row.p.map(|p| format!("{:.0}%", p * 100.0));
-    let entry = row.entry.map_or_else(|| "the next session's open".to_owned(), |p| format!("{} at the open after it", fmt::price(p)));
-    let around = if row.entry.is_some() { "around the entry" } else { "around the close, until there is an entry" };
+    let entry =
+        row.entry.map_or_else(|| "the next session's open".to_owned(), |p| format!("{}, the open of the next session", fmt::price(p)));
+    let around = if row.entry.is_some() { "around the entry" } else { "around the close till it is entered" };
     let facts: Vec<Fact<'_>> = vec![
         ("stands", stands, style),
-        ("says", format!("buy {buy}  hold {hold}  sell {sell}: {word} {:.2} times the usual", row.lift), c.s(role)),
-        ("decided", format!("after the close of {}, {}", row.date, fmt::price(row.close)), text),
-        ("entry", entry, text),
+        ("says", format!("buy {buy}  hold {hold}  sell {sell}  lift {:.2}", row.lift), c.s(role)),
         ("barriers", format!("{} and {} {around}", fmt::price(row.lower), fmt::price(row.upper)), text),
+        ("entry", entry, text),
+        ("decided", format!("after the close of {}, {}", row.date, fmt::price(row.close)), text),
         ("horizon", format!("to the close of {}", row.horizon_end), text),
         ("regime", row.regime.replace('_', " "), dim),
     ];
@@ -99,7 +100,7 @@ fn stands(c: &Canvas<'_>, row: &SignalRow) -> (String, Style) {
 
 /// The closes, with entry and barriers as lines.
 fn price(c: &mut Canvas<'_>, shown: &SignalDetail, area: Rect) {
-    let legend = [("─ barriers  ", c.s(Role::Stale)), ("┄ entry", c.s(Role::Dim))];
+    let legend = [("─ barriers  ", c.s(Role::Stale)), ("┄ entry  ", c.s(Role::Dim)), ("▲ decided", c.s(Role::Focus))];
     let inner = c.panel(area, &Panel { title: "Price", summary: "closes", legend: &legend, ..Panel::default() });
     let row = &shown.row;
     let closes: Vec<f64> = shown.closes.iter().map(|(_, v)| *v).collect();
@@ -134,12 +135,19 @@ fn price(c: &mut Canvas<'_>, shown: &SignalDetail, area: Rect) {
 /// First and last session, and where it was decided.
 fn dates(c: &mut Canvas<'_>, shown: &SignalDetail, area: Rect) {
     let (Some((first, _)), Some((last, _))) = (shown.closes.first(), shown.closes.last()) else { return };
-    let dim = c.s(Role::Dim);
-    c.put(area.x, area.y, area.width, &first.format("%m-%d").to_string(), dim);
-    c.right(area.x, area.right(), area.y, &last.format("%m-%d").to_string(), dim);
     let steps = shown.closes.len().saturating_sub(1).max(1);
-    if let Some(at) = shown.closes.iter().position(|(d, _)| *d == shown.row.date) {
-        let x = area.x + (at * usize::from(area.width.saturating_sub(1)) / steps) as u16;
+    let mark = shown.closes.iter().position(|(d, _)| *d == shown.row.date);
+    let mark = mark.map(|at| area.x + (at * usize::from(area.width.saturating_sub(1)) / steps) as u16);
+    // A date gives way to the mark.
+    let free = |from: u16, to: u16| mark.is_none_or(|x| x < from || x > to);
+    let dim = c.s(Role::Dim);
+    if free(area.x, area.x + 5) {
+        c.put(area.x, area.y, area.width, &first.format("%m-%d").to_string(), dim);
+    }
+    if free(area.right().saturating_sub(6), area.right()) {
+        c.right(area.x, area.right(), area.y, &last.format("%m-%d").to_string(), dim);
+    }
+    if let Some(x) = mark {
         c.set(x, area.y, "▲", c.theme.strong(Role::Focus));
     }
 }
