@@ -249,6 +249,16 @@ mod tests {
     }
 
     #[test]
+    fn chances_fit_in_six_cells_and_balances_grow_from_the_middle() {
+        assert_eq!([chance(0.0213), chance(3.2e-5), chance(0.0), chance(f64::NAN)], ["0.021", "3e-5", "<1e-99", "-"]);
+        for e in 0..320 {
+            assert!(chance(10_f64.powi(-e)).len() <= 6, "{e}");
+        }
+        assert_eq!([percent(0.0125), percent(-0.04)], ["+1.25%", "-4.00%"]);
+        assert_eq!([balance(0.5, 4), balance(-1.0, 4), balance(9.0, 4), balance(0.0, 4)], ["░░│█░", "██│░░", "░░│██", "░░│░░"]);
+    }
+
+    #[test]
     fn csv_fields_cannot_break_out() {
         assert_eq!(csv("a,b"), "\"a,b\"");
         assert_eq!(csv("say \"hi\""), "\"say \"\"hi\"\"\"");

@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn sparklines_have_one_scale_and_leave_blank_what_is_not_known() {
-        let psi = |trend: Vec<Option<f32>>| trend_of(SubjectRow { trend, ..SubjectRow::default() });
+        let psi = |trend: Vec<Option<f32>>| super::trend(&SubjectRow { trend, ..SubjectRow::default() });
         assert_eq!(psi(vec![Some(0.0), Some(0.2), None, Some(0.4), Some(9.0)]), "       ▁▄ ██");
         let worth = SubjectRow {
             kind: SubjectKind::Performance,
@@ -242,11 +242,7 @@ mod tests {
             trend: vec![Some(-0.5), Some(0.01), Some(0.03), Some(0.07)],
             ..SubjectRow::default()
         };
-        assert_eq!(trend_of(worth), "        ▁▂▄█");
-    }
-
-    fn trend_of(row: SubjectRow) -> String {
-        trend(&row)
+        assert_eq!(trend(&worth), "        ▁▂▄█");
     }
 
     #[test]

@@ -73,10 +73,10 @@ pub fn list(c: &mut Canvas<'_>, app: &App, area: Rect) {
 fn header(c: &mut Canvas<'_>, app: &App, area: Rect) -> u16 {
     let Some(view) = app.signals_view().or_else(|| app.signals.list.value.as_deref().map(|p| &p.view)) else { return 0 };
     let inner = Rect { x: area.x + 1, width: area.width.saturating_sub(2), height: if area.height < 16 { 1 } else { 2 }, ..area };
-    let glyph = match few_words(view) {
-        _ if view.model_id.is_none() || view.session.is_none() => "○",
-        _ if view.paper => "◇",
-        _ => "●",
+    let glyph = match (view.session, view.model_id) {
+        (Some(_), Some(_)) if view.paper => "◇",
+        (Some(_), Some(_)) => "●",
+        _ => "○",
     };
     let mut y = inner.y + c.wrapped(inner, &format!("{glyph} {}", view.words), c.theme.strong(Role::Text));
     let figures = widget::filled(&figures(app, view), inner.width);
