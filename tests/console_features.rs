@@ -236,6 +236,20 @@ fn the_list_sorts_filters_and_leads_to_a_feature_and_back() {
 }
 
 #[test]
+fn a_feature_leads_to_its_drift_and_its_drift_to_its_values() {
+    for keys in ["V / r s i _ 1 4 enter d", "V / r s i _ 1 4 enter enter d"] {
+        let mut desk = desk(Stock::Full, keys);
+        let shown = screen(&desk);
+        assert!(shown.contains("› rsi_14 ") && shown.contains("✗ drifted since 2026-11-16  PSI 0.312"), "{keys}\n{shown}");
+        press(&mut desk, Stock::Full, "f");
+        let shown = screen(&desk);
+        assert!(shown.contains("› rsi_14   ") && shown.contains("Newest values, turbomode"), "{keys}\n{shown}");
+        press(&mut desk, Stock::Full, "esc");
+        assert!(screen(&desk).contains("✗ drifted since 2026-11-16"), "{keys}");
+    }
+}
+
+#[test]
 fn a_missing_value_is_told_with_its_reason_and_never_as_a_number() {
     let mut desk = desk(Stock::Full, "V j enter");
     let shown = screen(&desk);

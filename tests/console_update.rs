@@ -241,7 +241,7 @@ fn the_key_page_is_the_generated_one() {
 
 /// A message of any kind a terminal or an engine can send.
 fn message() -> impl Strategy<Value = Msg> {
-    let keys = "abcdefghijklmnopqrstuvwxyzADFGLMNOPRSTVXY123456:/?+-=.! ";
+    let keys = "abcdefghijklmnopqrstuvwxyzABDFGLMNOPRSTVXYZ123456:/?+-=.! ";
     let named = vec![
         KeyCode::Enter,
         KeyCode::Esc,
@@ -287,7 +287,8 @@ proptest! {
             let mut effects = Vec::new();
             desk.update(msg, &mut effects);
             for command in commands(&effects) {
-                let dangerous = !matches!(command, Command::Probe { .. } | Command::Refresh);
+                let harmless = |c: &Command| matches!(c, Command::Probe { .. } | Command::Refresh | Command::Acknowledge { .. } | Command::Snooze { .. });
+                let dangerous = !harmless(command);
                 prop_assert!(!dangerous || asked, "{command:?}");
             }
             answer(&mut desk, Scene::Live, effects);

@@ -22,12 +22,27 @@ pub enum Context {
     Features,
     /// Pane 4, a training run's page, and the models.
     Training,
+    /// Pane 5, the list of drift, and a subject's page.
+    Drift,
+    /// The signals, one of them, and the sectors.
+    Signals,
 }
 
 impl Context {
     /// All contexts, in the order of the help page.
-    pub const ALL: [Self; 9] =
-        [Self::Global, Self::Ingest, Self::Sources, Self::Schedule, Self::Logs, Self::Table, Self::Quality, Self::Features, Self::Training];
+    pub const ALL: [Self; 11] = [
+        Self::Global,
+        Self::Ingest,
+        Self::Sources,
+        Self::Schedule,
+        Self::Logs,
+        Self::Table,
+        Self::Quality,
+        Self::Features,
+        Self::Training,
+        Self::Drift,
+        Self::Signals,
+    ];
 
     /// Heading on the help page.
     pub const fn title(self) -> &'static str {
@@ -37,10 +52,12 @@ impl Context {
             Self::Sources => "Sources",
             Self::Schedule => "Schedule, a job's page",
             Self::Logs => "Logs",
-            Self::Table => "Run history, a job's page, data quality, features, models",
+            Self::Table => "Run history, a job's page, data quality, features, models, drift, signals",
             Self::Quality => "Data quality",
             Self::Features => "Features",
             Self::Training => "Training, a training run, models",
+            Self::Drift => "Drift, its list, a subject's page",
+            Self::Signals => "Signals, a signal's page, sectors",
         }
     }
 }
@@ -132,6 +149,7 @@ actions! {
     ShowIssues: Global, ["D"], "", "Show the open data-quality findings", None;
     ShowFeatures: Global, ["V"], "", "Show the features of a strategy: what each is, and its values", None;
     ShowModels: Global, ["M"], "", "Show the models of a strategy: which gives signals, what each is worth, and why", None;
+    ShowSignals: Global, ["B"], "", "Show the signals of a strategy: what to buy or sell, what came of it, and why a symbol has none", None;
     Freeze: Global, ["F"], "freeze", "Freeze the screen; data keep flowing behind it", None;
     Refresh: Global, ["ctrl-r"], "", "Recompute all states; on a source, probe it now", None;
     CopyRow: Global, ["y"], "", "Copy the selected row", None;
@@ -165,11 +183,19 @@ actions! {
     DismissIssue: Quality, ["d"], "dismiss", "Dismiss the finding: the data are wrong, keep them hidden", Confirm;
     OtherStrategy: Features, ["s"], "strategy", "Show the features of the other strategy", None;
     OtherSpread: Features, ["w"], "spread", "Count the newest value of each symbol, or all values of a year", None;
+    FeatureDrift: Features, ["d"], "drift", "Show how far the feature has moved from what the model was trained on", None;
     OtherTraining: Training, ["s"], "strategy", "Show the training or the models of the other strategy", None;
     NextModel: Training, ["n"], "model", "Draw the losses of the next model", None;
     LogScale: Training, ["L"], "log scale", "Draw losses on a logarithmic scale, or on a plain one", None;
     Promote: Training, ["p"], "promote", "Make the selected model, or that of the training run, champion: its signals count", TypeName;
     RollBack: Training, ["b"], "roll back", "Put the champion before the present one back", Confirm;
+    Acknowledge: Drift, ["A"], "ack", "Take note of the open alarm of the selected subject, so that it calls no more", None;
+    Snooze: Drift, ["Z"], "silent 24h", "Keep the open alarm of the selected subject silent for 24 hours", None;
+    LiftHalt: Drift, ["L"], "lift halt", "Let the model whose signals are halted give signals again", Confirm;
+    ShowValues: Drift, ["f"], "values", "Show the selected feature's definition and its values", None;
+    OtherDrift: Drift, ["s"], "strategy", "Show the drift of the other strategy", None;
+    ShowSectors: Signals, ["S"], "sectors", "Show the sectors: how the newest scan leans, and what came of their signals", None;
+    OtherSignals: Signals, ["s"], "strategy", "Show the signals of the other strategy", None;
 }
 
 impl Action {

@@ -49,6 +49,30 @@ pub fn figure(v: f64) -> String {
     }
 }
 
+/// A probability in at most six characters: `0.021`, `3e-5`, `<1e-99`.
+pub fn chance(p: f64) -> String {
+    match p {
+        _ if !p.is_finite() => "-".into(),
+        p if p >= 0.000_5 => format!("{p:.3}"),
+        p if p < 1e-99 => "<1e-99".into(),
+        p => format!("{p:.0e}"),
+    }
+}
+
+/// A return with its sign: `+1.25%`.
+pub fn percent(v: f64) -> String {
+    format!("{:+.2}%", v * 100.0)
+}
+
+/// A bar of `width` cells that grows from the middle, left for what is less than nothing; -1 and 1 fill a half.
+pub fn balance(v: f64, width: usize) -> String {
+    let half = width / 2;
+    let cells = ((v.abs().min(1.0) * half as f64).round() as usize).min(half);
+    let (full, free) = ("█".repeat(cells), "░".repeat(half - cells));
+    let none = "░".repeat(half);
+    if v < 0.0 { format!("{free}{full}│{none}") } else { format!("{none}│{full}{free}") }
+}
+
 /// Bytes, at most five characters: `63M`, `2.1G`.
 pub fn bytes(n: u64) -> String {
     let n = n as f64;
@@ -222,6 +246,16 @@ mod tests {
         for eighths in 0..=40 {
             assert_eq!(bar(f64::from(eighths) / 40.0, 5).chars().count(), 5);
         }
+    }
+
+    #[test]
+    fn chances_fit_in_six_cells_and_balances_grow_from_the_middle() {
+        assert_eq!([chance(0.0213), chance(3.2e-5), chance(0.0), chance(f64::NAN)], ["0.021", "3e-5", "<1e-99", "-"]);
+        for e in 0..320 {
+            assert!(chance(10_f64.powi(-e)).len() <= 6, "{e}");
+        }
+        assert_eq!([percent(0.0125), percent(-0.04)], ["+1.25%", "-4.00%"]);
+        assert_eq!([balance(0.5, 4), balance(-1.0, 4), balance(9.0, 4), balance(0.0, 4)], ["░░│█░", "██│░░", "░░│██", "░░│░░"]);
     }
 
     #[test]

@@ -198,7 +198,11 @@ fn meet(a: Context, b: Context) -> bool {
     let pair = (a.min(b), a.max(b));
     global
         || a == b
-        || matches!(pair, (Context::Table, Context::Quality | Context::Training | Context::Features) | (Context::Schedule, Context::Table))
+        || matches!(
+            pair,
+            (Context::Table, Context::Quality | Context::Training | Context::Features | Context::Drift | Context::Signals)
+                | (Context::Schedule, Context::Table)
+        )
 }
 
 /// The key page of the documentation, generated from the action table.

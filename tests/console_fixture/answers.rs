@@ -3,7 +3,7 @@
 use nightdesk::console::{App, Effect, Msg, Slot};
 use nightdesk::engine::{Query, Reply};
 
-use super::{Scene, detail, issues, logs, nights, plan, training};
+use super::{Scene, detail, drift, issues, logs, nights, plan, signals, training};
 
 /// Answers to what the console asks, as the engine of a scene gives them, so that its pages have something to show.
 pub fn answer(app: &mut App, scene: Scene, effects: Vec<Effect>) {
@@ -24,6 +24,15 @@ pub fn answer(app: &mut App, scene: Scene, effects: Vec<Effect>) {
                     (Slot::Model, Query::Model { strategy, model_id }) => training::detail(strategy, model_id)
                         .map(|d| Reply::Model(Box::new(d)))
                         .ok_or_else(|| format!("there is no model {model_id}")),
+                    (Slot::Drift, Query::Drift { strategy }) => Ok(Reply::Drift(Box::new(drift::page(strategy, drift::night(scene))))),
+                    (Slot::Subject, Query::Subject { strategy, subject }) => drift::detail(strategy, drift::night(scene), &subject)
+                        .map(|d| Reply::Subject(Box::new(d)))
+                        .ok_or_else(|| format!("{strategy} watches no {subject}")),
+                    (Slot::Signals, Query::Signals { strategy, .. }) => Ok(Reply::Signals(Box::new(signals::page(strategy)))),
+                    (Slot::Signal, Query::Signal { strategy, signal_id }) => signals::detail(strategy, signal_id)
+                        .map(|d| Reply::Signal(Box::new(d)))
+                        .ok_or_else(|| format!("{strategy} has no signal {signal_id}")),
+                    (Slot::Sectors, _) => Ok(Reply::Sectors(signals::sectors())),
                     _ => Ok(Reply::Runs(Vec::new())),
                 };
                 Msg::Answer { slot, generation, result }

@@ -1,7 +1,9 @@
 //! Seeded snapshots for the console's tests and benches. The figures are invented; the shapes are the engine's.
 
 mod answers;
+pub mod drift;
 pub mod nights;
+pub mod signals;
 pub mod training;
 
 use std::sync::Arc;
@@ -228,8 +230,8 @@ pub fn snapshot(scene: Scene) -> Snapshot {
         job_runs,
         training,
         standings,
-        drift: Arc::default(),
-        signals: Arc::default(),
+        drift: drift::shared(scene),
+        signals: signals::shared(scene),
         alerts: Arc::new(alerts(scene)),
         host: HostStats { cpu: 0.31, rss: 88 << 20, database: 640 << 20, disk_free: 41 << 30, ..HostStats::default() },
         log_seq: 40,

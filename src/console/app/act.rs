@@ -24,6 +24,10 @@ impl App {
             Action::Train | Action::NextModel | Action::LogScale | Action::OtherTraining | Action::Promote | Action::RollBack => {
                 self.training_refusal(action)
             }
+            Action::Acknowledge | Action::Snooze | Action::ShowValues | Action::LiftHalt | Action::FeatureDrift => {
+                self.drift_refusal(action)
+            }
+            Action::ShowSectors => no(self.page() == Some(Page::Sectors), "These are the sectors"),
             Action::CancelRunNow => no(self.cancellable().is_none(), "No run is active"),
             Action::Rerun if self.retrainable().is_some_and(|t| t.state.judged()) => {
                 Some("It came to a verdict and nothing is kept of it; t trains anew, and counts as a further try")
@@ -37,8 +41,22 @@ impl App {
             Action::Probe => no(self.source.is_none(), "No source is selected"),
             Action::Export => no(!self.exports(), "There is no table here to export"),
             Action::Filter => no(self.filter_target().is_none(), "There is nothing here to filter"),
+            Action::Open if self.page() == Some(Page::Signals) => no(self.signals.table().current().is_none(), "No signal is selected"),
+            Action::Open if self.page() == Some(Page::Drift) => no(self.drift.table.current().is_none(), "No subject is selected"),
             Action::Open => no(
-                matches!(self.page(), Some(Page::Series | Page::Source(_) | Page::Run(_) | Page::Feature | Page::Training)),
+                matches!(
+                    self.page(),
+                    Some(
+                        Page::Series
+                            | Page::Source(_)
+                            | Page::Run(_)
+                            | Page::Feature
+                            | Page::Training
+                            | Page::Subject
+                            | Page::Signal(_)
+                            | Page::Sectors
+                    )
+                ),
                 "There is nothing to open here",
             ),
             Action::OtherSpread => no(self.page() == Some(Page::Features), "enter shows the feature's values first"),
@@ -89,6 +107,9 @@ impl App {
             Action::Zoom => self.zoom = !self.zoom,
             Action::OtherStrategy => self.other_strategy(fx),
             Action::OtherTraining => self.other_training(fx),
+            Action::OtherDrift | Action::OtherSignals => self.other_watched(fx),
+            Action::Acknowledge | Action::Snooze => self.hush(action, fx),
+            Action::LiftHalt => self.ask_lift_halt(),
             Action::NextModel => self.step_model(1),
             Action::LogScale => self.trainings.log_scale = !self.trainings.log_scale,
             Action::Promote => self.ask_promote(),
@@ -135,6 +156,9 @@ impl App {
             (Some(Page::Features), _) => Some((PromptFor::Table, self.features.table.filter.clone())),
             (Some(Page::Feature), _) => Some((PromptFor::Table, self.features.lasts.filter.clone())),
             (Some(Page::Models), _) => Some((PromptFor::Table, self.models.table.filter.clone())),
+            (Some(Page::Drift), _) => Some((PromptFor::Table, self.drift.table.filter.clone())),
+            (Some(Page::Signals), _) => Some((PromptFor::Table, self.signals.table().filter.clone())),
+            (Some(Page::Sectors), _) => Some((PromptFor::Table, self.signals.sector_table.filter.clone())),
             (None, Pane::Ingest) => Some((PromptFor::Heat, self.heat.filter.clone())),
             (None, Pane::Logs) => Some((PromptFor::Logs, self.logs.text.clone())),
             _ => None,
@@ -177,6 +201,7 @@ impl App {
             Deed::ConfirmClock => (Command::ConfirmClock, "go on after the clock jumped".to_owned()),
             Deed::Promote { strategy, model_id } => (Command::Promote { strategy, model_id }, format!("promote model {model_id}")),
             Deed::RollBack { strategy } => (Command::Rollback { strategy }, format!("roll back {strategy}")),
+            Deed::LiftHalt { strategy } => (Command::LiftHalt { strategy }, format!("lift the halt of {strategy}")),
             Deed::StopAndQuit => return self.stop_and_quit(fx),
             Deed::Suspend => return fx.push(Effect::Suspend),
             Deed::Leave(exit) => return fx.push(Effect::Leave(exit)),

@@ -49,6 +49,8 @@ pub struct Features {
     pub lasts: Table,
     /// What the histogram counts.
     pub spread: Spread,
+    /// A feature that is to be shown as soon as the list is known.
+    wanted: Option<String>,
 }
 
 impl Default for Features {
@@ -56,7 +58,7 @@ impl Default for Features {
         let mut lasts = Table::new(&LAST_COLUMNS);
         lasts.sort = Some((1, true));
         let (list, detail) = (Asked::default(), Asked::default());
-        Self { strategy: Strategy::Turbomode, list, table: Table::new(&LIST_COLUMNS), detail, lasts, spread: Spread::Last }
+        Self { strategy: Strategy::Turbomode, list, table: Table::new(&LIST_COLUMNS), detail, lasts, spread: Spread::Last, wanted: None }
     }
 }
 
@@ -136,11 +138,30 @@ impl App {
 
     pub(super) fn ask_feature(&mut self, fx: &mut Vec<Effect>) {
         let Some(name) = self.features.selected().map(|f| f.name.clone()) else { return };
-        if self.reachable() {
+        if self.reachable() && self.features.wanted.is_none() {
             let generation = self.features.detail.ask();
             let query = Query::Feature { strategy: self.features.strategy, name };
             fx.push(Effect::Query { slot: Slot::Feature, generation, query });
         }
+    }
+
+    /// Opens a feature by its name. Where the list is not known it is asked for first.
+    pub(super) fn open_feature(&mut self, strategy: Strategy, name: String, fx: &mut Vec<Effect>) {
+        (self.features.strategy, self.features.wanted) = (strategy, Some(name));
+        self.push_page(Page::Feature, fx);
+        self.ask_features(fx);
+        self.ask_wanted_feature(fx);
+    }
+
+    /// Puts the cursor on the wanted feature once the list is known, and asks for its values.
+    pub(super) fn ask_wanted_feature(&mut self, fx: &mut Vec<Effect>) {
+        let Some(list) = self.features.list.value.as_ref() else { return };
+        let Some(name) = self.features.wanted.take() else { return };
+        let at = list.features.iter().position(|f| f.name == name);
+        self.features.table.filter.clear();
+        self.features.table.selected = at.and_then(|i| i64::try_from(i).ok());
+        self.features.table.refresh();
+        self.ask_feature(fx);
     }
 
     /// Shows the features of the other strategy.
@@ -196,7 +217,7 @@ fn list_row(f: &FeatureView, key: i64) -> Row {
             Cell::text(f.category.replace('_', " ")),
             Cell::number(f.lookback.to_string(), f.lookback.into()),
             Cell::text(if f.needs == "none" { "-" } else { &f.needs }),
-            Cell { text: missing, key: by_value(f.missing) },
+            Cell { text: missing, key: SortKey::value(f.missing) },
         ],
     }
 }
@@ -207,34 +228,9 @@ fn last_row(last: &FeatureLast, key: i64) -> Row {
         role: if last.value.is_some() { Role::Text } else { Role::Stale },
         cells: vec![
             Cell::text(last.symbol.to_string()),
-            Cell { text: last.value.map_or_else(|| "missing".to_owned(), fmt::figure), key: by_value(last.value) },
+            Cell { text: last.value.map_or_else(|| "missing".to_owned(), fmt::figure), key: SortKey::value(last.value) },
             Cell::number(last.at.map(fmt::date).unwrap_or_default(), last.at.unwrap_or(i64::MIN)),
             Cell::text(last.reason.clone().unwrap_or_default()),
         ],
-    }
-}
-
-/// Sorts as the numbers do, missing ones under all others.
-fn by_value(value: Option<f64>) -> SortKey {
-    // Flipping the other bits of a negative number orders the bits as integers (IEEE 754 total order).
-    let order = |v: f64| {
-        let bits = v.to_bits().cast_signed();
-        bits ^ (bits >> 63).cast_unsigned().wrapping_shr(1).cast_signed()
-    };
-    SortKey::Number(value.map_or(i64::MIN, order))
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn keys_sort_as_values_do(a in prop::num::f64::NORMAL, b in prop::num::f64::NORMAL) {
-            prop_assert_eq!(by_value(Some(a)).cmp(&by_value(Some(b))), a.total_cmp(&b));
-            prop_assert!(by_value(None) < by_value(Some(a)));
-        }
     }
 }

@@ -54,6 +54,8 @@ impl App {
             }
             Some(Page::Issues) if before.issues != now.issues || before.quarantined != now.quarantined => self.ask_issues(fx),
             Some(Page::Models) if before.standings != now.standings || ended(before) != ended(now) => self.ask_models(fx),
+            Some(Page::Drift | Page::Subject) if before.drift != now.drift => self.ask_page(fx),
+            Some(Page::Signals | Page::Signal(_) | Page::Sectors) if before.signals != now.signals => self.ask_page(fx),
             // A night has made them anew.
             Some(Page::Features | Page::Feature) if ended(before) != ended(now) => self.ask_page(fx),
             Some(Page::Runs) => {
@@ -97,38 +99,20 @@ impl App {
                 let result = result.and_then(|r| if let Reply::Series(d) = r { Ok(d) } else { Err(odd()) });
                 self.detail.answer(generation, result)
             }
-            Slot::Runs => {
-                let result = result.and_then(|r| if let Reply::Runs(v) = r { Ok(v) } else { Err(odd()) });
-                let newest = self.runs.answer(generation, result);
-                self.rebuild_runs();
-                self.read_summary();
+            Slot::Runs | Slot::JobRuns | Slot::Run | Slot::Job => self.answer_runs(slot, generation, result),
+            Slot::Features | Slot::Feature => {
+                let newest = self.features.answer(slot, generation, result);
+                self.ask_wanted_feature(fx);
                 newest
             }
-            Slot::JobRuns => {
-                let result = result.and_then(|r| if let Reply::JobRuns(v) = r { Ok(v) } else { Err(odd()) });
-                let newest = self.job_runs.answer(generation, result);
-                self.rebuild_runs();
-                newest
-            }
-            Slot::Run => {
-                let result = result.and_then(|r| if let Reply::Run(d) = r { Ok(d) } else { Err(odd()) });
-                let newest = self.run_detail.answer(generation, result);
-                self.read_summary();
-                newest
-            }
-            Slot::Job => {
-                let result = result.and_then(|r| if let Reply::Job(d) = r { Ok(d) } else { Err(odd()) });
-                let newest = self.job_detail.answer(generation, result);
-                self.rebuild_history();
-                newest
-            }
-            Slot::Features | Slot::Feature => self.features.answer(slot, generation, result),
             Slot::Training => {
                 let newest = self.trainings.answer(generation, result);
                 self.ask_training_story(fx);
                 newest
             }
             Slot::Models | Slot::Model => self.answer_models(slot, generation, result),
+            Slot::Drift | Slot::Subject => self.answer_drift(slot, generation, result),
+            Slot::Signals | Slot::Signal | Slot::Sectors => self.signals.answer(slot, generation, result),
             Slot::Issues => {
                 let result = result.and_then(|r| if let Reply::Issues(v) = r { Ok(v) } else { Err(odd()) });
                 let newest = self.issues.answer(generation, result);
@@ -151,6 +135,38 @@ impl App {
         newest
     }
 
+    /// Takes an answer about runs in; false when it is not for the newest question.
+    fn answer_runs(&mut self, slot: Slot, generation: u64, result: Result<Reply, String>) -> bool {
+        let odd = || "the engine answered another question".to_owned();
+        match slot {
+            Slot::Runs => {
+                let result = result.and_then(|r| if let Reply::Runs(v) = r { Ok(v) } else { Err(odd()) });
+                let newest = self.runs.answer(generation, result);
+                self.rebuild_runs();
+                self.read_summary();
+                newest
+            }
+            Slot::JobRuns => {
+                let result = result.and_then(|r| if let Reply::JobRuns(v) = r { Ok(v) } else { Err(odd()) });
+                let newest = self.job_runs.answer(generation, result);
+                self.rebuild_runs();
+                newest
+            }
+            Slot::Run => {
+                let result = result.and_then(|r| if let Reply::Run(d) = r { Ok(d) } else { Err(odd()) });
+                let newest = self.run_detail.answer(generation, result);
+                self.read_summary();
+                newest
+            }
+            _ => {
+                let result = result.and_then(|r| if let Reply::Job(d) = r { Ok(d) } else { Err(odd()) });
+                let newest = self.job_detail.answer(generation, result);
+                self.rebuild_history();
+                newest
+            }
+        }
+    }
+
     fn slot_error(&self, slot: Slot) -> Option<&str> {
         match slot {
             Slot::Series => self.detail.error.as_deref(),
@@ -159,7 +175,7 @@ impl App {
             Slot::JobRuns => self.job_runs.error.as_deref(),
             Slot::Job => self.job_detail.error.as_deref(),
             // Form and page show it in place.
-            Slot::Plan | Slot::Run | Slot::Features | Slot::Feature | Slot::Training | Slot::Models | Slot::Model => None,
+            _ => None,
         }
     }
 

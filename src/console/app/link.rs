@@ -25,6 +25,9 @@ const fn steers(action: Action) -> bool {
             | Action::Probe
             | Action::AcceptIssue
             | Action::DismissIssue
+            | Action::Acknowledge
+            | Action::Snooze
+            | Action::LiftHalt
     )
 }
 

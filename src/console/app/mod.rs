@@ -2,7 +2,9 @@
 //! and asks nobody for the time.
 
 mod act;
+mod alarms;
 mod asked;
+mod drift;
 mod features;
 mod form;
 mod heat;
@@ -21,6 +23,8 @@ mod overlay;
 mod pages;
 mod questions;
 mod rows;
+mod signal_rows;
+mod signals;
 mod story;
 mod table;
 mod toast;
@@ -30,6 +34,7 @@ mod training;
 use std::sync::Arc;
 
 pub use asked::Asked;
+pub use drift::{Drift, SubjectPart, hushed, verdict};
 pub use features::Features;
 pub use form::{Field, PlanForm};
 pub use heat::{Heat, STATES, wants_a_look, word};
@@ -39,6 +44,8 @@ pub use models::{ModelPart, Models};
 pub use msg::{Effect, Export, Msg, Slot};
 pub use overlay::{Confirm, Entry, Gate, Overlay, Palette, Prompt, PromptFor};
 pub use pages::{Page, Pane, run_state, scope, severity};
+pub use signal_rows::{ended_by, side, so_far};
+pub use signals::{Signals, SignalsPart};
 pub use story::Line;
 pub use table::Table;
 pub use toast::{ToastLevel, Toasts};
@@ -52,7 +59,7 @@ use super::zone::{Zone, ZoneError};
 use crate::config::ConsoleSettings;
 use crate::control::LinkView;
 use crate::engine::{JobDetail, RunDetail, RunSummary, RunView, SeriesDetail, Snapshot};
-use crate::market::SourceId;
+use crate::market::{SourceId, Strategy};
 use crate::store::master::{RunRecord, StoredIssue};
 use crate::store::scheduler::{Job, JobRun, JobState};
 
@@ -107,6 +114,10 @@ pub struct App {
     pub(super) features: Features,
     pub(super) trainings: Trainings,
     pub(super) models: Models,
+    pub(super) drift: Drift,
+    pub(super) signals: Signals,
+    /// The strategy whose drift and signals are shown, once one was chosen.
+    watching: Option<Strategy>,
     /// First line shown of a run's story.
     pub(super) scroll: usize,
     /// Key of the alert that was walked to last.
@@ -155,6 +166,9 @@ impl App {
             features: Features::default(),
             trainings: Trainings::default(),
             models: Models::default(),
+            drift: Drift::default(),
+            signals: Signals::default(),
+            watching: None,
             scroll: 0,
             alert: None,
             spinner: 0,
@@ -293,7 +307,9 @@ impl App {
         let runs = self.runs.waiting || self.job_runs.waiting || self.run_detail.waiting || self.job_detail.waiting;
         let features = self.features.list.waiting || self.features.detail.waiting;
         let training = self.trainings.asked.waiting || self.models.list.waiting || self.models.detail.waiting;
-        !runs && !features && !training && !self.detail.waiting && !self.issues.waiting
+        let drift = self.drift.list.waiting || self.drift.detail.waiting;
+        let signals = self.signals.list.waiting || self.signals.detail.waiting || self.signals.sectors.waiting;
+        !runs && !features && !training && !drift && !signals && !self.detail.waiting && !self.issues.waiting
     }
 
     /// The page on top.
@@ -317,7 +333,11 @@ impl App {
             (Some(Page::Source(_)), _) | (None, Pane::Sources) => &[Context::Sources, Context::Global],
             (Some(Page::Series), _) | (None, Pane::Ingest) => &[Context::Ingest, Context::Global],
             (None, Pane::Logs) => &[Context::Logs, Context::Global],
-            (Some(Page::Run(_)), _) | (None, Pane::Drift) => &[Context::Global],
+            (Some(Page::Drift), _) => &[Context::Drift, Context::Table, Context::Global],
+            (Some(Page::Subject), _) | (None, Pane::Drift) => &[Context::Drift, Context::Global],
+            (Some(Page::Signals | Page::Sectors), _) => &[Context::Signals, Context::Table, Context::Global],
+            (Some(Page::Signal(_)), _) => &[Context::Signals, Context::Global],
+            (Some(Page::Run(_)), _) => &[Context::Global],
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{App, Effect, Page, Pane, Table, ToastLevel};
 use crate::console::action::Action;
-use crate::market::{Series, SourceId, Symbol};
+use crate::market::{Series, SourceId, Strategy, Symbol};
 use crate::store::scheduler::Job;
 
 impl App {
@@ -29,6 +29,10 @@ impl App {
             Action::ShowIssues => self.push_page(Page::Issues, fx),
             Action::ShowFeatures => self.push_page(Page::Features, fx),
             Action::ShowModels => self.open_models(fx),
+            Action::ShowSignals => self.open_signals(fx),
+            Action::ShowSectors => self.push_page(Page::Sectors, fx),
+            Action::ShowValues => self.open_values(fx),
+            Action::FeatureDrift => self.open_feature_drift(fx),
             Action::NextMatch | Action::PreviousMatch => {
                 let market = self.snap().market.clone();
                 if !self.heat.jump(&market, action == Action::NextMatch) {
@@ -67,6 +71,9 @@ impl App {
             Page::Features => Some(&mut self.features.table),
             Page::Feature => Some(&mut self.features.lasts),
             Page::Models => Some(&mut self.models.table),
+            Page::Drift => Some(&mut self.drift.table),
+            Page::Signals => Some(self.signals.table_mut()),
+            Page::Sectors => Some(&mut self.signals.sector_table),
             _ => None,
         }
     }
@@ -79,6 +86,9 @@ impl App {
             Page::Features => Some(&self.features.table),
             Page::Feature => Some(&self.features.lasts),
             Page::Models => Some(&self.models.table),
+            Page::Drift => Some(&self.drift.table),
+            Page::Signals => Some(self.signals.table()),
+            Page::Sectors => Some(&self.signals.sector_table),
             _ => None,
         }
     }
@@ -89,8 +99,10 @@ impl App {
         }
         match (self.page(), self.focus) {
             (Some(Page::Models), _) => self.step_models(dx, dy),
+            (Some(Page::Subject), _) => self.step_subject(dx, dy, fx),
+            (Some(Page::Signals), _) => self.step_signals(dx, dy),
             (Some(Page::Feature), _) if dx != 0 => self.step_feature(dx, fx),
-            (Some(Page::Runs | Page::Issues | Page::Job(_) | Page::Features | Page::Feature), _) => {
+            (Some(Page::Runs | Page::Issues | Page::Job(_) | Page::Features | Page::Feature | Page::Drift | Page::Sectors), _) => {
                 if let Some(table) = self.table_mut() {
                     table.step(dy);
                 }
@@ -105,7 +117,8 @@ impl App {
             (None, Pane::Logs) => self.logs.step(dy),
             (None, Pane::Schedule) => self.step_job(dy + dx),
             (None, Pane::Training) => self.other_training(fx),
-            (None, Pane::Drift) | (Some(Page::Training), _) => {}
+            (None, Pane::Drift) => self.step_drift(dy + dx),
+            (Some(Page::Training | Page::Signal(_)), _) => {}
         }
     }
 
@@ -147,12 +160,12 @@ impl App {
     /// Selects a row by its place on screen, for the mouse.
     pub(super) fn select_row(&mut self, row: usize) {
         match (self.page(), self.focus) {
-            (Some(Page::Runs | Page::Issues | Page::Job(_) | Page::Features | Page::Feature), _) => {
+            (Some(_), _) => {
                 if let Some(table) = self.table_mut() {
                     table.select_row(row);
                 }
             }
-            (Some(Page::Models), _) => self.models.table.select_row(row),
+            (None, Pane::Drift) => self.pick(row),
             (None, Pane::Sources) => self.source = self.snap().sources.get(row).map(|s| s.source).or(self.source),
             (None, Pane::Schedule) => self.job = self.snap().jobs.get(row).map_or(self.job, |j| j.job),
             (None, Pane::Logs) => {
@@ -195,6 +208,9 @@ impl App {
             }
             (None, Pane::Logs) => self.logs.wrap = !self.logs.wrap,
             (Some(Page::Models), _) => self.open_models_run(fx),
+            (Some(Page::Drift), _) => self.open_listed(fx),
+            (Some(Page::Signals), _) => self.open_signal(fx),
+            (None, Pane::Drift) => self.open_drift(fx),
             (None, Pane::Training) if self.open_training(fx) => {}
             (None, _) => self.zoom = !self.zoom,
             (Some(_), _) => {}
@@ -220,6 +236,11 @@ impl App {
             Page::Runs => self.rebuild_runs(),
             Page::Feature => self.features.detail.forget(),
             Page::Training => self.begin_training_page(),
+            Page::Drift => self.drift.list.forget(),
+            Page::Subject => self.drift.detail.forget(),
+            Page::Signals => self.signals.list.forget(),
+            Page::Signal(_) => self.signals.detail.forget(),
+            Page::Sectors => self.signals.sectors.forget(),
             Page::Issues | Page::Features | Page::Source(_) => {}
         }
         self.ask_page(fx);
@@ -270,7 +291,7 @@ impl App {
         }
     }
 
-    /// Opens what the key of an alert (`source:ib`, `run:12`, `job:ingest`) names; false when it names no place.
+    /// Opens what the key of an alert (`source:ib`, `run:12`, `job:ingest`, `drift:turbomode:rsi_14`) names; false when it names no place.
     fn go_to_alert(&mut self, key: &str, fx: &mut Vec<Effect>) -> bool {
         let mut words = key.split(':');
         let (kind, name) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
@@ -280,6 +301,9 @@ impl App {
         } else if let ("run", Ok(id)) = (kind, name.parse::<i64>()) {
             self.pages.clear();
             self.push_page(Page::Run(id), fx);
+        } else if let (true, Ok(strategy)) = (matches!(kind, "drift" | "halt" | "performance"), name.parse::<Strategy>()) {
+            self.focus_on(Pane::Drift);
+            self.go_to_drift(strategy, kind, words.next(), fx);
         } else if let Ok(job) = if kind == "backup" { Ok(Job::Maintenance) } else { Job::parse(name) } {
             self.focus_on(Pane::Schedule);
             self.job = job;

@@ -79,6 +79,16 @@ pub enum Slot {
     Models,
     /// The model selected in it.
     Model,
+    /// The list of drift.
+    Drift,
+    /// A subject's page.
+    Subject,
+    /// The signals page.
+    Signals,
+    /// A signal's page.
+    Signal,
+    /// The sectors page.
+    Sectors,
 }
 
 /// Something to do outside.

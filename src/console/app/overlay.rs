@@ -87,6 +87,11 @@ pub enum Deed {
         /// Whose.
         strategy: Strategy,
     },
+    /// Let a halted model give signals again.
+    LiftHalt {
+        /// Whose.
+        strategy: Strategy,
+    },
     /// Cancel what runs, and stop the engine when it has ended.
     StopAndQuit,
     /// Suspend although a run is active.

@@ -64,6 +64,16 @@ pub enum Page {
     Training,
     /// The models of a strategy.
     Models,
+    /// All subjects of a strategy's drift.
+    Drift,
+    /// The subject chosen in pane, list, alert or feature.
+    Subject,
+    /// The signals of a strategy, and its newest scan.
+    Signals,
+    /// A signal, by its key.
+    Signal(i64),
+    /// The sectors of a strategy.
+    Sectors,
 }
 
 static ISSUE_COLUMNS: [Column; 7] = [

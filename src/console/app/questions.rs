@@ -20,6 +20,9 @@ impl App {
                 self.ask_training(fx);
             }
             Some(Page::Models) => self.ask_models(fx),
+            Some(Page::Drift) => self.ask_drift(fx),
+            Some(Page::Subject) => self.ask_subject(fx),
+            Some(Page::Signals | Page::Signal(_) | Page::Sectors) => self.ask_signals(fx),
             Some(Page::Job(job)) => self.ask_job(job, fx),
             Some(Page::Features) => self.ask_features(fx),
             Some(Page::Feature) => self.ask_feature(fx),

@@ -20,10 +20,8 @@ impl App {
 
     fn row_text(&self) -> Option<String> {
         match (self.page(), self.focus) {
-            (Some(Page::Runs | Page::Issues | Page::Job(_) | Page::Features | Page::Feature | Page::Models), _) => {
-                let row = self.table()?.current()?;
-                Some(row.cells.iter().map(|c| c.text.as_str()).collect::<Vec<_>>().join("  "))
-            }
+            (Some(Page::Subject), _) | (None, Pane::Drift) => self.subject_text(),
+            (Some(Page::Signal(id)), _) => self.signal_text(id),
             (Some(Page::Run(id)), _) => {
                 let state = self.job_run(id).map(|r| super::job_state(r).1).or_else(|| self.run(id).map(|r| super::run_state(r.state).1));
                 state.map(|word| format!("run {id} {word}"))
@@ -48,7 +46,10 @@ impl App {
                 Some(format!("{} {} {} {}", fmt::milli(r.at_ms), r.level.name(), r.source, r.message))
             }
             (None, Pane::Training) | (Some(Page::Training), _) => self.training_text(),
-            (None, Pane::Drift) => None,
+            (Some(_), _) => {
+                let row = self.table()?.current()?;
+                Some(row.cells.iter().map(|c| c.text.as_str()).collect::<Vec<_>>().join("  "))
+            }
         }
     }
 
@@ -69,7 +70,8 @@ impl App {
             }
             (Some(Page::Series), _) | (None, Pane::Ingest) => serde_json::to_string(&(self.heat.cursor?, self.heat.cell(&snap.market)?)),
             (None, Pane::Logs) => serde_json::to_string(self.logs.selected()?),
-            (None, Pane::Drift) => return None,
+            (Some(Page::Drift | Page::Subject), _) | (None, Pane::Drift) => serde_json::to_string(self.subject_row()?),
+            (Some(Page::Signals | Page::Signal(_) | Page::Sectors), _) => return self.signal_json(),
         };
         value.ok()
     }
@@ -99,7 +101,11 @@ impl App {
             (Some(Page::Features), _) => self.features.list.value.is_some(),
             (Some(Page::Feature), _) => self.features.shown().is_some(),
             (Some(Page::Models), _) => self.models.list.value.is_some(),
-            (Some(Page::Run(_) | Page::Training), _) | (None, Pane::Schedule | Pane::Training | Pane::Drift) => false,
+            (Some(Page::Drift), _) => self.drift.list.value.is_some(),
+            (Some(Page::Subject), _) => self.shown_subject().is_some(),
+            (Some(Page::Signals), _) => self.signals.list.value.is_some(),
+            (Some(Page::Sectors), _) => self.signals.sectors.value.is_some(),
+            (Some(Page::Run(_) | Page::Training | Page::Signal(_)), _) | (None, Pane::Schedule | Pane::Training | Pane::Drift) => false,
             _ => true,
         }
     }
@@ -116,7 +122,11 @@ impl App {
             (None, Pane::Sources) | (Some(Page::Source(_)), _) => Some(("sources", self.sources_csv())),
             (None, Pane::Logs) => Some(("logs", self.logs_csv())),
             (Some(Page::Models), _) => Some(("models", self.models.table.csv())),
-            (Some(Page::Run(_) | Page::Training), _) | (None, Pane::Schedule | Pane::Training | Pane::Drift) => None,
+            (Some(Page::Drift), _) => Some(("drift", self.drift.table.csv())),
+            (Some(Page::Subject), _) => self.subject_csv().map(|text| ("subject", text)),
+            (Some(Page::Signals), _) => Some(("signals", self.signals.table().csv())),
+            (Some(Page::Sectors), _) => Some(("sectors", self.signals.sector_table.csv())),
+            (Some(Page::Run(_) | Page::Training | Page::Signal(_)), _) | (None, Pane::Schedule | Pane::Training | Pane::Drift) => None,
         }
     }
 

@@ -25,6 +25,18 @@ pub enum SortKey {
     Text(String),
 }
 
+impl SortKey {
+    /// Sorts as the numbers do, missing ones under all others.
+    pub fn value(value: Option<f64>) -> Self {
+        // Flipping the other bits of a negative number orders the bits as integers (IEEE 754 total order).
+        let order = |v: f64| {
+            let bits = v.to_bits().cast_signed();
+            bits ^ (bits >> 63).cast_unsigned().wrapping_shr(1).cast_signed()
+        };
+        Self::Number(value.map_or(i64::MIN, order))
+    }
+}
+
 /// One cell.
 #[derive(Clone, Debug)]
 pub struct Cell {
@@ -171,7 +183,17 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn keys_sort_as_values_do(a in prop::num::f64::NORMAL, b in prop::num::f64::NORMAL) {
+            prop_assert_eq!(SortKey::value(Some(a)).cmp(&SortKey::value(Some(b))), a.total_cmp(&b));
+            prop_assert!(SortKey::value(None) < SortKey::value(Some(a)));
+        }
+    }
 
     static COLUMNS: [Column; 2] = [Column { title: "id", width: 4, right: true }, Column { title: "name", width: 9, right: false }];
 

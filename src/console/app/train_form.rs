@@ -6,7 +6,7 @@ use tui_input::Input;
 use super::overlay::edit;
 use super::{App, Effect, Overlay, ToastLevel};
 use crate::config::strategy::{ProfileName, Step};
-use crate::console::action::Action;
+use crate::console::action::{Action, Context};
 use crate::engine::Command;
 use crate::market::Strategy;
 use crate::train::spec::TrainSpec;
@@ -116,11 +116,17 @@ fn turned<T: Copy + PartialEq + Default>(choices: &[T], now: T, forth: bool) -> 
 }
 
 impl App {
+    /// The strategy that the form begins with: the one whose drift or signals are looked at, else that of the training shown.
+    fn trained_for(&self) -> Option<Strategy> {
+        let drifts = matches!(self.contexts().first(), Some(Context::Drift | Context::Signals));
+        if drifts { Some(self.watched()) } else { self.trainings.strategy }
+    }
+
     /// Opens the form: empty for `t`, with what the shown training run was asked for for `r`. False when `r` is about no
     /// training run.
     pub(super) fn open_train_form(&mut self, action: Action) -> bool {
         let form = if action == Action::Train {
-            TrainForm::new(self.trainings.strategy)
+            TrainForm::new(self.trained_for())
         } else {
             let Some(view) = self.retrainable() else { return false };
             TrainForm {

@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
 use super::canvas::Canvas;
-use super::{SMALLEST, alert_look, spinner};
+use super::{SMALLEST, alert_look, signals, spinner};
 use crate::console::action::{ACTIONS, Action, Context};
 use crate::console::app::{App, Page, ToastLevel};
 use crate::console::fmt;
@@ -23,6 +23,11 @@ fn trail(app: &App) -> String {
         Page::Features => "Features".into(),
         Page::Training => app.training().map_or_else(|| "training run".into(), |t| format!("training run {}", t.run_id)),
         Page::Models => format!("Models of {}", app.models.strategy),
+        Page::Drift => app.watched().to_string(),
+        Page::Subject => app.drift.subject.clone().unwrap_or_else(|| "subject".into()),
+        Page::Signals => format!("Signals of {}", app.watched()),
+        Page::Signal(id) => app.shown_signal(*id).map_or_else(|| format!("signal {id}"), |d| format!("{} {id}", d.row.symbol)),
+        Page::Sectors => "sectors".into(),
         Page::Feature => app.features.selected().map_or_else(|| "feature".into(), |f| f.name.clone()),
     };
     let pane = app.focus.title().split_once(' ').map_or("", |(_, t)| t);
@@ -101,8 +106,8 @@ pub fn header(c: &mut Canvas<'_>, app: &App, area: Rect) {
     }
 }
 
-/// The second line: what needs the operator, worst first.
-pub fn needs(c: &mut Canvas<'_>, app: &App, area: Rect) {
+/// The second line: what needs the operator, worst first; when nothing does, how the signals stand, if they are to be told.
+pub fn needs(c: &mut Canvas<'_>, app: &App, signals: bool, area: Rect) {
     let alerts = &app.snap().alerts;
     if let Some((_, attempt, cause)) = app.lost() {
         c.line(area, &[(&lost(app, attempt, cause, area.width), c.theme.selected(Role::Bad))]);
@@ -117,7 +122,10 @@ pub fn needs(c: &mut Canvas<'_>, app: &App, area: Rect) {
         Rect { x, width: area.right().saturating_sub(x), ..area }
     });
     if alerts.is_empty() {
-        c.line(area, &[(" · ALL QUIET", c.s(Role::Dim)), ("  nothing needs you", c.s(Role::Dim))]);
+        let x = c.line(area, &[(" · ALL QUIET", c.s(Role::Dim)), ("  nothing needs you", c.s(Role::Dim))]);
+        if signals {
+            signals::quietly(c, app, Rect { x: x + 3, width: area.right().saturating_sub(x + 4), ..area });
+        }
         return;
     }
     let hint = format!("{} next ", app.keymap.shown(Action::NextAlert));
@@ -197,6 +205,7 @@ fn hints(app: &App) -> Vec<Hint> {
             Action::Help | Action::Back => 0,
             Action::Quit if !esc => 0,
             Action::Freeze | Action::Zoom => 3,
+            Action::Open => 1,
             _ if spec.context == Context::Global => 2,
             _ => 1,
         };

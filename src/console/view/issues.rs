@@ -39,11 +39,16 @@ pub fn draw(c: &mut Canvas<'_>, app: &App, area: Rect) {
 
 /// Draws a table in a border, with the selected row in view.
 pub fn table(c: &mut Canvas<'_>, table: &Table, title: &str, area: Rect) {
+    list(c, table, title, true, area);
+}
+
+/// Draws one of several tables on a page; only the one with the focus has a cursor.
+pub fn list(c: &mut Canvas<'_>, table: &Table, title: &str, focused: bool, area: Rect) {
     let sort =
         table.sort.map_or_else(String::new, |(col, down)| format!("sort: {} {}", table.columns[col].title, if down { "▾" } else { "▴" }));
     let summary = if table.filter.is_empty() { sort } else { format!("/{}  {sort}", table.filter) };
     let context = if table.shown().len() == 0 { String::new() } else { format!("row {} of {}", table.row() + 1, table.shown().len()) };
-    let inner = c.panel(area, &Panel { title, summary: &summary, context: &context, focused: true, ..Panel::default() });
+    let inner = c.panel(area, &Panel { title, summary: &summary, context: &context, focused, ..Panel::default() });
     if inner.height == 0 {
         return;
     }
@@ -51,11 +56,13 @@ pub fn table(c: &mut Canvas<'_>, table: &Table, title: &str, area: Rect) {
     let heads: Vec<&str> = table.columns.iter().map(|col| col.title).collect();
     line(c, table, Rect { height: 1, ..inner }, &heads, |_| dim, " ");
     let rows = Rect { y: inner.y + 1, height: inner.height - 1, ..inner };
-    c.drawn.page = rows.height.into();
     let first = window(table.row(), table.shown().len(), rows.height.into());
-    c.drawn.note(rows, Hit::Rows(Pane::Ingest, first));
+    if focused {
+        c.drawn.page = rows.height.into();
+        c.drawn.note(rows, Hit::Rows(Pane::Ingest, first));
+    }
     for (row, y) in table.shown().skip(first).zip(rows.y..rows.bottom()) {
-        let selected = table.selected == Some(row.key);
+        let selected = focused && table.selected == Some(row.key);
         let text = if selected { c.theme.strong(Role::Focus) } else { c.s(Role::Text) };
         let state = c.s(row.role);
         let cells: Vec<&str> = row.cells.iter().map(|cell| cell.text.as_str()).collect();
@@ -72,6 +79,11 @@ fn line(c: &mut Canvas<'_>, table: &Table, area: Rect, cells: &[&str], style: im
     let last = table.columns.len() - 1;
     for (i, (column, text)) in table.columns.iter().zip(cells).enumerate() {
         let room = area.right().saturating_sub(x);
+        // A number that is cut is another number, and the beginning of a word tells nothing.
+        let least = if i == last { column.width / 2 } else { column.width };
+        if room < least {
+            return;
+        }
         let width = if i == last { room } else { column.width.min(room) };
         if column.right {
             c.right(x, x + width, area.y, text, style(i));

@@ -4,6 +4,7 @@ mod ascii;
 mod canvas;
 mod chrome;
 mod detail;
+mod drift;
 mod features;
 mod heatmap;
 mod ingest;
@@ -17,12 +18,12 @@ mod plan;
 mod run;
 mod schedule;
 mod series;
+mod signals;
 mod sources;
 mod spread;
 mod story;
 mod train_form;
 mod training;
-mod waiting;
 mod widget;
 
 use ratatui::buffer::Buffer;
@@ -65,11 +66,14 @@ fn screen(c: &mut Canvas<'_>, app: &App, area: Rect) {
     let [header, needs, body] = widget::rows(area, [1, 1, area.height - 3]);
     let footer = Rect { y: area.bottom() - 1, height: 1, ..area };
     chrome::header(c, app, header);
-    chrome::needs(c, app, needs);
+    let panes = if app.pages.is_empty() { layout::panes(app, body) } else { Vec::new() };
+    // Where the pane that tells of signals has no place, the line of quiet does.
+    let signals = app.pages.is_empty() && panes.iter().all(|(pane, _)| *pane != Pane::Drift);
+    chrome::needs(c, app, signals, needs);
     if let Some(page) = app.page() {
         draw_page(c, app, page, body);
     } else {
-        for (pane, rect) in layout::panes(app, body) {
+        for (pane, rect) in panes {
             c.drawn.note(rect, Hit::Pane(pane));
             draw_pane(c, app, pane, rect);
         }
@@ -91,7 +95,7 @@ fn draw_pane(c: &mut Canvas<'_>, app: &App, pane: Pane, area: Rect) {
         Pane::Sources => sources::pane(c, app, area),
         Pane::Schedule => schedule::pane(c, app, area),
         Pane::Training => training::pane(c, app, area),
-        Pane::Drift => waiting::draw(c, app, area),
+        Pane::Drift => drift::pane(c, app, area),
         Pane::Logs => logs::draw(c, app, area),
     }
 }
@@ -109,6 +113,11 @@ fn draw_page(c: &mut Canvas<'_>, app: &App, page: Page, area: Rect) {
         Page::Feature => features::page(c, app, area),
         Page::Training => training::page(c, app, app.training().and_then(|t| t.job_run), area),
         Page::Models => models::draw(c, app, area),
+        Page::Drift => drift::list(c, app, area),
+        Page::Subject => drift::subject(c, app, area),
+        Page::Signals => signals::list(c, app, area),
+        Page::Signal(id) => signals::one(c, app, id, area),
+        Page::Sectors => signals::sectors(c, app, area),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use ratatui::layout::Rect;
 use ratatui::style::Style;
+use unicode_width::UnicodeWidthStr;
 
 const BLOCKS: [&str; 9] = ["▁", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 
@@ -47,6 +48,19 @@ pub fn curves(solid: &[f64], dashed: &[f64], scale: (f64, f64), width: usize, he
 /// A dash and its gap, and the dash alone, in columns of dots.
 const DASH: usize = 6;
 const DASH_ON: usize = 4;
+
+/// Values joined by straight lines, where there are fewer than columns of dots.
+pub fn drawn_out(values: Vec<f64>, columns: usize) -> Vec<f64> {
+    if values.len() < 2 || values.len() >= columns {
+        return values;
+    }
+    let between = |i: usize| {
+        let at = i as f64 * (values.len() - 1) as f64 / (columns - 1) as f64;
+        let (k, part) = (at.floor() as usize, at.fract());
+        if part > 0.0 { values[k] + part * (values[k + 1] - values[k]) } else { values[k] }
+    };
+    (0..columns).map(between).collect()
+}
 
 /// The lowest and the highest finite value.
 pub fn extent(values: &[f64]) -> (f64, f64) {
@@ -104,6 +118,21 @@ pub fn rows<const N: usize>(area: Rect, heights: [u16; N]) -> [Rect; N] {
     })
 }
 
+/// Facts one behind the other in lines of a width; none is broken.
+pub fn filled(facts: &[String], width: u16) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for fact in facts {
+        match lines.last_mut().filter(|l| l.width() + fact.width() + 2 <= usize::from(width)) {
+            Some(line) => {
+                line.push_str("  ");
+                line.push_str(fact);
+            }
+            None => lines.push(fact.clone()),
+        }
+    }
+    lines
+}
+
 /// `key  value` with the value's style.
 pub type Fact<'a> = (&'a str, String, Style);
 
@@ -123,6 +152,15 @@ mod tests {
         let both = curves(&[1.0; 6], &[0.0; 6], (0.0, 1.0), 3, 1);
         assert_eq!(both[0].iter().map(|c| c.0).collect::<String>(), "⣉⣉⠉", "a line above, dashes below");
         assert_eq!(both[0].iter().map(|c| c.1).collect::<Vec<_>>(), [true, true, false]);
+    }
+
+    #[test]
+    fn few_values_are_joined_by_lines_and_many_are_left_alone() {
+        assert_eq!(drawn_out(vec![0.0, 1.0, 4.0], 5), [0.0, 0.5, 1.0, 2.5, 4.0]);
+        let open = drawn_out(vec![0.0, 1.0, f64::NAN], 5);
+        assert!(open[2] == 1.0 && open[3].is_nan(), "nothing leads to a value that is not there");
+        assert_eq!(drawn_out(vec![1.0; 9], 5), [1.0; 9]);
+        assert_eq!(drawn_out(vec![1.0], 5), [1.0]);
     }
 
     proptest! {

@@ -27,7 +27,7 @@ pub fn draw(c: &mut Canvas<'_>, curve: &Curve, log_scale: bool, area: Rect) {
     let chart = Rect { x: area.x + SCALE, width: area.width - SCALE, height: area.height - 1, ..area };
     let losses = [&curve.train, &curve.stop].map(|l| scaled(l, epochs, log_scale));
     let ends = [widget::extent(&losses[0]), widget::extent(&losses[1])];
-    let [solid, dashed] = losses.map(|l| drawn_out(l, 2 * usize::from(chart.width)));
+    let [solid, dashed] = losses.map(|l| widget::drawn_out(l, 2 * usize::from(chart.width)));
     let scale = (ends[0].0.min(ends[1].0), ends[0].1.max(ends[1].1));
     let (plain, focus) = (c.s(Role::Dim), c.s(Role::Focus));
     for (cells, y) in widget::curves(&solid, &dashed, scale, chart.width.into(), chart.height.into()).iter().zip(chart.y..) {
@@ -84,19 +84,6 @@ fn scaled(losses: &[f32], epochs: usize, log_scale: bool) -> Vec<f64> {
     losses.iter().map(one).chain(std::iter::repeat(f64::NAN)).take(epochs).collect()
 }
 
-/// Values joined by straight lines, where there are fewer than columns of dots.
-fn drawn_out(values: Vec<f64>, columns: usize) -> Vec<f64> {
-    if values.len() < 2 || values.len() >= columns {
-        return values;
-    }
-    let between = |i: usize| {
-        let at = i as f64 * (values.len() - 1) as f64 / (columns - 1) as f64;
-        let (k, part) = (at.floor() as usize, at.fract());
-        if part > 0.0 { values[k] + part * (values[k + 1] - values[k]) } else { values[k] }
-    };
-    (0..columns).map(between).collect()
-}
-
 /// A curve in words.
 fn words(curve: &Curve) -> String {
     let last = |v: &[f32]| v.last().map_or_else(|| "-".to_owned(), |v| format!("{v:.4}"));
@@ -108,15 +95,6 @@ fn words(curve: &Curve) -> String {
 mod tests {
     use super::*;
     use crate::config::strategy::ModelName;
-
-    #[test]
-    fn few_epochs_are_joined_by_lines_and_many_are_left_alone() {
-        assert_eq!(drawn_out(vec![0.0, 1.0, 4.0], 5), [0.0, 0.5, 1.0, 2.5, 4.0]);
-        let open = drawn_out(vec![0.0, 1.0, f64::NAN], 5);
-        assert!(open[2] == 1.0 && open[3].is_nan(), "nothing leads to an epoch that is not there");
-        assert_eq!(drawn_out(vec![1.0; 9], 5), [1.0; 9]);
-        assert_eq!(drawn_out(vec![1.0], 5), [1.0]);
-    }
 
     #[test]
     fn the_axis_of_a_live_fit_leaves_room_and_that_of_an_ended_one_none() {

@@ -1,7 +1,6 @@
 //! The page of a training run: everything at once on a large screen, one part at a time on a small one.
 
 use ratatui::layout::Rect;
-use unicode_width::UnicodeWidthStr;
 
 use super::{PARTS, eta, fold, gates, loss, outcome, parts, strip};
 use crate::console::app::{App, Part, training_state};
@@ -111,7 +110,7 @@ fn header(c: &mut Canvas<'_>, app: &App, view: &TrainingView, area: Rect) -> u16
     let inner = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
     let lines = if area.height >= ALL_PARTS.1 { 2 } else { 1 + u16::from(area.height >= 16) };
     let mut y = inner.y;
-    for line in filled(&facts(app, view), inner.width).iter().take(lines.into()) {
+    for line in widget::filled(&facts(app, view), inner.width).iter().take(lines.into()) {
         c.line(Rect { y, height: 1, ..inner }, &[(line, c.s(Role::Text))]);
         y += 1;
     }
@@ -140,19 +139,4 @@ fn facts(app: &App, view: &TrainingView) -> Vec<String> {
         facts.push(format!("taken up again {}", fmt::count(view.resumed.into(), "time", "times")));
     }
     facts
-}
-
-/// Facts one behind the other in lines of a width; none is broken.
-fn filled(facts: &[String], width: u16) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for fact in facts {
-        match lines.last_mut().filter(|l| l.width() + fact.width() + 2 <= usize::from(width)) {
-            Some(line) => {
-                line.push_str("  ");
-                line.push_str(fact);
-            }
-            None => lines.push(fact.clone()),
-        }
-    }
-    lines
 }
