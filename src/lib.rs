@@ -8,6 +8,7 @@
 //! docs/ARCHITECTURE.md draws the picture.
 
 pub mod audit;
+pub mod charts;
 pub mod cli;
 pub mod config;
 pub mod console;
