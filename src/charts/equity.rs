@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use plotters::prelude::{AreaSeries, DrawingBackend};
 
-use super::frame::{Area, Axes, Drawn, Mark, Sign, Sketch, day, drawable, line, month, range};
+use super::frame::{Area, Axes, Drawn, Mark, Sign, Sketch, dates, day, drawable, line, range};
 use super::style::{Look, Stroke};
 
 /// Height of the part with the falls.
@@ -80,12 +80,13 @@ impl Sketch for Equity {
         let p = look.palette;
         let (upper, lower) = area.split_vertically((f64::from(area.dim_in_pixel().1) * (1.0 - FALLS)) as u32);
         let days = range(self.points.iter().map(|p| day(p.date))).unwrap_or(0.0..1.0);
+        let tell = dates(&days);
         let axes = Axes {
             x: days.clone(),
             y: range(self.values()).unwrap_or(0.0..1.0),
             names: ["", "times the start"],
             marks: [7, 5],
-            tell: [&month, &|v| format!("{v:.2}")],
+            tell: [&tell, &|v| format!("{v:.2}")],
         };
         let mut plot = axes.draw(look, &upper, "")?;
         line(look, &mut plot, self.benchmarks(), (p.stale, Stroke::Dashed))?;
@@ -97,7 +98,7 @@ impl Sketch for Equity {
             y: 1.1 * deepest..0.0,
             names: ["session", "below, %"],
             marks: [7, 3],
-            tell: [&month, &|v| format!("{:.1}", 100.0 * v)],
+            tell: [&tell, &|v| format!("{:.1}", 100.0 * v)],
         };
         let mut plot = axes.draw(look, &lower, "")?;
         plot.draw_series(AreaSeries::new(falls, 0.0, look.fill(p.bad, 0.35)).border_style(look.line(p.bad, 1)))?;

@@ -215,10 +215,18 @@ pub fn day(date: NaiveDate) -> f64 {
     f64::from(date.signed_duration_since(NaiveDate::default()).num_days() as i32)
 }
 
-/// The month of a place on an axis of days.
-pub fn month(day: &f64) -> String {
-    let date = Some(*day).filter(|d| *d >= 0.0).and_then(|d| NaiveDate::default().checked_add_days(Days::new(d as u64)));
-    date.map_or_else(String::new, |d| d.format("%Y-%m").to_string())
+/// Days from which on an axis names months; a shorter one names days.
+const MONTHS: f64 = 600.0;
+
+/// How places on an axis of days are told: by month, on a short one by day.
+pub fn dates(axis: &Range<f64>) -> impl Fn(&f64) -> String + use<> {
+    let form = if axis.end - axis.start > MONTHS { "%Y-%m" } else { "%Y-%m-%d" };
+    move |day| {
+        let date = Days::new(day.abs() as u64);
+        let epoch = NaiveDate::default();
+        let date = if *day < 0.0 { epoch.checked_sub_days(date) } else { epoch.checked_add_days(date) };
+        date.map_or_else(String::new, |d| d.format(form).to_string())
+    }
 }
 
 /// Columns and rows in which `n` small charts fit, at most `widest` beside each other.

@@ -6,7 +6,7 @@ use plotters::element::{Text, TriangleMarker};
 use plotters::prelude::DrawingBackend;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::frame::{Area, Axes, Drawn, Mark, Sign, Sketch, clean, day, drawable, line, month, range, undrawable};
+use super::frame::{Area, Axes, Drawn, Mark, Sign, Sketch, clean, dates, day, drawable, line, range, undrawable};
 use super::style::{Look, Stroke};
 
 /// The stability of one subject over time.
@@ -84,12 +84,13 @@ impl Sketch for PsiHistory {
         let levels = || self.levels.iter().filter(|l| drawable(l.psi));
         let days = range(self.points.iter().map(|p| day(p.date))).unwrap_or(0.0..1.0);
         let most = range(self.values().chain(levels().map(|l| l.psi)).chain([0.0])).map_or(1.0, |r| r.end);
+        let tell = dates(&days);
         let axes = Axes {
             x: days.clone(),
             y: 0.0..most,
             names: ["session", "index, no unit"],
             marks: [7, 5],
-            tell: [&month, &|v| format!("{v:.2}")],
+            tell: [&tell, &|v| format!("{v:.2}")],
         };
         let mut plot = axes.draw(look, area, "")?;
         for level in levels().filter(|l| l.psi >= 0.0) {
