@@ -25,6 +25,7 @@ pub mod maintenance;
 pub mod market;
 pub mod outbox;
 mod random;
+pub mod report;
 pub mod schedule;
 pub mod sim;
 pub mod sources;

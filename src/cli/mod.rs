@@ -29,6 +29,7 @@ mod logs;
 mod maintenance;
 mod models;
 pub mod output;
+mod report;
 mod rig;
 mod runs;
 mod schedule;
@@ -77,6 +78,7 @@ enum Command {
     Dataset(dataset::Arguments),
     Train(train::Arguments),
     Models(models::Arguments),
+    Report(report::Arguments),
     Issues(issues::Arguments),
     Runs(runs::Arguments),
     Schedule(schedule::Arguments),
@@ -103,6 +105,7 @@ impl Command {
             Self::Dataset(a) => dataset::run(&a, &Context::load(common)?),
             Self::Train(a) => train::run(&a, &Context::load(common)?),
             Self::Models(a) => models::run(&a, &Context::load_despite(common)?),
+            Self::Report(a) => report::run(&a, &Context::load_despite(common)?),
             Self::Issues(a) => issues::run(&a, &Context::load_despite(common)?),
             Self::Runs(a) => runs::run(&a, &Context::load_despite(common)?),
             Self::Schedule(a) => schedule::run(&a, &Context::load_despite(common)?),
@@ -129,6 +132,7 @@ impl Command {
             Self::Dataset(a) => a.json,
             Self::Train(a) => a.json,
             Self::Models(a) => a.json(),
+            Self::Report(a) => a.json,
             Self::Issues(a) => a.json(),
             Self::Runs(a) => a.json(),
             Self::Schedule(a) => a.json,

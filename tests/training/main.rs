@@ -6,5 +6,6 @@ mod desk;
 mod interrupted;
 mod orders;
 mod place;
+mod report;
 mod serving;
 mod verdict;
