@@ -5,7 +5,7 @@ use plotters::prelude::DrawingBackend;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::frame::{Area, Drawn, Mark, Sign, Sketch, clean, drawable};
-use super::style::Look;
+use super::style::{Look, fill};
 
 /// Counts of what came (rows) against what was decided (columns).
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -82,7 +82,7 @@ impl Sketch for ConfusionMatrix {
             let share = if came > 0.0 { count / came } else { 0.0 };
             let color = if outcome == decision { p.ok } else { p.dim };
             // At half the colour text still reads on it.
-            area.draw(&Rectangle::new(corners, look.fill(color, 0.45 * share)))?;
+            area.draw(&Rectangle::new(corners, fill(color, 0.45 * share)))?;
             area.draw(&Rectangle::new(corners, look.line(if outcome == decision { p.ok } else { p.grid }, 1)))?;
             let text = format!("{count:.0}  ({:.0} %)", 100.0 * share);
             area.draw(&Text::new(text, (x + w / 2, y + h / 2), look.body().pos(middle)))?;

@@ -7,7 +7,7 @@ use plotters::prelude::DrawingBackend;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::frame::{Area, Drawn, Mark, Sign, Sketch, clean};
-use super::style::Look;
+use super::style::{Look, fill};
 
 /// Strips that are drawn; those below are counted.
 const MOST: usize = 60;
@@ -95,7 +95,7 @@ impl Sketch for Coverage {
             for (year, share) in strip.sound().filter(|(year, _)| span.contains(year)) {
                 let (left, right) = (column(year) + 1, column(year) + width - 1);
                 let filled = (share * f64::from(bottom - top)).round() as i32;
-                area.draw(&Rectangle::new([(left, bottom - filled), (right, bottom)], look.fill(p.ok, 0.6)))?;
+                area.draw(&Rectangle::new([(left, bottom - filled), (right, bottom)], fill(p.ok, 0.6)))?;
                 if filled < bottom - top {
                     area.draw(&Rectangle::new([(left, top), (right, bottom - filled)], look.line(p.stale, 1)))?;
                 }

@@ -3,9 +3,10 @@
 
 use plotters::element::Rectangle;
 use plotters::prelude::DrawingBackend;
+use plotters::style::ShapeStyle;
 
 use super::frame::{Area, Axes, Drawn, Mark, Sign, Sketch};
-use super::style::Look;
+use super::style::{Look, fill};
 
 /// A subject's values, then and now.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -53,6 +54,12 @@ fn number(v: f64) -> String {
     }
 }
 
+/// A bar for each share, from so far left or right of the middle of its bin.
+fn bars(shares: &[f64], from: f64, style: ShapeStyle) -> impl Iterator<Item = Rectangle<(f64, f64)>> {
+    let bar = move |(i, share): (usize, f64)| Rectangle::new([(i as f64 + from, 0.0), (i as f64 + from + 0.4, share)], style);
+    shares.iter().copied().enumerate().map(bar)
+}
+
 impl Sketch for Distribution {
     fn title(&self) -> String {
         format!("Values of {}", self.subject)
@@ -91,12 +98,8 @@ impl Sketch for Distribution {
             tell: [&name, &|v| format!("{:.0}", 100.0 * v)],
         };
         let mut plot = axes.draw(look, area, "")?;
-        let bars = |shares: &[f64], from: f64, style| {
-            let bar = move |(i, share): (usize, f64)| Rectangle::new([(i as f64 + from, 0.0), (i as f64 + from + 0.4, share)], style);
-            shares.to_vec().into_iter().enumerate().map(bar)
-        };
         plot.draw_series(bars(&reference, -0.4, look.line(look.palette.text, 1)))?;
-        plot.draw_series(bars(&current, 0.0, look.fill(look.palette.ok, 0.6)))?;
+        plot.draw_series(bars(&current, 0.0, fill(look.palette.ok, 0.6)))?;
         Ok(())
     }
 }

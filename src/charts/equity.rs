@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use plotters::prelude::{AreaSeries, DrawingBackend};
 
 use super::frame::{Area, Axes, Drawn, Mark, Sign, Sketch, dates, day, drawable, line, range};
-use super::style::{Look, Stroke};
+use super::style::{Look, Stroke, fill};
 
 /// Height of the part with the falls.
 const FALLS: f64 = 0.36;
@@ -101,7 +101,7 @@ impl Sketch for Equity {
             tell: [&tell, &|v| format!("{:.1}", 100.0 * v)],
         };
         let mut plot = axes.draw(look, &lower, "")?;
-        plot.draw_series(AreaSeries::new(falls, 0.0, look.fill(p.bad, 0.35)).border_style(look.line(p.bad, 1)))?;
+        plot.draw_series(AreaSeries::new(falls, 0.0, fill(p.bad, 0.35)).border_style(look.line(p.bad, 1)))?;
         Ok(())
     }
 }

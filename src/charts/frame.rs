@@ -11,7 +11,7 @@ use plotters::element::{Circle, DashedPathElement, PathElement, Rectangle, Text,
 use plotters::prelude::{Cartesian2d, DashedLineSeries, DrawingBackend, LineSeries};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::style::{Look, Rgb, Stroke};
+use super::style::{Look, Rgb, Stroke, fill};
 
 pub type Area<DB> = DrawingArea<DB, Shift>;
 pub type Failed<DB> = DrawingAreaErrorKind<<DB as DrawingBackend>::ErrorType>;
@@ -109,9 +109,9 @@ fn legend<DB: DrawingBackend>(look: &Look, area: &Area<DB>, signs: &[Sign]) -> D
                     }
                 }
             }
-            Mark::Filled => area.draw(&Rectangle::new([(end - look.at(14), y - half), (end, y + half)], look.fill(sign.color, 0.6)))?,
+            Mark::Filled => area.draw(&Rectangle::new([(end - look.at(14), y - half), (end, y + half)], fill(sign.color, 0.6)))?,
             Mark::Outlined => area.draw(&Rectangle::new([(end - look.at(14), y - half), (end, y + half)], look.line(sign.color, 1)))?,
-            Mark::Triangle => area.draw(&TriangleMarker::new((end - half, y), half, look.fill(sign.color, 1.0)))?,
+            Mark::Triangle => area.draw(&TriangleMarker::new((end - half, y), half, fill(sign.color, 1.0)))?,
         }
         let style = look.label().pos(Pos::new(HPos::Left, VPos::Center));
         let width = area.estimate_text_size(sign.word, &style)?.0 as i32;
@@ -187,7 +187,7 @@ pub fn line<DB: DrawingBackend>(
     let style = look.line(color, 2);
     for run in runs(points) {
         match (run.as_slice(), stroke.dashes()) {
-            ([alone], _) => drop(plot.draw_series([Circle::new(*alone, look.at(2), look.fill(color, 1.0))])?),
+            ([alone], _) => drop(plot.draw_series([Circle::new(*alone, look.at(2), fill(color, 1.0))])?),
             (_, None) => drop(plot.draw_series(LineSeries::new(run, style))?),
             (_, Some((dash, gap))) => {
                 plot.draw_series(DashedLineSeries::new(run, look.px(dash), look.px(gap), style))?;

@@ -4,7 +4,7 @@ use plotters::element::TriangleMarker;
 use plotters::prelude::DrawingBackend;
 
 use super::frame::{Area, Axes, Drawn, Mark, Sign, Sketch, drawable, grid, line, range, undrawable};
-use super::style::{Look, Stroke};
+use super::style::{Look, Stroke, fill};
 
 /// Fits that are drawn; more do not read.
 const MOST: usize = 8;
@@ -102,7 +102,7 @@ impl Sketch for LossCurves {
             let by_epoch = |losses: &[f32]| losses.iter().enumerate().map(|(i, v)| (i as f64 + 1.0, f64::from(*v))).collect::<Vec<_>>();
             line(look, &mut plot, by_epoch(&fit.train), (p.dim, Stroke::Solid))?;
             line(look, &mut plot, by_epoch(&fit.stop), (p.focus, Stroke::Dashed))?;
-            plot.draw_series(fit.kept().map(|at| TriangleMarker::new(at, look.at(5), look.fill(p.ok, 1.0))))?;
+            plot.draw_series(fit.kept().map(|at| TriangleMarker::new(at, look.at(5), fill(p.ok, 1.0))))?;
         }
         Ok(())
     }

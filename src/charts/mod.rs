@@ -4,7 +4,7 @@
 //! no font of the system. Values that cannot be drawn are left out and counted under the chart, and where nothing is left the
 //! drawing says why. `report` and `nightdesk report --charts` call it.
 //!
-//! Text in a PNG is drawn with the embedded DejaVu Sans. In an SVG it stays text, of the family
+//! Text in a PNG is drawn with the embedded `DejaVu Sans`. In an SVG it stays text, of the family
 //! `DejaVu Sans, Verdana, sans-serif`: the first two have the same widths, and what a viewer takes for the third is narrower, so
 //! that nothing overlaps where room was measured with the first.
 

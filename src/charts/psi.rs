@@ -7,7 +7,7 @@ use plotters::prelude::DrawingBackend;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::frame::{Area, Axes, Drawn, Mark, Sign, Sketch, clean, dates, day, drawable, line, range, undrawable};
-use super::style::{Look, Stroke};
+use super::style::{Look, Stroke, fill};
 
 /// The stability of one subject over time.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -100,7 +100,7 @@ impl Sketch for PsiHistory {
         }
         line(look, &mut plot, self.points.iter().map(Self::place), (p.focus, Stroke::Solid))?;
         let alarms = self.points.iter().filter(|p| p.alarmed && p.psi.is_some_and(drawable));
-        plot.draw_series(alarms.map(|a| TriangleMarker::new(Self::place(a), look.at(6), look.fill(p.bad, 1.0))))?;
+        plot.draw_series(alarms.map(|a| TriangleMarker::new(Self::place(a), look.at(6), fill(p.bad, 1.0))))?;
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use plotters::element::{Circle, Rectangle};
 use plotters::prelude::DrawingBackend;
 
 use super::frame::{Area, Axes, Drawn, Mark, Sign, Sketch, grid, line};
-use super::style::{Look, Stroke};
+use super::style::{Look, Stroke, fill};
 
 /// Small charts beside each other.
 const COLUMNS: usize = 3;
@@ -74,7 +74,7 @@ impl ReliabilityCurve {
         let mut plot = axes.draw(look, &upper, &format!("{}, {rows} rows", self.class))?;
         line(look, &mut plot, [(0.0, 0.0), (reach, reach)], (p.dim, Stroke::Dotted))?;
         line(look, &mut plot, self.held().map(|b| (b.said, b.came)), (p.focus, Stroke::Solid))?;
-        plot.draw_series(self.held().map(|b| Circle::new((b.said, b.came), look.at(3), look.fill(p.focus, 1.0))))?;
+        plot.draw_series(self.held().map(|b| Circle::new((b.said, b.came), look.at(3), fill(p.focus, 1.0))))?;
         let most = self.held().map(|b| b.rows).max().unwrap_or(1) as f64;
         let axes = Axes {
             x: 0.0..reach,
@@ -85,7 +85,7 @@ impl ReliabilityCurve {
         };
         let mut plot = axes.draw(look, &lower, "")?;
         let half = 0.012 * reach;
-        let bar = |b: &Bin| Rectangle::new([(b.said - half, 0.0), (b.said + half, b.rows as f64)], look.fill(p.stale, 0.6));
+        let bar = |b: &Bin| Rectangle::new([(b.said - half, 0.0), (b.said + half, b.rows as f64)], fill(p.stale, 0.6));
         plot.draw_series(self.held().map(bar))?;
         Ok(())
     }

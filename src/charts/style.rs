@@ -3,7 +3,7 @@
 
 use std::sync::OnceLock;
 
-use plotters::style::{Color, FontStyle, IntoFont, RGBAColor, RGBColor, ShapeStyle, TextStyle, register_font};
+use plotters::style::{Color, FontStyle, IntoFont, RGBColor, ShapeStyle, TextStyle, register_font};
 
 use super::ChartError;
 
@@ -155,10 +155,9 @@ impl Look {
     pub fn line(&self, color: Rgb, units: u32) -> ShapeStyle {
         ShapeStyle { color: color.to_rgba(), filled: false, stroke_width: self.px(units) }
     }
+}
 
-    /// Of a filled shape, more or less see-through.
-    pub fn fill(&self, color: Rgb, opacity: f64) -> ShapeStyle {
-        let color: RGBAColor = color.mix(opacity);
-        ShapeStyle { color, filled: true, stroke_width: 0 }
-    }
+/// Of a filled shape, more or less see-through.
+pub fn fill(color: Rgb, opacity: f64) -> ShapeStyle {
+    ShapeStyle { color: color.mix(opacity), filled: true, stroke_width: 0 }
 }

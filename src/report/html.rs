@@ -40,9 +40,9 @@ impl Html {
     /// Writes an element with what `inside` writes; `class` may be empty.
     pub fn element(&mut self, name: &str, class: &str, inside: impl FnOnce(&mut Self)) {
         let class = if class.is_empty() { String::new() } else { format!(" class=\"{}\"", escaped(class)) };
-        self.out.push_str(&format!("<{name}{class}>"));
+        self.out.extend(["<", name, &class, ">"]);
         inside(self);
-        self.out.push_str(&format!("</{name}>\n"));
+        self.out.extend(["</", name, ">\n"]);
     }
 
     /// Writes an element that holds text only.

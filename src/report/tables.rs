@@ -10,7 +10,7 @@ use crate::trainer::{lasted, word};
 /// Features that are shown.
 const FEATURES: usize = 15;
 
-/// A figure for people: counts whole, others with four places; a dash for what is not known.
+/// A figure for people: counts and large figures whole, others with four places; a dash for what is not known.
 pub fn figure(v: Option<f64>) -> Cell {
     Cell::Number(v.map_or_else(|| "-".to_owned(), number))
 }
@@ -21,7 +21,12 @@ pub fn percent(v: Option<f64>) -> Cell {
 }
 
 pub fn number(v: f64) -> String {
-    if v.fract() == 0.0 && v.abs() >= 2.0 { format!("{v:.0}") } else { format!("{v:.4}") }
+    if v.abs() >= 100.0 || v.fract() == 0.0 && v.abs() >= 2.0 { format!("{v:.0}") } else { format!("{v:.4}") }
+}
+
+/// How deep a fall was, a share of the high.
+pub fn fall(depth: f64) -> Cell {
+    Cell::Number(format!("{:.2} %", 100.0 * depth))
 }
 
 /// From where to where, by the bootstrap.
@@ -45,6 +50,10 @@ impl RunReport {
             "{passed} of {} are passed, {failed} are not{muted}. One that is not is enough to reject.",
             gates.len()
         ));
+        let name = |g: &GateResult| {
+            let words = g.gate.to_string().replace('_', " ");
+            if words.starts_with(g.gate.code()) { words } else { format!("{} {words}", g.gate.code()) }
+        };
         let row = |g: &GateResult| {
             let class = match g.status {
                 Status::Pass => "passed",
@@ -52,7 +61,7 @@ impl RunReport {
                 Status::Muted | Status::NotApplicable => "",
             };
             vec![
-                Cell::Text(format!("{} {}", g.gate.code(), g.gate.to_string().replace('_', " "))),
+                Cell::Text(name(g)),
                 Cell::Marked(class, word(g.status).to_owned()),
                 figure(g.value),
                 figure(g.bound),
@@ -76,7 +85,11 @@ impl RunReport {
                 });
             }
         });
-        html.leaf("p", "quiet", "0.5 is chance. Only the first earns anything; a high second one makes three-class figures look good.");
+        html.leaf(
+            "p",
+            "quiet",
+            "0.5 is chance. Only the first tells which side to take; the second alone makes figures of three classes look good.",
+        );
         let Some(scores) = &self.scores else { return };
         let row = |m: &Metric| vec![Cell::Text(m.name.clone()), Cell::Number(number(m.value)), interval(m.interval)];
         html.table(&["out of fold", "value", "interval"], &scores.metrics.iter().map(row).collect::<Vec<_>>());

@@ -2,7 +2,7 @@
 
 use super::RunReport;
 use super::html::{Cell, Html};
-use super::tables::{figure, interval, percent};
+use super::tables::{fall, figure, interval, percent};
 use crate::train::backtest::{Performance, Report, Year};
 
 impl RunReport {
@@ -45,7 +45,7 @@ fn performances(report: &Report) -> Vec<Vec<Cell>> {
             interval(p.interval.map(|i| (i.low, i.high))),
             percent(p.growth),
             percent(Some(p.total)),
-            percent(Some(-p.drawdown)),
+            fall(p.drawdown),
             Cell::Number(p.longest_drawdown.to_string()),
         ]
     };
@@ -73,6 +73,6 @@ fn year(y: &Year) -> Vec<Cell> {
         Cell::Number(y.trades.trades.to_string()),
         percent(Some(y.net.total)),
         figure(y.net.sharpe),
-        percent(Some(-y.net.drawdown)),
+        fall(y.net.drawdown),
     ]
 }
