@@ -31,9 +31,7 @@ impl RunReport {
 }
 
 fn fit(curve: &Curve) -> FitLosses {
-    let which = curve.fold.map_or_else(|| "final fit".to_owned(), |n| format!("block {n}"));
-    let seed = if curve.seed > 0 { format!(", seed {}", curve.seed) } else { String::new() };
-    FitLosses { name: format!("{}, {which}{seed}", curve.model), train: curve.train.clone(), stop: curve.stop.clone(), best: curve.best }
+    FitLosses { name: curve.words(), train: curve.train.clone(), stop: curve.stop.clone(), best: curve.best }
 }
 
 pub(super) fn reliability(curves: &Curves) -> Chart {
