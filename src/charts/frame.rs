@@ -79,6 +79,9 @@ pub fn range(values: impl IntoIterator<Item = f64>) -> Option<Range<f64>> {
 
 /// Draws heading and legend, and gives the area that is left for the chart.
 pub fn frame<DB: DrawingBackend>(look: &Look, area: &Area<DB>, sketch: &impl Sketch, with_legend: bool) -> Result<Area<DB>, Failed<DB>> {
+    if look.bare {
+        return Ok(area.margin(look.px(4), look.px(2), look.px(2), look.px(2)));
+    }
     let [left, top] = [look.at(14), look.at(10)];
     area.draw(&Text::new(clean(&sketch.title()), (left, top), look.title()))?;
     if with_legend {
@@ -149,7 +152,7 @@ pub struct Axes<'a> {
 impl Axes<'_> {
     /// Draws the axes on `area`, whose heading, if it has one, is `head`.
     pub fn draw<'p, DB: DrawingBackend>(&self, look: &Look, area: &'p Area<DB>, head: &str) -> Result<Plot<'p, DB>, Failed<DB>> {
-        let [x_name, y_name] = self.names;
+        let [x_name, y_name] = if look.bare { [""; 2] } else { self.names };
         if !head.is_empty() {
             area.draw(&Text::new(clean(head), (look.at(52), look.at(2)), look.body()))?;
         }
@@ -160,6 +163,8 @@ impl Axes<'_> {
             .y_label_area_size(look.px(if y_name.is_empty() { 50 } else { 66 }))
             .build_cartesian_2d(self.x.clone(), self.y.clone())?;
         let (label, palette) = (look.label(), &look.palette);
+        // Marks closer than this run into each other.
+        let most = (plot.plotting_area().dim_in_pixel().1 / look.px(20)).max(2) as usize;
         let mut mesh = plot.configure_mesh();
         mesh.disable_x_mesh()
             .bold_line_style(look.line(palette.grid, 1))
@@ -168,7 +173,7 @@ impl Axes<'_> {
             .label_style(label.clone())
             .axis_desc_style(label)
             .x_labels(self.marks[0])
-            .y_labels(self.marks[1])
+            .y_labels(self.marks[1].min(most))
             .x_label_formatter(&self.tell[0])
             .y_label_formatter(&self.tell[1])
             .set_all_tick_mark_size(look.px(3));

@@ -39,7 +39,7 @@ pub use style::{Palette, Rgb};
 use frame::{Area, Drawn, Sketch, frame};
 use style::Look;
 
-/// Smallest and largest side of a drawing, in units of the SVG.
+/// Smallest and largest side of a drawing, in units of the SVG; of a bare one in pixels.
 const SIDES: (u32, u32) = (160, 4_000);
 /// Pixels of a PNG to a unit of the SVG: sharp on dense screens.
 const PNG_SCALE: u32 = 2;
@@ -120,10 +120,19 @@ impl Chart {
     /// The drawing as a PNG, with twice as many pixels a side as the SVG has units.
     pub fn png(&self, palette: &Palette, size: (u32, u32)) -> Result<Vec<u8>, ChartError> {
         let (width, height) = bounded(size);
-        let (width, height) = (width * PNG_SCALE, height * PNG_SCALE);
+        self.image(&Look::new(palette, PNG_SCALE)?, (width * PNG_SCALE, height * PNG_SCALE))
+    }
+
+    /// The same without heading, legend and names of axes, for a place that tells them: `size` in pixels, of which `scale` are
+    /// a unit of the SVG.
+    pub fn bare_png(&self, palette: &Palette, size: (u32, u32), scale: u32) -> Result<Vec<u8>, ChartError> {
+        self.image(&Look::new(palette, scale.clamp(1, 4))?.bare(), bounded(size))
+    }
+
+    fn image(&self, look: &Look, (width, height): (u32, u32)) -> Result<Vec<u8>, ChartError> {
         let mut pixels = vec![0; 3 * width as usize * height as usize];
         let area = BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area();
-        self.draw(&Look::new(palette, PNG_SCALE)?, &area)?;
+        self.draw(look, &area)?;
         drop(area);
         let mut file = Vec::new();
         let mut encoder = png::Encoder::new(&mut file, width, height);

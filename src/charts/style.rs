@@ -111,6 +111,8 @@ pub struct Look {
     pub palette: Palette,
     /// Pixels of the drawing to a unit of the SVG.
     scale: u32,
+    /// Where the drawing stands tells heading, legend and axes.
+    pub bare: bool,
 }
 
 impl Look {
@@ -118,7 +120,12 @@ impl Look {
     pub fn new(palette: &Palette, scale: u32) -> Result<Self, ChartError> {
         static KNOWN: OnceLock<bool> = OnceLock::new();
         let known = *KNOWN.get_or_init(|| register_font(FAMILY, FontStyle::Normal, FONT).is_ok());
-        if known { Ok(Self { palette: *palette, scale }) } else { Err(ChartError::Font) }
+        if known { Ok(Self { palette: *palette, scale, bare: false }) } else { Err(ChartError::Font) }
+    }
+
+    /// The same for a place that tells heading, legend and axes itself.
+    pub const fn bare(self) -> Self {
+        Self { bare: true, ..self }
     }
 
     /// Pixels of so many units.

@@ -23,6 +23,8 @@ const ID: u32 = 4_711;
 const CHUNK: usize = 4_096;
 /// Larger pictures are not sent: writing them could take as long as a frame.
 const LARGEST: usize = 256 * 1024;
+/// Tallest cell beside which text of a chart at its plain size reads well, pixels.
+const TEXT: u32 = 24;
 /// Shortest time between two pictures.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -63,10 +65,10 @@ impl Picture {
     fn drawn(&self, cell: (u16, u16), palette: &Palette) -> Option<Vec<u8>> {
         let Curve { train, stop, best, .. } = self.curve.clone();
         let chart = Chart::Loss(LossCurves { fits: vec![FitLosses { name: self.curve.words(), train, stop, best }] });
-        // A PNG has two pixels a unit.
-        let units = |cells: u16, pixels: u16| u32::from(cells) * u32::from(pixels) / 2;
-        let size = (units(self.area.width, cell.0), units(self.area.height, cell.1));
-        chart.png(palette, size).ok().filter(|png| png.len() <= LARGEST)
+        let size = (u32::from(self.area.width) * u32::from(cell.0), u32::from(self.area.height) * u32::from(cell.1));
+        // Text as large as the terminal's own, as far as whole scales allow.
+        let scale = u32::from(cell.1).div_ceil(TEXT);
+        chart.bare_png(palette, size, scale).ok().filter(|png| png.len() <= LARGEST)
     }
 }
 

@@ -107,5 +107,6 @@ proptest! {
     #[test]
     fn anything_becomes_an_image(chart in chart(), size in (0..400_u32, 0..300_u32)) {
         prop_assert!(chart.png(&Palette::DARK, size).unwrap().starts_with(b"\x89PNG"));
+        prop_assert!(chart.bare_png(&Palette::DARK, size, size.0 % 5).unwrap().starts_with(b"\x89PNG"));
     }
 }
