@@ -2,12 +2,13 @@
 //!
 //! Houses, lowest first: `market` <- `store` <- `schedule`, `sources` <- `ingest` <- `engine` <- `control` <- `console`, `cli`.
 //! `features`, `labels` and `dataset` compute on what `store` holds, `train` judges models above them, `drift` compares what
-//! these see later; `audit` stands above `store`. `job` says what the body of a job is, `maintenance` is one, `webhook` lies
-//! below the engine, `outbox` beside `control`. `sim` is used by `cli`, the demo and the tests, never by production paths;
-//! `random` lies below it and `train`.
+//! these see later; `audit` stands above `store`, `charts` alone, `report` above `trainer` and `charts`. `job` says
+//! what the body of a job is, `maintenance` is one, `webhook` lies below the engine, `outbox` beside `control`. `sim` is used by
+//! `cli`, the demo and the tests, never by production paths; `random` lies below it and `train`.
 //! docs/ARCHITECTURE.md draws the picture.
 
 pub mod audit;
+pub mod charts;
 pub mod cli;
 pub mod config;
 pub mod console;
@@ -24,6 +25,7 @@ pub mod maintenance;
 pub mod market;
 pub mod outbox;
 mod random;
+pub mod report;
 pub mod scan;
 pub mod schedule;
 pub mod sim;

@@ -33,6 +33,7 @@ mod maintenance;
 mod models;
 mod night;
 pub mod output;
+mod report;
 mod rig;
 mod runs;
 mod scan;
@@ -87,6 +88,7 @@ enum Command {
     Signals(signals::Arguments),
     Drift(drift::Arguments),
     Backtest(backtest::Arguments),
+    Report(report::Arguments),
     Issues(issues::Arguments),
     Runs(runs::Arguments),
     Schedule(schedule::Arguments),
@@ -117,6 +119,7 @@ impl Command {
             Self::Signals(a) => signals::run(&a, &Context::load_despite(common)?),
             Self::Drift(a) => drift::run(&a, common),
             Self::Backtest(a) => backtest::run(&a, &Context::load(common)?),
+            Self::Report(a) => report::run(&a, &Context::load_despite(common)?),
             Self::Issues(a) => issues::run(&a, &Context::load_despite(common)?),
             Self::Runs(a) => runs::run(&a, &Context::load_despite(common)?),
             Self::Schedule(a) => schedule::run(&a, &Context::load_despite(common)?),
@@ -147,6 +150,7 @@ impl Command {
             Self::Signals(a) => a.json(),
             Self::Drift(a) => a.json(),
             Self::Backtest(a) => a.json,
+            Self::Report(a) => a.json,
             Self::Issues(a) => a.json(),
             Self::Runs(a) => a.json(),
             Self::Schedule(a) => a.json,

@@ -100,7 +100,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
             change(context, command, json, |actor| trainer.promote(strategy, id, actor))?;
         }
         Command::Rollback { strategy, json } => {
-            let strategy = only(strategy, "have a champion before", |s| Ok(trainer.standing(s)?.rollback_to.is_some()))?;
+            let strategy = strategy::only(strategy, "have a champion before", |s| Ok(trainer.standing(s)?.rollback_to.is_some()))?;
             change(context, EngineCommand::Rollback { strategy }, json, |actor| trainer.rollback(strategy, actor))?;
         }
     }
@@ -109,20 +109,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
 
 /// The strategy that was named, or the one that has a model of this number.
 fn owner(trainer: &Trainer, id: i64, named: Option<Strategy>) -> Result<Strategy, Failure> {
-    only(named, &format!("have a model {id}"), |s| Ok(trainer.models(s).map_err(Failure::new)?.iter().any(|m| m.model_id == id)))
-}
-
-/// The strategy that was named, or the only one of which something is so; of none, the first, which then says why not.
-fn only(named: Option<Strategy>, what: &str, is: impl Fn(Strategy) -> Result<bool, Failure>) -> Result<Strategy, Failure> {
-    if let Some(strategy) = named {
-        return Ok(strategy);
-    }
-    let [first, second] = Strategy::ALL;
-    match (is(first)?, is(second)?) {
-        (true, true) => Err(Failure::usage(format!("both strategies {what}")).next("name one with --strategy")),
-        (false, true) => Ok(second),
-        _ => Ok(first),
-    }
+    strategy::only(named, &format!("have a model {id}"), |s| Ok(trainer.models(s).map_err(Failure::new)?.iter().any(|m| m.model_id == id)))
 }
 
 fn list(trainer: &Trainer, only: Option<Strategy>, as_json: bool) -> Result<(), Failure> {

@@ -131,7 +131,7 @@ pub(super) fn brief(s: &SignalRow) -> String {
     let entry = s.entry.map_or_else(|| "entry at the next open".to_owned(), |e| format!("entry {e:.2}"));
     match (&s.outcome, s.state) {
         (Some(o), _) => {
-            let reason = o.reason.map_or_else(|| "both barriers in one bar".to_owned(), |r| r.to_string().replace('_', " "));
+            let reason = o.reason.to_string().replace('_', " ");
             format!("{head}  {reason} on {} after {} sessions  net {:+.2} %", o.exit_date, o.bars_held, 100.0 * o.net)
         }
         (None, SignalState::Void) => format!("{head}  void: {}", s.void.as_deref().unwrap_or("no reason given")),

@@ -242,6 +242,9 @@ pub struct ConsoleSettings {
     pub ascii: bool,
     /// Mouse capture at start; it blocks the terminal's own selection.
     pub mouse: bool,
+    /// Losses as a picture where the terminal shows some: `auto` asks it, `off` never.
+    #[schemars(extend("enum" = ["auto", "off"]))]
+    pub images: String,
     /// No spinner.
     pub reduce_motion: bool,
     /// Time zone shown beside UTC, an IANA name; empty = the machine's.
@@ -252,7 +255,15 @@ pub struct ConsoleSettings {
 
 impl Default for ConsoleSettings {
     fn default() -> Self {
-        Self { theme: "auto".into(), ascii: false, mouse: false, reduce_motion: false, time_zone: String::new(), keys: BTreeMap::new() }
+        Self {
+            theme: "auto".into(),
+            ascii: false,
+            mouse: false,
+            images: "auto".into(),
+            reduce_motion: false,
+            time_zone: String::new(),
+            keys: BTreeMap::new(),
+        }
     }
 }
 

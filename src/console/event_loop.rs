@@ -18,10 +18,12 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::app::{App, Effect, Msg};
 use super::idle::Idle;
+use super::images::Images;
 use super::outside::{ForLoop, Outside, TakeIn};
 use super::signals::{Caught, Signals};
 use super::term::{FrameGuard, TermGuard, leave};
-use super::theme::{Background, ColorChoice, ColorLevel, Theme, ThemeError, background};
+use super::terminal_answers::{Answers, ask};
+use super::theme::{ColorChoice, ColorLevel, Theme};
 use super::view::{Look, view};
 use super::{ConsoleError, ConsoleOptions, Exit};
 use crate::control::{Client, LinkView};
@@ -44,6 +46,7 @@ enum Woken {
     State(bool),
     Link(LinkView),
     Reply(Msg),
+    Image,
     Second,
     Spin,
     Frame,
@@ -52,6 +55,7 @@ enum Woken {
 struct Console {
     app: App,
     look: Look,
+    images: Option<Images>,
     terminal: Terminal<CrosstermBackend<Stdout>>,
     guard: TermGuard,
     events: Option<EventStream>,
@@ -82,6 +86,8 @@ pub async fn run(options: ConsoleOptions) -> Result<Exit, ConsoleError> {
     let mut console = Console::open(options).await?;
     let exit = console.turn().await;
     drop(console.events.take());
+    // A terminal that is gone shows none.
+    drop(console.hide_image());
     leave();
     console.idle.report();
     exit
@@ -98,8 +104,9 @@ impl Console {
         }
         let signals = Signals::new()?;
         let guard = TermGuard::enter(&title, settings.mouse)?;
-        let (background, late) = background_of(&settings.theme, level).await?;
-        let look = Look { theme: Theme::load(background, level)?, ascii: ascii || settings.ascii || !unicode(env) };
+        let ascii = ascii || settings.ascii || !unicode(env);
+        let Answers { background, images, late } = ask(&settings, level, ascii).await?;
+        let look = Look { theme: Theme::load(background, level)?, ascii };
         let mut terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
         clear(&mut terminal)?;
         let (tx, replies) = mpsc::unbounded_channel();
@@ -109,6 +116,7 @@ impl Console {
         Ok(Self {
             app,
             look,
+            images,
             terminal,
             guard,
             events: Some(EventStream::new()),
@@ -160,7 +168,7 @@ impl Console {
 
     /// Waits for the next thing to do; signals and keys come first.
     async fn wait(&mut self) -> Woken {
-        let Self { signals, events, state, client, replies, pace, app, engine_lives, .. } = self;
+        let Self { signals, events, state, client, replies, pace, app, engine_lives, images, .. } = self;
         tokio::select! {
             biased;
             caught = signals.recv() => Woken::Signal(caught),
@@ -168,6 +176,7 @@ impl Console {
             changed = state.changed(), if *engine_lives => Woken::State(changed.is_ok()),
             link = client.link_changed(app.link()), if *app.link() != LinkView::Gone => Woken::Link(link),
             Some(message) = replies.recv() => Woken::Reply(message),
+            () = image_made(images) => Woken::Image,
             () = sleep_until(pace.next_second), if app.ticks() => Woken::Second,
             () = sleep_until(pace.next_spin), if app.animates() => Woken::Spin,
             () = sleep_until(pace.next_frame), if pace.dirty => Woken::Frame,
@@ -200,6 +209,7 @@ impl Console {
                 self.pace.next_spin = Instant::now() + SPIN;
                 messages.push(Msg::Spin);
             }
+            Woken::Image => self.pace.dirty = true,
             Woken::Frame => {}
         }
         None
@@ -216,7 +226,10 @@ impl Console {
             }
             Event::Mouse(mouse) => Msg::Mouse(mouse),
             Event::Paste(text) => Msg::Paste(text),
-            Event::Resize(..) => Msg::Resize,
+            Event::Resize(..) => {
+                self.images.iter_mut().for_each(Images::cleared);
+                Msg::Resize
+            }
             Event::FocusGained => Msg::Focus(true),
             Event::FocusLost => Msg::Focus(false),
         };
@@ -273,6 +286,9 @@ impl Console {
                     frame.set_cursor_position(at);
                 }
             })?;
+            if let Some(images) = &mut self.images {
+                images.show(&mut io::stdout(), app.picture(drawn.losses))?;
+            }
             // The hidden cursor stands on the selection, where screen readers and magnifiers look.
             if let (None, Some(at)) = (drawn.cursor, drawn.selection) {
                 queue!(io::stdout(), MoveTo(at.x, at.y))?;
@@ -292,6 +308,7 @@ impl Console {
     /// the shell continues it. (A `SIGTSTP` raised by oneself is discarded in an orphaned group; `SIGSTOP` is not.)
     async fn suspend(&mut self) -> Result<(), ConsoleError> {
         drop(self.events.take());
+        self.hide_image()?;
         leave();
         rustix::process::kill_current_process_group(rustix::process::Signal::STOP).map_err(io::Error::from)?;
         // The process stops in the call above. Some systems deliver the stop a moment later: the continuation is
@@ -300,11 +317,16 @@ impl Console {
         self.redraw_all()
     }
 
+    fn hide_image(&mut self) -> io::Result<()> {
+        self.images.as_mut().map_or(Ok(()), |images| images.hide(&mut io::stdout()))
+    }
+
     /// Takes the terminal (again) and draws everything.
     fn redraw_all(&mut self) -> Result<(), ConsoleError> {
         self.guard.resume()?;
         self.events.get_or_insert_with(EventStream::new);
         clear(&mut self.terminal)?;
+        self.images.iter_mut().for_each(Images::cleared);
         self.pace.dirty = true;
         self.pace.next_second = Instant::now();
         Ok(())
@@ -332,6 +354,14 @@ async fn next_event(events: &mut Option<EventStream>) -> Option<io::Result<Event
     }
 }
 
+/// Cancel-safe, as [`Images::made`] is.
+async fn image_made(images: &mut Option<Images>) {
+    match images {
+        Some(images) => images.made().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// An event that has come already, without waiting for one. The stream keeps the waker of its last empty poll until the
 /// next event, so that waker must be the loop's own: with any other (`now_or_never`) the next key would wake nobody.
 async fn ready_event(events: &mut Option<EventStream>) -> Option<io::Result<Event>> {
@@ -341,23 +371,6 @@ async fn ready_event(events: &mut Option<EventStream>) -> Option<io::Result<Even
         Poll::Pending => Poll::Ready(None),
     })
     .await
-}
-
-/// The background by the setting, else by asking the terminal, else by `COLORFGBG`, else dark; and whether the
-/// terminal's answer may come late.
-async fn background_of(setting: &str, level: ColorLevel) -> Result<(Background, bool), ConsoleError> {
-    match setting {
-        "dark" => return Ok((Background::Dark, false)),
-        "light" => return Ok((Background::Light, false)),
-        "auto" | "" => {}
-        other => return Err(ThemeError::Unknown(other.to_owned()).into()),
-    }
-    if level == ColorLevel::None {
-        return Ok((Background::Dark, false));
-    }
-    let asked = background::ask().await;
-    let by_env = || std::env::var("COLORFGBG").ok().and_then(|v| background::from_colorfgbg(&v));
-    Ok((asked.background.or_else(by_env).unwrap_or(Background::Dark), asked.late))
 }
 
 /// Whether the locale is UTF-8. A machine that names no locale at all (containers) is given the benefit of the doubt.
@@ -380,13 +393,5 @@ mod tests {
         assert!(!unicode(env(&[("LC_ALL", "C"), ("LANG", "en_US.UTF-8")])));
         assert!(unicode(env(&[])));
         assert!(!unicode(env(&[("LANG", "POSIX")])));
-    }
-
-    #[tokio::test]
-    async fn an_unknown_theme_is_refused_with_the_choices() {
-        let refused = background_of("neon", ColorLevel::True).await.unwrap_err();
-        assert!(refused.to_string().contains("auto, dark or light"), "{refused}");
-        let quiet = background_of("light", ColorLevel::None).await.unwrap();
-        assert_eq!(quiet, (Background::Light, false));
     }
 }

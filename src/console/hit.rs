@@ -32,6 +32,8 @@ pub struct Drawn {
     pub cursor: Option<Position>,
     /// Where the selection is, for screen readers and magnifiers.
     pub selection: Option<Position>,
+    /// Where the losses of the training page are drawn, if nothing lies over them.
+    pub losses: Option<Rect>,
 }
 
 impl Drawn {

@@ -7,10 +7,7 @@ use crate::dataset::recent::RecentSymbol;
 use crate::labels::{Barriers, Class, Label, NoLabel, average_true_range};
 use crate::market::Calendar;
 use crate::store::model::{SignalChange, StoredOutcome, StoredSignal};
-use crate::train::backtest::{Side, reason};
-
-/// The word for both barriers in one bar.
-const AMBIGUOUS: &str = "ambiguous";
+use crate::train::backtest::{Exit, Side, reason};
 
 /// A symbol's bars, ready to settle its signals.
 pub struct Settling<'a> {
@@ -66,7 +63,7 @@ impl<'a> Settling<'a> {
     fn settled(&self, label: &Label, side: Side) -> SignalChange {
         let bars = &self.symbol.adjusted.bars;
         let exit_bar = bars.date.partition_point(|d| *d < label.end);
-        let reason = reason(label.class, bars.open[exit_bar] / label.entry - 1.0, label.gross).to_string();
+        let reason = reason(label.class, bars.open[exit_bar] / label.entry - 1.0, label.gross);
         let gross = signed(side, label.gross);
         let outcome = StoredOutcome {
             settled_at: self.now,
@@ -91,7 +88,7 @@ impl<'a> Settling<'a> {
         let outcome = StoredOutcome {
             settled_at: self.now,
             class: None,
-            reason: AMBIGUOUS.to_owned(),
+            reason: Exit::Ambiguous,
             exit_date: end,
             exit_price: self.symbol.unadjusted(exit_bar, exit),
             bars_held: held,

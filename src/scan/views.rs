@@ -30,8 +30,8 @@ pub struct OutcomeView {
     pub settled_at: i64,
     /// Which barrier came first; `None` where both lay in one bar, which counts as a stop.
     pub class: Option<Class>,
-    /// What ended it; `None` where both barriers lay in one bar.
-    pub reason: Option<Exit>,
+    /// What ended it.
+    pub reason: Exit,
     /// Session of the exit.
     pub exit_date: NaiveDate,
     /// Price of the exit.

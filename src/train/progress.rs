@@ -146,6 +146,15 @@ pub struct Curve {
     pub live: bool,
 }
 
+impl Curve {
+    /// Which fit, in words: `gru, block 3`.
+    pub fn words(&self) -> String {
+        let block = self.fold.map_or_else(|| "final fit".to_owned(), |n| format!("block {n}"));
+        let seed = if self.seed > 0 { format!(", seed {}", self.seed + 1) } else { String::new() };
+        format!("{}, {block}{seed}", self.model)
+    }
+}
+
 /// The run's refits without a signal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct NullsView {

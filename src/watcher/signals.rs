@@ -193,7 +193,7 @@ fn outcome(o: &StoredOutcome) -> OutcomeView {
     OutcomeView {
         settled_at: o.settled_at,
         class: o.class.and_then(class),
-        reason: o.reason.parse().ok(),
+        reason: o.reason,
         exit_date: o.exit_date,
         exit_price: o.exit_price,
         bars_held: o.bars_held,

@@ -42,19 +42,16 @@ fn open(signal_id: i64, name: &str, side: Side, date: NaiveDate, p: f64, close: 
     }
 }
 
-fn settled(signal_id: i64, name: &str, reason: Option<Exit>, net: f64) -> SignalRow {
+fn settled(signal_id: i64, name: &str, reason: Exit, net: f64) -> SignalRow {
     let date = after(day(9, 1), signal_id as u64);
     let outcome = OutcomeView {
         settled_at: NOW - 900_000,
-        class: reason.map(|r| {
-            if r == Exit::Horizon {
-                Class::Hold
-            } else if net > 0.0 {
-                Class::Buy
-            } else {
-                Class::Sell
-            }
-        }),
+        class: match reason {
+            Exit::Ambiguous => None,
+            Exit::Horizon => Some(Class::Hold),
+            _ if net > 0.0 => Some(Class::Buy),
+            _ => Some(Class::Sell),
+        },
         reason,
         exit_date: after(date, 9),
         exit_price: 100.0 * (1.0 + net),
@@ -72,15 +69,15 @@ pub fn rows() -> Vec<SignalRow> {
         open(41, "AAPL", Side::Buy, day(11, 20), 0.52, 241.18),
         open(40, "NVDA", Side::Sell, day(11, 20), 0.47, 181.4),
         open(38, "XOM", Side::Buy, day(11, 12), 0.49, 112.66),
-        settled(37, "KO", Some(Exit::Upper), 0.0412),
-        settled(36, "JPM", Some(Exit::Lower), -0.0387),
-        settled(35, "META", Some(Exit::Horizon), 0.0061),
-        settled(34, "CVX", None, -0.0402),
+        settled(37, "KO", Exit::Upper, 0.0412),
+        settled(36, "JPM", Exit::Lower, -0.0387),
+        settled(35, "META", Exit::Horizon, 0.0061),
+        settled(34, "CVX", Exit::Ambiguous, -0.0402),
         SignalRow {
             state: SignalState::Void,
             outcome: None,
             void: Some("2026-10-14 has no bar".into()),
-            ..settled(33, "BRK-B", Some(Exit::Horizon), 0.0)
+            ..settled(33, "BRK-B", Exit::Horizon, 0.0)
         },
     ]
 }

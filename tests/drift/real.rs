@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use chrono::NaiveDate;
 use nightdesk::config::strategy::{DriftDetection, StrategySettings};
-use nightdesk::drift::{DatasetVerdict, Family, Frozen, Measured, Night, Uncalibrated, Judgement, compare, judge, of_columns};
+use nightdesk::drift::{DatasetVerdict, Family, Frozen, Judgement, Measured, Night, Uncalibrated, compare, judge, of_columns};
 use nightdesk::features::{COUNT, registry};
 use nightdesk::market::Strategy;
 

@@ -7,5 +7,6 @@ mod desk;
 mod interrupted;
 mod orders;
 mod place;
+mod report;
 mod serving;
 mod verdict;

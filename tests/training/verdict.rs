@@ -29,6 +29,7 @@ fn both_strategies_come_to_a_verdict_and_keep_to_themselves() {
     assert!(again.contains("turbomode run 2: rejected") && !again.contains("slipstream"), "{again}");
     assert!(before == belongings(&desk, "slipstream"), "training one strategy touches nothing of the other");
     backtest::of_rejected_runs(&desk);
+    crate::report::is_written(&desk);
 }
 
 /// What commands tell of the run and its models afterwards.

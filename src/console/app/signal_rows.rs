@@ -67,26 +67,26 @@ pub const fn side(side: Side) -> (&'static str, &'static str, Role) {
 }
 
 /// What ended a signal, in a word or two.
-const fn end(reason: Option<Exit>) -> &'static str {
+const fn end(reason: Exit) -> &'static str {
     match reason {
-        Some(Exit::Upper) => "upper",
-        Some(Exit::Lower) => "lower",
-        Some(Exit::GapUp) => "gap up",
-        Some(Exit::GapDown) => "gap down",
-        Some(Exit::Horizon) => "horizon",
-        None => "both at once",
+        Exit::Upper => "upper",
+        Exit::Lower => "lower",
+        Exit::GapUp => "gap up",
+        Exit::GapDown => "gap down",
+        Exit::Horizon => "horizon",
+        Exit::Ambiguous => "both at once",
     }
 }
 
 /// What ended a signal, in words.
-pub const fn ended_by(reason: Option<Exit>) -> &'static str {
+pub const fn ended_by(reason: Exit) -> &'static str {
     match reason {
-        Some(Exit::Upper) => "the upper barrier",
-        Some(Exit::Lower) => "the lower barrier",
-        Some(Exit::GapUp) => "a gap over the upper barrier",
-        Some(Exit::GapDown) => "a gap under the lower barrier",
-        Some(Exit::Horizon) => "the end of its horizon",
-        None => "both barriers in one bar, taken for a stop",
+        Exit::Upper => "the upper barrier",
+        Exit::Lower => "the lower barrier",
+        Exit::GapUp => "a gap over the upper barrier",
+        Exit::GapDown => "a gap under the lower barrier",
+        Exit::Horizon => "the end of its horizon",
+        Exit::Ambiguous => "both barriers in one bar, taken for a stop",
     }
 }
 

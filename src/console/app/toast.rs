@@ -42,6 +42,11 @@ const LIMIT: usize = 4;
 const STAY_MS: i64 = 5_000;
 
 impl Toasts {
+    /// Whether any message is on screen.
+    pub fn any(&self) -> bool {
+        !self.shown.is_empty()
+    }
+
     /// Shows a message; one that is on screen already is counted instead.
     pub fn push(&mut self, level: ToastLevel, text: impl Into<String>, now_ms: i64) {
         let text = text.into();

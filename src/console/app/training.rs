@@ -1,8 +1,11 @@
 //! Training runs as pane and page show them: which one, which part of it has the keys, which model's losses are drawn.
 
+use ratatui::layout::Rect;
+
 use super::{App, Asked, Effect, Page, Pane, Slot, ToastLevel};
 use crate::config::strategy::ModelName;
 use crate::console::action::Action;
+use crate::console::images::Picture;
 use crate::console::theme::Role;
 use crate::engine::{Query, Reply, Snapshot, Training};
 use crate::market::Strategy;
@@ -90,6 +93,19 @@ impl Trainings {
     pub fn curve<'a>(&self, view: &'a TrainingView) -> Option<&'a Curve> {
         let name = self.model(view)?.name;
         view.curves.iter().rfind(|c| c.model == name)
+    }
+}
+
+impl App {
+    /// The picture that belongs over the losses at `area`.
+    pub fn picture(&self, area: Option<Rect>) -> Option<Picture> {
+        let curve = self.trainings.curve(self.training()?)?;
+        area.map(|area| Picture { area, curve: curve.clone() })
+    }
+
+    /// Whether something lies over panes and pages.
+    pub fn covered(&self) -> bool {
+        !self.overlays.is_empty() || self.toasts.any()
     }
 }
 

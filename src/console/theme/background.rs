@@ -15,10 +15,12 @@ pub enum Background {
 }
 
 /// The answer of the terminal, and whether it may still send one later.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Asked {
     /// What it answered.
     pub background: Option<Background>,
+    /// The same as it came, answers to other questions included.
+    pub answer: Vec<u8>,
     /// The time was up before the terminal had answered everything: bytes of the answer may arrive as keys.
     pub late: bool,
 }
@@ -28,33 +30,33 @@ const LIMIT: Duration = Duration::from_millis(100);
 /// Time between two looks for the answer. (Registering a descriptor with the runtime takes `unsafe` in tokio 1.54.)
 const GLANCE: Duration = Duration::from_millis(2);
 
-/// Asks the terminal for its background colour (OSC 11), fenced by a request that every terminal answers (DA1), so
-/// that a terminal without OSC 11 costs a round trip and not the whole limit. Call it in raw mode, before anything
-/// else reads the terminal.
-pub async fn ask() -> Asked {
-    match tokio::time::timeout(LIMIT, exchange()).await {
-        Ok(Ok(background)) => Asked { background, late: false },
-        Ok(Err(_)) => Asked { background: None, late: false },
-        Err(_) => Asked { background: None, late: true },
+/// Asks the terminal for its background colour (OSC 11) and whatever `also` asks, fenced by a request that every terminal
+/// answers (DA1), so that a terminal without OSC 11 costs a round trip and not the whole limit. Call it in raw mode, before
+/// anything else reads the terminal.
+pub async fn ask(also: &[u8]) -> Asked {
+    match tokio::time::timeout(LIMIT, exchange(also)).await {
+        Ok(Ok(answer)) => Asked { background: brightness(&answer), answer, late: false },
+        Ok(Err(_)) => Asked::default(),
+        Err(_) => Asked { late: true, ..Asked::default() },
     }
 }
 
-async fn exchange() -> std::io::Result<Option<Background>> {
+async fn exchange(also: &[u8]) -> std::io::Result<Vec<u8>> {
     // A descriptor of its own: making standard input non-blocking would change it for the shell as well.
     let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
     let mut tty = OpenOptions::new().read(true).write(true).custom_flags(flags).open("/dev/tty")?;
-    tty.write_all(b"\x1b]11;?\x1b\\\x1b[c")?;
+    tty.write_all(&[also, b"\x1b]11;?\x1b\\\x1b[c"].concat())?;
     let mut answer = Vec::new();
     loop {
         let mut chunk = [0; 256];
         match tty.read(&mut chunk) {
-            Ok(0) => return Ok(None),
+            Ok(0) => return Ok(answer),
             Ok(n) => answer.extend_from_slice(&chunk[..n]),
             Err(e) if e.kind() == ErrorKind::WouldBlock => tokio::time::sleep(GLANCE).await,
             Err(e) => return Err(e),
         }
         if fenced(&answer) || answer.len() > 4096 {
-            return Ok(brightness(&answer));
+            return Ok(answer);
         }
     }
 }

@@ -81,8 +81,13 @@ fn screen(c: &mut Canvas<'_>, app: &App, area: Rect) {
             run::list(c, app, rect);
         }
     }
-    if app.stale().is_some() || app.lost().is_some() {
+    let faded = app.stale().is_some() || app.lost().is_some();
+    if faded {
         c.fade(body);
+    }
+    // A picture would lie over all that.
+    if faded || app.covered() {
+        c.drawn.losses = None;
     }
     chrome::footer(c, app, footer);
     chrome::toasts(c, app, body);

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use crate::drift::episode::{Episode, Finding, Severity, Step, Told, step};
-use crate::drift::{DatasetVerdict, Uncalibrated, Judgement};
+use crate::drift::{DatasetVerdict, Judgement, Uncalibrated};
 
 const NIGHT: i64 = 86_400;
 

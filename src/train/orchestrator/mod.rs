@@ -6,6 +6,7 @@
 //! `orchestrator.threads` gives it.
 
 mod board;
+mod curves;
 mod data;
 mod desk;
 mod error;
@@ -35,7 +36,9 @@ use data::Data;
 use desk::{Begun, Desk};
 use fits::{Fits, Keep};
 
+pub use curves::{Curves, Tenth, Week};
 pub use error::TrainError;
+pub use scores::{Part, Scores};
 
 /// What a run is made of, and who is told.
 pub struct TrainOrder<'a> {

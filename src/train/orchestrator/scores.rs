@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::curves::Curves;
 use crate::config::strategy::{ModelName, StrategySettings};
 use crate::labels::Class;
 use crate::market::{Regime, Universe};
@@ -32,6 +33,9 @@ pub struct Scores {
     pub symbols: Vec<Part>,
     /// Trading by the decisions.
     pub backtest: Report,
+    /// What charts are drawn from; `None` of an ensemble that an earlier version of the program made.
+    #[serde(default)]
+    pub curves: Option<Curves>,
 }
 
 /// Rows that share something.
@@ -65,7 +69,7 @@ impl Part {
     }
 }
 
-/// The figures of `rows` and of trading by their decisions. `parameters` are the learned numbers of all base models.
+/// The figures of `rows` and of trading by their decisions, without curves. `parameters` are the learned numbers of all base models.
 pub fn scores(
     rows: &[Judged],
     (backtest, report): (&Backtest, Report),
@@ -89,6 +93,7 @@ pub fn scores(
         sectors: present(sectors.iter().map(|s| Part::of((*s).to_owned(), &rows.iter().filter(|r| sector(r) == *s))).collect()),
         symbols: present(universe.instruments.iter().map(symbol).collect()),
         backtest: report,
+        curves: None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Steps 9 to 11: what the answers out of fold are worth, what they lean on, and the verdict.
 
+use super::curves::Curves;
 use super::data::Data;
 use super::error::TrainError;
 use super::fits::AllFits;
@@ -59,7 +60,9 @@ impl Judging<'_> {
         let estimates = estimates(rows, resampling);
         let parameters = self.fits.ready.values().flat_map(|one| &one.weights).map(|w| w.values.len()).sum();
         let words = combination(self.decided, &self.terms.profile.models);
+        let curves = Some(Curves::of(rows, &backtest, &market));
         let scores = scores(rows, (&backtest, report), (&estimates, rules), run.order.universe, (&words, parameters));
+        let scores = Scores { curves, ..scores };
         let sharpe = Track::of(&backtest.net).map(|t| t.sharpe);
         let figure = |v: Option<f64>| v.map_or("unknown".to_owned(), |v| format!("{v:.3}"));
         let note = format!("{} rows, AUC {}, skill {}", rows.len(), figure(scores.auc), figure(scores.skill));

@@ -19,6 +19,9 @@ const MODELS: u16 = 50;
 /// Narrowest part with the losses beside the models.
 const BESIDE: u16 = 76;
 
+/// Cells below which a picture of the losses says less than Braille.
+const PICTURE: (u16, u16) = (36, 9);
+
 /// Draws the page of the training run that the app shows; `run` is the run of the job that tells its log.
 pub fn draw(c: &mut Canvas<'_>, app: &App, run: Option<i64>, area: Rect) {
     let Some(view) = app.training() else {
@@ -89,7 +92,11 @@ fn losses(c: &mut Canvas<'_>, app: &App, view: &TrainingView, area: Rect) {
     let scale = if app.trainings.log_scale { "nats, log" } else { "nats" };
     let inner = c.panel(area, &Panel { title: &title, summary: scale, legend: &legend, ..Panel::default() });
     match curve {
-        Some(k) => loss::draw(c, k, app.trainings.log_scale, Rect { width: inner.width.saturating_sub(1), ..inner }),
+        Some(k) => {
+            loss::draw(c, k, app.trainings.log_scale, Rect { width: inner.width.saturating_sub(1), ..inner });
+            // Pictures have a linear scale.
+            c.drawn.losses = Some(inner).filter(|r| !app.trainings.log_scale && r.width >= PICTURE.0 && r.height >= PICTURE.1);
+        }
         None if model.is_none_or(|m| m.fits_done == 0) => detail::empty(c, inner, "Losses come with the first epoch."),
         None => detail::empty(c, inner, "No losses of this model are kept: those of the newest fits are."),
     }

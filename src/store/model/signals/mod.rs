@@ -9,6 +9,7 @@ use chrono::NaiveDate;
 use serde_json::Value;
 
 use crate::market::Symbol;
+use crate::train::backtest::Exit;
 
 /// What the answers of a night are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::Display, strum::EnumString)]
@@ -105,8 +106,8 @@ pub struct StoredOutcome {
     pub settled_at: i64,
     /// 0 SELL, 1 HOLD, 2 BUY; `None` where both barriers lay in one bar.
     pub class: Option<u8>,
-    /// `upper`, `lower`, `gap_up`, `gap_down`, `horizon` or `ambiguous`.
-    pub reason: String,
+    /// What ended it.
+    pub reason: Exit,
     /// Session of the exit.
     pub exit_date: NaiveDate,
     /// Price of the exit, split basis.

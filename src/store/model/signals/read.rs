@@ -22,7 +22,7 @@ fn signal(r: &Row<'_>) -> rusqlite::Result<StoredSignal> {
         Ok::<_, rusqlite::Error>(StoredOutcome {
             settled_at,
             class: r.get(21)?,
-            reason: r.get(22)?,
+            reason: named(r, 22)?,
             exit_date: rows::date(r, 23)?,
             exit_price: r.get(24)?,
             bars_held: r.get(25)?,

@@ -127,7 +127,7 @@ fn change_signal(conn: &Connection, id: i64, change: &SignalChange) -> Result<()
                 id,
                 o.settled_at,
                 o.class,
-                o.reason,
+                o.reason.to_string(),
                 o.exit_date.to_string(),
                 o.exit_price,
                 o.bars_held,
