@@ -122,3 +122,6 @@ fn signed(side: Side, long: f64) -> f64 {
 pub fn side(signal: &StoredSignal) -> Side {
     if usize::from(signal.signal.side) == Class::Buy.index() { Side::Buy } else { Side::Sell }
 }
+
+#[cfg(test)]
+mod tests;

@@ -82,7 +82,8 @@ pub(super) fn detail(
     let mut history = reader.drift_history(look.model.model_id, subject, HISTORY)?;
     history.reverse();
     let point = |r: &DriftRow| DriftNight { session: r.date, verdict: r.verdict, value: r.psi.or(r.value), alarmed: r.alarmed };
-    let usual = baseline.as_ref().and_then(|b| b.mean.zip(b.deviation));
+    // Of answers chance is measured anew each night, by windows of another length.
+    let usual = baseline.as_ref().filter(|_| row.kind == SubjectKind::Feature).and_then(|b| b.mean.zip(b.deviation));
     Ok(Some(SubjectDetail {
         strategy,
         model: watched_model(&look.model),

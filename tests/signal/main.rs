@@ -2,6 +2,8 @@
 //! although their three-class skill is positive, and a feature that knows tomorrow is found out. Small models, whole pipeline.
 #![cfg(test)]
 
+mod house;
+mod nights;
 mod promotion;
 mod trial;
 

@@ -1,96 +1,19 @@
 //! A planted drift through the whole orchestrator: databases, files, hold-out, champion, and a second run that must beat it.
 
-use std::sync::Arc;
-
-use nightdesk::config::strategy::{ModelName, ProfileName, StrategySettings};
 use nightdesk::dataset::windows::Channels;
 use nightdesk::features::definition_hash;
-use nightdesk::ingest::pipeline::Stop;
-use nightdesk::market::{Candle, Clock, DailyBars, ManualClock, Regime, Series, SourceId, Strategy, Timeframe, Universe, date_to_ts};
-use nightdesk::store::master::{CandleBatch, ReadPool, Writer, WriterOptions};
-use nightdesk::store::model::{ModelKind, ModelReader};
+use nightdesk::market::{Clock, Regime, Strategy};
+use nightdesk::store::model::ModelKind;
 use nightdesk::train::ensemble::{Ensemble, Rows};
 use nightdesk::train::gates::{Gate, Status};
 use nightdesk::train::models::Compute;
 use nightdesk::train::nulls::Walk;
-use nightdesk::train::orchestrator::{TrainOrder, train};
-use nightdesk::train::progress::{PartState, TrainingState, TrainingView};
+use nightdesk::train::progress::{PartState, TrainingState};
 use nightdesk::train::registry::{ModelFolder, open_champion};
-use tempfile::TempDir;
 
+use crate::house::House;
+use crate::nights;
 use crate::trial::{Trial, words_of};
-
-/// A data folder with the market data of a trial.
-struct House {
-    dir: TempDir,
-    rules: StrategySettings,
-    universe: Universe,
-    clock: Arc<ManualClock>,
-    pool: ReadPool,
-}
-
-impl House {
-    async fn of(trial: Trial) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("market_data.db");
-        let last = trial.bars[0].date.last().map(|d| date_to_ts(*d)).unwrap();
-        let clock = ManualClock::at(last + 2 * 86_400);
-        let writer = Writer::open(&path, WriterOptions { cache_mib: 8, demo: false, clock: clock.clone() }).unwrap();
-        for (instrument, bars) in trial.universe.instruments.iter().zip(&trial.bars) {
-            let series = Series { symbol: instrument.symbol, timeframe: Timeframe::D1 };
-            let batch = CandleBatch { series, source: SourceId::File, run_id: 1, bars: candles(bars), replace: None };
-            writer.candles(batch).await.unwrap();
-        }
-        writer.close().await.unwrap();
-        let mut rules = trial.rules;
-        rules.ensemble.profiles.demo.models = vec![ModelName::Softmax, ModelName::Gru];
-        rules.ensemble.gru.units = 4;
-        rules.promotion_gates.g11_shift_refits = 5;
-        rules.promotion_gates.g11_walk_refits = 1;
-        // On 8,000 overlapping rows the noise of this figure alone is 2 to 4 points; here the way is tried, not the gate.
-        rules.promotion_gates.g7_max_ece = 0.06;
-        (rules.attribution.shuffles, rules.attribution.shuffle_max_rows) = (1, 300);
-        (rules.attribution.gradient_steps, rules.attribution.gradient_rows) = (4, 32);
-        Self { dir, rules, universe: trial.universe, clock, pool: ReadPool::new(&path) }
-    }
-
-    fn train(&self, seed: u32) -> TrainingView {
-        let order = TrainOrder {
-            strategy: Strategy::Turbomode,
-            rules: &self.rules,
-            universe: &self.universe,
-            master: &self.pool,
-            data_dir: self.dir.path(),
-            demo: false,
-            clock: self.clock.clone(),
-            profile: ProfileName::Demo,
-            seed,
-            rerun_from: None,
-            job_run: None,
-            actor: "test",
-            stop: &Stop::default(),
-            told: &|_| {},
-        };
-        train(&order).unwrap()
-    }
-
-    fn reader(&self) -> ModelReader {
-        ModelReader::open(&self.dir.path().join("turbomode.db"), Strategy::Turbomode).unwrap()
-    }
-}
-
-fn candles(bars: &DailyBars) -> Vec<Candle> {
-    let of = |i: usize| Candle {
-        ts: date_to_ts(bars.date[i]),
-        open: bars.open[i],
-        high: bars.high[i],
-        low: bars.low[i],
-        close: bars.close[i],
-        volume: bars.volume[i],
-        is_final: true,
-    };
-    (0..bars.len()).map(of).collect()
-}
 
 #[tokio::test]
 async fn what_passes_reads_the_hold_out_once_serves_and_must_be_beaten() {
@@ -108,6 +31,7 @@ async fn what_passes_reads_the_hold_out_once_serves_and_must_be_beaten() {
     drop(reader);
     the_champion_answers(&house);
     cut_short_after_its_models_were_promoted(&house, champion.model_id);
+    nights::of(&house, champion.model_id).await;
 
     let second = house.train(2);
     let g10 = second.gates.iter().find(|g| g.gate == Gate::Champion).unwrap();

@@ -8,6 +8,7 @@ mod made;
 mod migration;
 mod model_files;
 mod moves;
+mod nights;
 mod opening;
 mod registry;
 mod rows;

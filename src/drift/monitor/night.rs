@@ -56,7 +56,7 @@ pub fn record(db: &mut ModelDb, order: &WatchOrder<'_>, model: &Model, found: Fo
         let own = open.iter().find(|e| e.subject == row.subject);
         let stepped = take(own, &row.subject, *finding, (date, now), rule.hysteresis_nights);
         row.alarmed = stepped.alarm.is_some();
-        if stepped.alarm == Some(Severity::Critical) {
+        if stepped.first && stepped.alarm == Some(Severity::Critical) {
             critical.push(reason(row));
         }
         episodes.extend(stepped.episode);

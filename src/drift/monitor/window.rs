@@ -24,11 +24,15 @@ pub struct Window {
     pub first: NaiveDate,
     /// The session that has closed: the night's.
     pub session: NaiveDate,
+    /// Whether each symbol trades on another calendar than the market.
+    apart: Vec<bool>,
+    /// Numbers of the features that have baselines.
+    used: Vec<usize>,
 }
 
 impl Window {
     /// Reads as many sessions as the rules say. Features are brought up to date first.
-    pub fn read(db: &mut ModelDb, order: &WatchOrder<'_>) -> Result<Self, WatchError> {
+    pub fn read(db: &mut ModelDb, order: &WatchOrder<'_>, baselines: &[DriftBaseline]) -> Result<Self, WatchError> {
         let calendar = session_calendar(order.universe);
         let session = due(calendar, order.clock.now());
         let sessions = order.rules.drift_detection.window_sessions as usize;
@@ -37,12 +41,16 @@ impl Window {
         let dates: Vec<NaiveDate> = calendar.sessions(from, date_to_ts(session) + DAY).map(|s| s.date).filter(|d| *d <= session).collect();
         let first = dates.len().checked_sub(sessions).map_or(session, |at| dates[at]);
         let recent = Recent::read(db, &order.reading(), first - TimeDelta::days(1))?;
-        Ok(Self { recent, first, session })
+        let apart = order.universe.instruments.iter().map(|i| i.calendar() != calendar).collect();
+        let used = baselines.iter().filter_map(|b| feature(&b.subject)).map(|f| f.index).collect();
+        Ok(Self { recent, first, session, apart, used })
     }
 
-    /// Rows of the window that have history enough for `lookback` bars.
+    /// Rows of the window that have history enough for `lookback` bars. What trades on another calendar than the market lacks
+    /// the market's return by nature: of it only rows count that models see, as in the reference.
     pub fn rows(&self, lookback: usize) -> impl Iterator<Item = RowAt> + '_ {
-        self.recent.rows().filter(move |row| row.bar >= lookback && self.recent.date(*row) >= self.first)
+        let counts = |row: &RowAt| !self.apart[row.symbol] || self.recent.lacks(*row, &self.used).is_none();
+        self.recent.rows().filter(move |row| row.bar >= lookback && self.recent.date(*row) >= self.first && counts(row))
     }
 
     /// How far each feature that has a baseline has moved.

@@ -1,11 +1,12 @@
 //! What the model's answers were worth: matured predictions against validation, and what is expected of those that have not.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::NaiveDate;
 
 use super::PERFORMANCE;
 use super::window::Window;
+use crate::config::strategy::DriftDetection;
 use crate::drift::Verdict;
 use crate::drift::performance::{Band, Expected, Matured, Performance, Standing, expected, warned_since};
 use crate::labels::{Barriers, Class, Label, average_true_range};
@@ -56,8 +57,11 @@ pub fn worth(reader: &ModelReader, order: &WatchOrder<'_>, model: &Model, window
     let validation: Vec<Matured> = known.iter().map(matured).collect();
     let live: Vec<(&Answer, Label)> = answers.iter().filter_map(|a| Some((a, labels.of(a)?))).collect();
     let live: Vec<Matured> = live.iter().map(matured).collect();
-    let open = answers.iter().filter(|a| labels.of(a).is_none());
-    let expected = expected(open.map(|a| (a.p, a.decision)));
+    let open: Vec<&Answer> = answers.iter().filter(|a| labels.of(a).is_none()).collect();
+    let expected = expected(open.iter().map(|a| (a.p, a.decision)));
+    // What there is is held against as many sessions of validation: fewer vary more.
+    let sessions = if live.is_empty() { sessions(open.iter().map(|a| a.date)) } else { sessions(live.iter().map(|r| r.date)) };
+    let rule = &DriftDetection { performance_sessions: rule.performance_sessions.min(sessions.max(1)), ..rule.clone() };
     let draws = resampling(order.rules, u64::from(order.rules.ensemble.seed));
     let needed = !live.is_empty() || expected.is_some();
     let band = (needed && !validation.is_empty()).then(|| Band::of(&validation, rule, draws));
@@ -78,6 +82,11 @@ pub fn worth(reader: &ModelReader, order: &WatchOrder<'_>, model: &Model, window
         None => Performance { standing: Standing::NoBand, rows: live.len(), ..nothing },
     };
     Ok(Worth { performance, band, expected })
+}
+
+/// How many different dates.
+fn sessions(dates: impl Iterator<Item = NaiveDate>) -> u32 {
+    dates.collect::<BTreeSet<_>>().len() as u32
 }
 
 /// The verdict of an earlier night; how it came about does not matter any more.
