@@ -10,10 +10,11 @@ use tokio::sync::oneshot;
 
 use super::logging::{self, Logging, Screen};
 use super::rig::{self, LOG_RECORDS, Rig, Workers};
-use super::{Color, Context, Exit, Failure, attach, ingest, status, train};
+use super::{Color, Context, Exit, Failure, attach, backtest, drift, ingest, scan, status, train};
 use crate::console::{self, ColorChoice, ConsoleError, ConsoleOptions};
 use crate::control::Client;
 use crate::engine::{IngestSpec, LogRing};
+use crate::scan::WatchSpec;
 use crate::store::master::Role;
 use crate::train::spec::TrainSpec;
 
@@ -148,12 +149,19 @@ fn without_terminal(context: &Context) -> Result<Exit, Failure> {
     })
 }
 
-/// One night's jobs, in the order of a night: what fetches, and what learns from it. Nothing is learnt from a fetch that failed.
+/// One night's jobs: what fetches, what learns from it, and what the models say, earned and see. The first night of a folder has
+/// nothing to ask before it was trained. Nothing is learnt from a fetch that failed, nor asked of a training that did.
 async fn night(client: &Client, context: &Context) -> Result<Exit, Failure> {
     let fetched = ingest::foreground(client, context, IngestSpec::default(), false).await?;
     if !matches!(fetched, Exit::Done | Exit::Partial) {
         return Ok(fetched);
     }
     let trained = train::foreground(client, context, TrainSpec::default(), false).await?;
-    Ok(if trained == Exit::Done { fetched } else { trained })
+    if !matches!(trained, Exit::Done | Exit::Partial) {
+        return Ok(trained);
+    }
+    let scanned = scan::foreground(client, context).await?;
+    let tested = backtest::foreground(client, context, WatchSpec::default(), false).await?;
+    let looked = drift::foreground(client, context).await?;
+    Ok([looked, tested, scanned, trained].into_iter().find(|exit| *exit != Exit::Done).unwrap_or(fetched))
 }

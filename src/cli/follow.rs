@@ -156,10 +156,15 @@ fn report(run: &JobRun, as_json: bool) -> Result<Exit, Failure> {
             if run.failures > 0 { format!(", {}", output::count(run.failures as usize, "failure", "failures")) } else { String::new() };
         output::line(format_args!("Run {} of {} {} after {seconds} s{failed}{why}", run.id, run.job, run.state))?;
     }
-    Ok(match run.state {
+    Ok(exit(run))
+}
+
+/// What a command that waited for a run ends with.
+pub(super) fn exit(run: &JobRun) -> Exit {
+    match run.state {
         JobState::Succeeded if run.failures > 0 => Exit::Partial,
         JobState::Succeeded => Exit::Done,
         JobState::Cancelled => Exit::Interrupted,
         _ => Exit::Failed,
-    })
+    }
 }

@@ -12,7 +12,7 @@ use crate::engine::Command;
 use crate::market::Strategy;
 use crate::scan::{NightSummary, WatchSpec};
 use crate::store::master::{Role, StoreError};
-use crate::store::scheduler::{Job, JobRun, JobState};
+use crate::store::scheduler::{Job, JobRun};
 use crate::trainer::lasted;
 
 /// What these commands have in common.
@@ -45,28 +45,29 @@ pub(super) fn run(
     if !context.database().exists() {
         return Err(StoreError::Missing(context.database()).into());
     }
-    let command = Command::Watch { job, spec: arguments.spec() };
+    let asked = (job, arguments.spec());
     rig::runtime()?.block_on(async {
         if let Some(client) = attach::attach(context).await? {
-            return foreground(&client, context, command, arguments.json, tell).await;
+            return foreground(&client, context, asked, arguments.json, tell).await;
         }
         context.sound()?;
         let logging = context.start_logging()?;
         let rig = Rig::start(context, Role::Command, &logging).await?;
-        let outcome = foreground(&rig.client(), context, command, arguments.json, tell).await;
+        let outcome = foreground(&rig.client(), context, asked, arguments.json, tell).await;
         rig.stop().await;
         outcome
     })
 }
 
-async fn foreground(
+/// The same for who has an engine at hand.
+pub(super) async fn foreground(
     client: &Client,
     context: &Context,
-    command: Command,
+    (job, spec): (Job, WatchSpec),
     as_json: bool,
     tell: impl AsyncFn(&Client, Strategy) -> Option<Told>,
 ) -> Result<Exit, Failure> {
-    let (run_id, signals) = follow::begin(client, context, command).await?;
+    let (run_id, signals) = follow::begin(client, context, Command::Watch { job, spec }).await?;
     let end = follow::to_end(client, context, run_id, signals).await?;
     let summary = NightSummary::stored(end.summary.as_deref()).unwrap_or_default();
     let mut told = Vec::new();
@@ -78,12 +79,7 @@ async fn foreground(
 }
 
 fn show(run: &JobRun, summary: &NightSummary, told: &[Told], as_json: bool) -> Result<Exit, Failure> {
-    let exit = match run.state {
-        JobState::Succeeded if run.failures > 0 => Exit::Partial,
-        JobState::Succeeded => Exit::Done,
-        JobState::Cancelled => Exit::Interrupted,
-        _ => Exit::Failed,
-    };
+    let exit = follow::exit(run);
     if as_json {
         let one = |(end, (_, found)): (_, &Told)| json!({ "end": end, "found": found });
         let strategies: Vec<Value> = summary.strategies.iter().zip(told).map(one).collect();

@@ -6,6 +6,7 @@ use super::{Context, Exit, Failure, night, signals};
 use crate::control::Client;
 use crate::engine::{Query, Reply};
 use crate::market::Strategy;
+use crate::scan::WatchSpec;
 use crate::scan::views::{ScannedSymbol, SignalState};
 use crate::store::scheduler::Job;
 
@@ -25,6 +26,11 @@ pub struct Arguments {
 /// Runs the command.
 pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     night::run(Job::Scan, &arguments.night, context, tell)
+}
+
+/// The same for who has an engine at hand, for both strategies.
+pub(super) async fn foreground(client: &Client, context: &Context) -> Result<Exit, Failure> {
+    night::foreground(client, context, (Job::Scan, WatchSpec::default()), false, tell).await
 }
 
 async fn tell(client: &Client, strategy: Strategy) -> Option<night::Told> {

@@ -10,6 +10,7 @@ use super::reload::Config;
 use super::{Ack, Command, CommandError, Envelope, Query, QueryError, Reply, Request, RunDetail, details, feature_pages};
 use crate::ingest::IngestSpec;
 use crate::market::Series;
+use crate::scan::WatchSpec;
 use crate::store::master::StoreError;
 use crate::store::scheduler::{Job, RunFilter, SchedulerDb, SchedulerDbError, Trigger};
 use crate::webhook::WebhookFault;
@@ -89,13 +90,7 @@ impl Owner {
                 (Some(run), self.placed(run))
             }
             Command::Watch { job, spec } => {
-                if !matches!(job, Job::Scan | Job::Backtest | Job::Drift) {
-                    return Err(CommandError::Refused(format!("{job} is not run by strategy: ask for the job itself")));
-                }
-                if spec.run.is_some() && (job != Job::Backtest || spec.chosen().len() != 1) {
-                    let why = "a training run is named for the backtest of one strategy only: runs are numbered by strategy";
-                    return Err(CommandError::Refused(why.to_owned()));
-                }
+                watchable(job, &spec)?;
                 let run = self.order(job, Trigger::Manual, &actor, params(&spec)?).await.map_err(CommandError::Refused)?;
                 (Some(run), self.placed(run))
             }
@@ -238,6 +233,18 @@ impl Owner {
             }
         }
     }
+}
+
+/// Whether a job is run by strategy, and as `spec` asks.
+fn watchable(job: Job, spec: &WatchSpec) -> Result<(), CommandError> {
+    if !matches!(job, Job::Scan | Job::Backtest | Job::Drift) {
+        return Err(CommandError::Refused(format!("{job} is not run by strategy: ask for the job itself")));
+    }
+    if spec.run.is_some() && (job != Job::Backtest || spec.chosen().len() != 1) {
+        let why = "a training run is named for the backtest of one strategy only: runs are numbered by strategy";
+        return Err(CommandError::Refused(why.to_owned()));
+    }
+    Ok(())
 }
 
 /// What a run is asked for, as its record keeps it: nothing for the job's normal work.

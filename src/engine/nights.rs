@@ -179,10 +179,10 @@ impl Owner {
         let params = serde_json::to_string(&spec).ok();
         match self.order(Job::Train, Trigger::Drift, "drift", params).await {
             Ok(train) => {
-                tracing::warn!(target: "engine", run = train, asked_by = run.id, %spec, "A challenger is trained because of drift")
+                tracing::warn!(target: "engine", run = train, asked_by = run.id, %spec, "A challenger is trained because of drift");
             }
             Err(e) => {
-                tracing::warn!(target: "engine", asked_by = run.id, error = %e, "A challenger is asked for and cannot be trained now")
+                tracing::warn!(target: "engine", asked_by = run.id, error = %e, "A challenger is asked for and cannot be trained now");
             }
         }
     }

@@ -113,10 +113,8 @@ impl Parts {
         (rederived, changed): (mpsc::Sender<Rederived>, mpsc::Sender<Changed>),
         checking: bool,
     ) -> Result<(Owner, watch::Receiver<Arc<Snapshot>>), StoreError> {
-        let process = self.process();
         let first = Snapshot { loading: true, demo: self.demo, at_ms: self.clock.now_ms(), ..Snapshot::default() };
         let (snapshot, state) = watch::channel(Arc::new(first));
-        let market = Market { instruments: Arc::new(self.universe.instruments.clone()), cells: Vec::new() };
         let (hangs, silent) = watch::channel(false);
         tokio::spawn(watch_writer(self.pipeline.writer.clone(), hangs));
         let mut host = Host::new(&self.data_dir, &self.data_dir.join(DATABASE), &self.settings);
@@ -124,6 +122,8 @@ impl Parts {
             // Before the first publication: without a reading there would be no backup in it.
             stats: host.read(),
             host,
+            process: Arc::new(self.process()),
+            market: Arc::new(Market { instruments: Arc::new(self.universe.instruments.clone()), cells: Vec::new() }),
             runs: Arc::default(),
             pipeline: self.pipeline,
             universe: self.universe,
@@ -137,7 +137,6 @@ impl Parts {
             logs: self.logs,
             demo: self.demo,
             snapshot,
-            process: Arc::new(process),
             jobs,
             timetable,
             newest: None,
@@ -148,7 +147,6 @@ impl Parts {
             active: None,
             acks: Acks::default(),
             states: HashMap::new(),
-            market: Arc::new(market),
             expectation: Expectation::default(),
             alerts: Arc::default(),
             issues: (0, 0),

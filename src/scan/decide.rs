@@ -34,6 +34,15 @@ struct Said {
     ensemble: Ensemble,
 }
 
+/// What comes of a model's answers.
+struct Decided {
+    signals: Vec<NewSignal>,
+    /// By symbol, why there is no signal.
+    why_none: BTreeMap<String, String>,
+    /// Symbols that a signal may be given for.
+    eligible: u32,
+}
+
 /// One night on its way.
 pub struct Night<'a> {
     /// What it is made of.
@@ -74,7 +83,7 @@ impl Night<'_> {
                 Err(why) => tracing::warn!(target: "scan", strategy = %self.order.strategy, why, "The model on trial could not answer"),
             }
         }
-        let (signals, why_none, eligible) = self.decide(reader, &main)?;
+        let Decided { signals, why_none, eligible } = self.decide(reader, &main)?;
         let words = chosen.words(signals.len(), eligible);
         let scan = Scan {
             date: self.session,
@@ -154,7 +163,7 @@ impl Night<'_> {
     }
 
     /// The signals of a night, why there is none for each other symbol, and for how many one may be given.
-    fn decide(&self, reader: &ModelReader, said: &Said) -> Result<(Vec<NewSignal>, BTreeMap<String, String>, u32), WatchError> {
+    fn decide(&self, reader: &ModelReader, said: &Said) -> Result<Decided, WatchError> {
         let rule = &self.order.rules.scan;
         let failed = |cause| WatchError::Model { model_id: said.model_id, cause };
         let asking = Asking::new(&said.ensemble, self.recent).map_err(failed)?;
@@ -186,16 +195,17 @@ impl Night<'_> {
             why_none.insert(instrument.symbol.to_string(), why);
         }
         wanted.sort_by(|a, b| b.2.total_cmp(&a.2).then(a.0.cmp(&b.0)));
+        if said.kind != ScanKind::Live {
+            let on_paper = |(row, side, _): &(RowAt, Side, f64)| (self.order.universe.instruments[row.symbol].symbol.to_string(), *side);
+            why_none.extend(wanted.iter().map(on_paper).map(|(symbol, side)| (symbol, format!("{side} on paper only"))));
+            return Ok(Decided { signals: Vec::new(), why_none, eligible });
+        }
         for (row, ..) in wanted.drain((rule.max_new_signals as usize).min(wanted.len())..) {
             let symbol = self.order.universe.instruments[row.symbol].symbol.to_string();
             why_none.insert(symbol, format!("{} others have a larger lift, scan.max_new_signals", rule.max_new_signals));
         }
-        let signals = if said.kind == ScanKind::Live { self.signals(reader, (said.model_id, &asking), &wanted)? } else { Vec::new() };
-        if said.kind != ScanKind::Live {
-            let on_paper = |(row, side, _): &(RowAt, Side, f64)| (self.order.universe.instruments[row.symbol].symbol.to_string(), *side);
-            why_none.extend(wanted.iter().map(on_paper).map(|(symbol, side)| (symbol, format!("{side} on paper only"))));
-        }
-        Ok((signals, why_none, eligible))
+        let signals = self.signals(reader, (said.model_id, &asking), &wanted)?;
+        Ok(Decided { signals, why_none, eligible })
     }
 
     /// Which way a symbol would be traded and by what lift, or why it is not.
@@ -205,10 +215,19 @@ impl Night<'_> {
         let decision = self.decision(said, &p);
         let lift = p[decision.index()] / header.prior[decision.index()];
         match Side::of(decision) {
-            None => Err(format!("HOLD: no side has {:.0} % over its usual share", 100.0 * self.order.rules.ensemble.min_edge)),
+            None => Err(self.why_hold(&p, &header.prior)),
             Some(side) if header.muted.contains(&decision) => Err(format!("{side} is muted by gate G5")),
             Some(side) => Ok((side, lift)),
         }
+    }
+
+    /// Why a symbol is held: holding has the largest lift, or no side has enough.
+    fn why_hold(&self, p: &Probabilities, prior: &Probabilities) -> String {
+        let lift = |class: Class| p[class.index()] / prior[class.index()];
+        if lift(Class::Hold) > lift(Class::Buy).max(lift(Class::Sell)) {
+            return "HOLD: it is what exceeds its usual share most".to_owned();
+        }
+        format!("HOLD: no side has {:.0} % over its usual share", 100.0 * self.order.rules.ensemble.min_edge)
     }
 
     fn signals(

@@ -65,7 +65,9 @@ fn ranks(values: impl Iterator<Item = f64>) -> Vec<f64> {
     let mut from = 0;
     for same in order.chunk_by(|i, j| values[*i] == values[*j]) {
         let rank = from as f64 + (same.len() as f64 - 1.0) / 2.0;
-        same.iter().for_each(|i| out[*i] = rank);
+        for i in same {
+            out[*i] = rank;
+        }
         from += same.len();
     }
     out

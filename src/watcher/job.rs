@@ -141,11 +141,11 @@ impl Watcher {
 
 impl From<WatchError> for Failed {
     fn from(e: WatchError) -> Self {
-        let retry = match &e {
-            WatchError::Store(StoreError::Locked { .. } | StoreError::DiskFull) => true,
-            WatchError::Rows(DatasetError::Changed | DatasetError::Features(NightError::Changed(_))) => true,
-            _ => false,
-        };
+        let retry = matches!(
+            &e,
+            WatchError::Store(StoreError::Locked { .. } | StoreError::DiskFull)
+                | WatchError::Rows(DatasetError::Changed | DatasetError::Features(NightError::Changed(_)))
+        );
         Self { error: e.to_string(), retry }
     }
 }

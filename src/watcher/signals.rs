@@ -89,7 +89,7 @@ pub(super) fn sectors(reader: Option<&ModelReader>, pages: &Pages<'_>) -> Result
     if let Some(reader) = reader {
         (stats, signals) = (reader.sector_stats()?, reader.signals_by_sector()?);
         if let Some(scan) = reader.newest_scan()? {
-            leans = pages.answers(reader, &scan)?.into_values().map(|p| (p.symbol, p.p[2] - p.p[0])).collect();
+            leans = answers(reader, &scan)?.into_values().map(|p| (p.symbol, p.p[2] - p.p[0])).collect();
         }
     }
     let mut of: BTreeMap<&str, Vec<Symbol>> = BTreeMap::new();
@@ -123,15 +123,8 @@ impl Pages<'_> {
         Ok(settled(reader.settled_since(since)?))
     }
 
-    /// What the model of a scan said of each symbol in it.
-    fn answers(&self, reader: &ModelReader, scan: &Scan) -> Result<HashMap<Symbol, NightPrediction>, StoreError> {
-        let Some(model_id) = scan.model_id else { return Ok(HashMap::new()) };
-        let said = reader.newest_predictions(model_id, scan.date - TimeDelta::days(SCAN_DAYS))?;
-        Ok(said.into_iter().map(|p| (p.symbol, p)).collect())
-    }
-
     fn scanned(&self, reader: &ModelReader, scan: &Scan) -> Result<Vec<ScannedSymbol>, StoreError> {
-        let said = self.answers(reader, scan)?;
+        let said = answers(reader, scan)?;
         let of = |i: &crate::market::Instrument| {
             let p = said.get(&i.symbol);
             ScannedSymbol {
@@ -179,6 +172,13 @@ impl Pages<'_> {
         let bars = self.master.ask(|r| r.candles(&CandleQuery::new(series, Span::Last(1))))?;
         Ok(bars.close.last().copied())
     }
+}
+
+/// What the model of a scan said of each symbol in it.
+fn answers(reader: &ModelReader, scan: &Scan) -> Result<HashMap<Symbol, NightPrediction>, StoreError> {
+    let Some(model_id) = scan.model_id else { return Ok(HashMap::new()) };
+    let said = reader.newest_predictions(model_id, scan.date - TimeDelta::days(SCAN_DAYS))?;
+    Ok(said.into_iter().map(|p| (p.symbol, p)).collect())
 }
 
 fn settled(sum: SettledSum) -> Settled {

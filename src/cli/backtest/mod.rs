@@ -16,7 +16,7 @@ use crate::scan::WatchSpec;
 use crate::scan::backtest::{BacktestReport, EndState, StrategyEnd, Summary};
 use crate::store::master::{Role, StoreError};
 use crate::store::model::ModelReader;
-use crate::store::scheduler::{Job, JobRun, JobState};
+use crate::store::scheduler::{Job, JobRun};
 use crate::trainer::lasted;
 
 /// Trade by what a strategy's models said of days that they had not learnt from, and tell what that would have earned
@@ -55,7 +55,8 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     })
 }
 
-async fn foreground(client: &Client, context: &Context, spec: WatchSpec, as_json: bool) -> Result<Exit, Failure> {
+/// The same for who has an engine at hand.
+pub(super) async fn foreground(client: &Client, context: &Context, spec: WatchSpec, as_json: bool) -> Result<Exit, Failure> {
     let (run_id, signals) = follow::begin(client, context, Command::Watch { job: Job::Backtest, spec }).await?;
     let run = follow::told_to_end(client, context, run_id, signals).await?;
     let summary = Summary::stored(run.summary.as_deref()).unwrap_or_default();
@@ -71,12 +72,7 @@ fn made(context: &Context, end: &StrategyEnd) -> Result<Option<BacktestReport>, 
 }
 
 fn show(run: &JobRun, made: &[(Option<BacktestReport>, StrategyEnd)], as_json: bool) -> Result<Exit, Failure> {
-    let exit = match run.state {
-        JobState::Succeeded if run.failures > 0 => Exit::Partial,
-        JobState::Succeeded => Exit::Done,
-        JobState::Cancelled => Exit::Interrupted,
-        _ => Exit::Failed,
-    };
+    let exit = follow::exit(run);
     if as_json {
         let one = |(report, end): &(Option<BacktestReport>, StrategyEnd)| json!({ "end": end, "report": report });
         let strategies: Vec<Value> = made.iter().map(one).collect();

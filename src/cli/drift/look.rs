@@ -8,6 +8,7 @@ use crate::drift::OF_KS_P;
 use crate::drift::views::{SubjectKind, SubjectRow};
 use crate::engine::{Query, Reply};
 use crate::market::Strategy;
+use crate::scan::WatchSpec;
 use crate::store::scheduler::Job;
 
 /// Subjects that are shown unless all are asked for.
@@ -15,6 +16,12 @@ const SHOWN: usize = 12;
 
 pub(super) fn run(arguments: &night::Watched, all: bool, context: &Context) -> Result<Exit, Failure> {
     night::run(Job::Drift, arguments, context, async |client, strategy| tell(client, strategy, all).await)
+}
+
+/// The same for who has an engine at hand, for both strategies.
+pub(in crate::cli) async fn foreground(client: &Client, context: &Context) -> Result<Exit, Failure> {
+    let told = async |client: &Client, strategy| tell(client, strategy, false).await;
+    night::foreground(client, context, (Job::Drift, WatchSpec::default()), false, told).await
 }
 
 async fn tell(client: &Client, strategy: Strategy, all: bool) -> Option<night::Told> {

@@ -9,6 +9,8 @@ mod table;
 
 use clap::{Args, Subcommand};
 
+pub(super) use look::foreground;
+
 use super::{Common, Context, Exit, Failure, night};
 
 /// Tell how far the models' inputs, answers and performance have moved from what they were trained on

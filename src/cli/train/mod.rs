@@ -15,7 +15,7 @@ use crate::control::Client;
 use crate::engine::{Command, Query, Reply, Training};
 use crate::market::Strategy;
 use crate::store::master::{Role, StoreError};
-use crate::store::scheduler::{JobRun, JobState};
+use crate::store::scheduler::JobRun;
 use crate::train::progress::TrainingView;
 use crate::train::spec::TrainSpec;
 use crate::trainer::{StrategyEnd, Summary, lasted};
@@ -100,12 +100,7 @@ async fn training(client: &Client, strategy: Strategy, job_run: i64) -> Option<T
 }
 
 fn show(run: &JobRun, trained: &[(StrategyEnd, Option<TrainingView>)], as_json: bool) -> Result<Exit, Failure> {
-    let exit = match run.state {
-        JobState::Succeeded if run.failures > 0 => Exit::Partial,
-        JobState::Succeeded => Exit::Done,
-        JobState::Cancelled => Exit::Interrupted,
-        _ => Exit::Failed,
-    };
+    let exit = follow::exit(run);
     if as_json {
         let one = |(end, view): &(StrategyEnd, Option<TrainingView>)| json!({ "end": end, "training": view });
         let strategies: Vec<Value> = trained.iter().map(one).collect();

@@ -63,5 +63,5 @@ pub fn look(db: &mut ModelDb, order: &WatchOrder<'_>) -> Result<Looked, WatchErr
     if order.stop.is_cancelled() {
         return Err(WatchError::Stopped);
     }
-    night::record(db, order, &model, night::Found { window: &window, seen, said, worth })
+    night::record(db, order, &model, &night::Found { window: &window, seen, said, worth })
 }

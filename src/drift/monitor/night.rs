@@ -36,7 +36,7 @@ pub struct Found<'a> {
 }
 
 /// Judges and records the night.
-pub fn record(db: &mut ModelDb, order: &WatchOrder<'_>, model: &Model, found: Found<'_>) -> Result<Looked, WatchError> {
+pub fn record(db: &mut ModelDb, order: &WatchOrder<'_>, model: &Model, found: &Found<'_>) -> Result<Looked, WatchError> {
     let (rule, now, date) = (&order.rules.drift_detection, order.clock.now(), found.window.session);
     let subjects: Vec<&Subject> = found.seen.iter().chain(&found.said.subjects).collect();
     let measured: Vec<Measured> = subjects.iter().map(|s| s.measured.clone()).collect();
@@ -66,7 +66,7 @@ pub fn record(db: &mut ModelDb, order: &WatchOrder<'_>, model: &Model, found: Fo
     let halt = (serves && rule.on_critical.contains(&CriticalAction::HaltSignals)).then(|| critical.first().cloned()).flatten();
     db.put_drift_night(model.model_id, &rows, &episodes, halt.as_deref())?;
     let challenger = serves && !critical.is_empty() && rule.on_critical.contains(&CriticalAction::QueueChallenger);
-    let looked = told(model, &rows, (&night, &found), halt.as_deref(), challenger);
+    let looked = told(model, &rows, (&night, found), halt.as_deref(), challenger);
     tracing::info!(
         target: "drift", strategy = %order.strategy, session = %date, model = model.model_id, features = night.features,
         drifted = night.drifted, halted = halt.is_some(), challenger, "Drift was looked at"
@@ -136,13 +136,8 @@ fn worth_rows(worth: &Worth, blank: &dyn Fn(&str) -> DriftRow, rule: &crate::con
     let mut rows = vec![(DriftRow { rows: p.rows as u32, verdict, note, ..blank(PERFORMANCE) }, p.standing.finding())];
     let bound = |band: &Option<Band>, statistic, q| band.as_ref().and_then(|b| b.bound(statistic, q));
     for r in &p.readings {
-        let (warning, critical) = match r.statistic.is_judged() {
-            true => (
-                bound(&worth.band, r.statistic, rule.performance_warning_quantile),
-                bound(&worth.band, r.statistic, rule.performance_critical_quantile),
-            ),
-            false => (None, None),
-        };
+        let below = |q| if r.statistic.is_judged() { bound(&worth.band, r.statistic, q) } else { None };
+        let (warning, critical) = (below(rule.performance_warning_quantile), below(rule.performance_critical_quantile));
         let verdict = if r.live.is_some() { reading(r, rule) } else { Verdict::Insufficient };
         let note = r.validation.map_or_else(String::new, |v| format!("{v:.4} in validation"));
         let row = DriftRow { rows: p.rows as u32, value: r.live, warning, critical, verdict, note, ..blank(name(r.statistic)) };

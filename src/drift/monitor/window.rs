@@ -1,6 +1,7 @@
 //! The current window: all rows of the newest sessions, labelled or not.
 
 use chrono::{NaiveDate, TimeDelta};
+use rayon::prelude::*;
 
 use super::night::Subject;
 use crate::config::strategy::DriftDetection;
@@ -61,7 +62,6 @@ impl Window {
             let values = self.rows(longest()).map(|row| f64::from(self.recent.value(row, feature) as f32)).collect::<Vec<_>>();
             Some(measure(b, &values, Family::Features, rule))
         };
-        use rayon::prelude::*;
         baselines.par_iter().filter_map(of).collect()
     }
 }

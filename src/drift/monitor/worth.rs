@@ -3,14 +3,16 @@
 use std::collections::{BTreeSet, HashMap};
 
 use chrono::NaiveDate;
+use rayon::prelude::*;
 
 use super::PERFORMANCE;
 use super::window::Window;
 use crate::config::strategy::DriftDetection;
+use crate::dataset::recent::RecentSymbol;
 use crate::drift::Verdict;
 use crate::drift::performance::{Band, Expected, Matured, Performance, Standing, expected, warned_since};
 use crate::labels::{Barriers, Class, Label, average_true_range};
-use crate::market::Symbol;
+use crate::market::{Instrument, Symbol};
 use crate::scan::{WatchError, WatchOrder};
 use crate::store::model::{Model, ModelReader};
 use crate::train::metrics::Probabilities;
@@ -121,9 +123,8 @@ struct Labels(HashMap<Symbol, HashMap<NaiveDate, Label>>);
 
 impl Labels {
     fn new(order: &WatchOrder<'_>, window: &Window) -> Self {
-        use rayon::prelude::*;
         let rule = &order.rules.validation.label;
-        let of = |(instrument, symbol): (&crate::market::Instrument, &crate::dataset::recent::RecentSymbol)| {
+        let of = |(instrument, symbol): (&Instrument, &RecentSymbol)| {
             let bars = &symbol.adjusted.bars;
             let atr = average_true_range(bars, rule.atr_sessions);
             let barriers = Barriers::new(bars, &atr, instrument.calendar(), rule);

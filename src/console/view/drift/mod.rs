@@ -203,7 +203,17 @@ fn figures(row: &SubjectRow, narrow: bool) -> (u16, String) {
     }
     let psi = row.psi.map_or_else(dash, |v| format!("{v:.2}"));
     let kl = row.kl.map_or_else(dash, |v| short(&format!("{v:.3}")));
-    (width, format!("{psi:>4} {kl:>4} {:>5}", short(&p)))
+    (width, format!("{psi:>4} {kl:>4} {:>5}", row.ks_p.map_or_else(dash, tiny)))
+}
+
+/// A chance in five cells. Digits of an exponent are never cut: `1e-2` for `1e-20` would say another thing.
+fn tiny(p: f64) -> String {
+    let text = fmt::chance(p);
+    match text.strip_prefix("0.") {
+        Some(rest) => format!(".{rest}"),
+        None if text.len() > 5 => "<1e-9".to_owned(),
+        None => text,
+    }
 }
 
 /// A number under one in a cell less: `.142`.
