@@ -357,7 +357,7 @@ fn the_schedule_is_steered_without_an_engine_and_the_next_one_finds_it() {
     let (code, listed) = desk.json(&["schedule", "list", "--json"]);
     assert_eq!((code, &listed["engine"], &listed["scheduler"]["on"]), (Some(0), &false.into(), &false.into()), "{listed}");
     assert_eq!(listed["jobs"][0]["paused"]["reason"], "moving house");
-    assert!(listed["jobs"][1]["missing"].as_str().is_some_and(|m| m.contains("cannot run scan")), "{listed}");
+    assert!(listed["jobs"].as_array().unwrap().iter().all(|job| job["missing"].is_null()), "{listed}");
     desk.ok(&["schedule", "resume", "ingest"]);
     desk.ok(&["schedule", "start"]);
     let text = desk.ok(&["schedule", "list"]);
@@ -369,8 +369,8 @@ fn the_schedule_is_steered_without_an_engine_and_the_next_one_finds_it() {
     assert!(held.code == Some(1) && held.err.contains("only a running engine"), "{held:?}");
     let holder = Holder::of(&desk.path("data/market_data.db")).unwrap();
     assert!(holder.ended_at.is_some(), "a refusal does not look like a kill: {holder:?}");
-    let refused = desk.run(&["--demo", "schedule", "run-now", "drift"]);
-    assert!(refused.code == Some(1) && refused.err.contains("this version cannot run drift"), "{refused:?}");
+    let looked = desk.ok(&["--demo", "schedule", "run-now", "drift"]);
+    assert!(looked.contains("drift succeeded") && looked.contains("turbomode: nothing was trained yet"), "{looked}");
     let none = desk.run(&["runs", "cancel", "1"]);
     assert!(none.code == Some(1) && none.err.contains("no engine runs"), "{none:?}");
     assert_eq!(desk.run(&["schedule", "pause", "nap"]).code, Some(2));

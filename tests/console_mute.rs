@@ -34,8 +34,13 @@ impl Mute {
             .args(["--ctty", env!("CARGO_BIN_EXE_nightdesk"), "--demo", "--data-dir"])
             .arg(data)
             .env("NIGHTDESK_CONFIG_DIR", data)
-            // With `auto` the console would ask for the background, and ignore keys while the answer may still come.
-            .envs([("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("NIGHTDESK__CONSOLE__THEME", "dark")])
+            // With `auto` the console would ask for the background and for pictures, and ignore keys while the answer may still come.
+            .envs([
+                ("TERM", "xterm-256color"),
+                ("LANG", "C.UTF-8"),
+                ("NIGHTDESK__CONSOLE__THEME", "dark"),
+                ("NIGHTDESK__CONSOLE__IMAGES", "off"),
+            ])
             .stdin(Stdio::from(slave.try_clone().unwrap()))
             .stdout(Stdio::from(slave.try_clone().unwrap()))
             .stderr(Stdio::from(slave))

@@ -7,28 +7,29 @@ use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
 
 use super::export_learning::{self, Wanted};
+use super::export_nights;
 use super::output::{self, count};
 use super::{Context, Exit, Failure, strategy};
 use crate::export::{self as house, AtomicFile, Sheet};
 use crate::market::{DAY, Series, Strategy, Symbol, Timeframe, date_to_ts};
 use crate::store::master::{Adjustment, CandleQuery, Reader, Span};
 
-/// Export candles, splits, dividends, or the features and labels of a strategy
+/// Export candles, splits, dividends, or the features, labels, signals and drift of a strategy
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// What to export
     #[arg(value_enum)]
     kind: Kind,
-    /// Symbol in Yahoo's spelling, such as AAPL or BTC-USD
+    /// Symbol in Yahoo's spelling, such as AAPL or BTC-USD. Signals are of all symbols unless one is named
     #[arg(long, value_name = "S")]
-    symbol: Symbol,
+    symbol: Option<Symbol>,
     /// Bar size of candles
     #[arg(long, value_name = "T")]
     timeframe: Option<Timeframe>,
     /// Price basis: split-adjusted, as traded, or adjusted for splits and dividends
     #[arg(long, value_enum, default_value_t)]
     adjust: Adjust,
-    /// Whose features or labels [default: turbomode]
+    /// Whose features, labels, signals or drift [default: turbomode]
     #[arg(long, value_name = "S", value_parser = strategy::parser())]
     strategy: Option<Strategy>,
     /// First date
@@ -57,6 +58,10 @@ enum Kind {
     Features,
     /// Outcome and regime of each day by the strategy's rules, or why there is none
     Labels,
+    /// Signals with what came of them
+    Signals,
+    /// What each night made of the drift of the model that is watched
+    Drift,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -76,14 +81,14 @@ enum Format {
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     arguments.check()?;
-    let (sheet, is_demo) = if arguments.kind == Kind::Features {
-        export_learning::features(&arguments.wanted(), context)?
-    } else {
-        let reader = Reader::open(&context.database())?;
-        (sheet(arguments, &reader, context)?, reader.is_demo()?)
-    };
+    let (sheet, is_demo) = arguments.sheet(context)?;
     if sheet.rows() == 0 {
-        let made = if arguments.kind == Kind::Features { "make them with `nightdesk features build`" } else { "ingest or import it first" };
+        let made = match arguments.kind {
+            Kind::Features => "make them with `nightdesk features build`",
+            Kind::Signals => "see how the last scan went: `nightdesk signals list`",
+            Kind::Drift => "take a look first: `nightdesk drift`",
+            _ => "ingest or import it first",
+        };
         let advice = format!("widen --from and --to, or {made}");
         return Err(Failure::new(format!("nothing is stored that matches: {}", arguments.subject())).next(advice));
     }
@@ -115,9 +120,8 @@ fn write_file(sheet: &Sheet, format: house::Format, path: &Path) -> Result<(), F
     Ok(file.commit()?)
 }
 
-fn sheet(arguments: &Arguments, reader: &Reader, context: &Context) -> Result<Sheet, Failure> {
-    let symbol = arguments.symbol;
-    let inside = |date: NaiveDate| arguments.from.is_none_or(|f| date >= f) && arguments.to.is_none_or(|t| date <= t);
+fn sheet(arguments: &Arguments, symbol: Symbol, reader: &Reader, context: &Context) -> Result<Sheet, Failure> {
+    let inside = |date: NaiveDate| arguments.has(date);
     Ok(match (arguments.kind, arguments.timeframe) {
         (Kind::Candles, Some(timeframe)) => {
             let series = Series { symbol, timeframe };
@@ -133,8 +137,8 @@ fn sheet(arguments: &Arguments, reader: &Reader, context: &Context) -> Result<Sh
             Sheet::candles(series, name, &reader.candles(&query)?.iter().collect())
         }
         // Refused or dealt with before; an empty sheet is reported as nothing to export.
-        (Kind::Candles, None) | (Kind::Features, _) => Sheet::default(),
-        (Kind::Labels, _) => export_learning::labels(&arguments.wanted(), reader, context)?,
+        (Kind::Candles, None) | (Kind::Features | Kind::Signals | Kind::Drift, _) => Sheet::default(),
+        (Kind::Labels, _) => export_learning::labels(&arguments.wanted(symbol), reader, context)?,
         (Kind::Splits, _) => {
             let splits: Vec<_> = reader.splits(symbol)?.into_iter().filter(|s| inside(s.ex_date)).collect();
             Sheet::splits(symbol, &splits)
@@ -157,31 +161,66 @@ impl Arguments {
         if self.kind != Kind::Candles && (self.timeframe.is_some() || self.adjust != Adjust::Split) {
             return Err(Failure::usage("--timeframe and --adjust are for candles only"));
         }
-        let learning = matches!(self.kind, Kind::Features | Kind::Labels);
+        let learning = matches!(self.kind, Kind::Features | Kind::Labels | Kind::Signals | Kind::Drift);
         if !learning && self.strategy.is_some() {
-            return Err(Failure::usage("--strategy is for features and labels only"));
+            return Err(Failure::usage("--strategy is for features, labels, signals and drift only"));
         }
         if learning && self.include_quarantined {
-            let why = "features and labels are made of sound bars only";
+            let why = "what strategies keep is made of sound bars only";
             return Err(Failure::usage(format!("--include-quarantined is not for them: {why}")));
+        }
+        if self.kind == Kind::Drift && self.symbol.is_some() {
+            return Err(Failure::usage("--symbol is not for drift: it is of all symbols together"));
+        }
+        if !matches!(self.kind, Kind::Signals | Kind::Drift) && self.symbol.is_none() {
+            return Err(Failure::usage(format!("--symbol is needed to export {}", self.words())).next("add, for example, --symbol AAPL"));
         }
         Ok(())
     }
 
-    fn wanted(&self) -> Wanted {
-        let strategy = self.strategy.unwrap_or(Strategy::Turbomode);
-        Wanted { symbol: self.symbol, strategy, from: self.from, to: self.to }
+    /// What is asked for, and whether it comes from simulators.
+    fn sheet(&self, context: &Context) -> Result<(Sheet, bool), Failure> {
+        let inside = |date: NaiveDate| self.has(date);
+        match (self.kind, self.symbol) {
+            (Kind::Signals, symbol) => export_nights::signals(self.of(), symbol, inside, context),
+            (Kind::Drift, _) => export_nights::drift(self.of(), inside, context),
+            (Kind::Features, Some(symbol)) => export_learning::features(&self.wanted(symbol), context),
+            (_, Some(symbol)) => {
+                let reader = Reader::open(&context.database())?;
+                Ok((sheet(self, symbol, &reader, context)?, reader.is_demo()?))
+            }
+            // Refused before.
+            (_, None) => Ok((Sheet::default(), false)),
+        }
     }
 
-    fn subject(&self) -> String {
-        let kind = match self.kind {
+    fn has(&self, date: NaiveDate) -> bool {
+        self.from.is_none_or(|f| date >= f) && self.to.is_none_or(|t| date <= t)
+    }
+
+    fn of(&self) -> Strategy {
+        self.strategy.unwrap_or(Strategy::Turbomode)
+    }
+
+    fn wanted(&self, symbol: Symbol) -> Wanted {
+        Wanted { symbol, strategy: self.of(), from: self.from, to: self.to }
+    }
+
+    const fn words(&self) -> &'static str {
+        match self.kind {
             Kind::Candles => "candles",
             Kind::Splits => "splits",
             Kind::Dividends => "dividends",
             Kind::Features => "features",
             Kind::Labels => "labels",
-        };
+            Kind::Signals => "signals",
+            Kind::Drift => "drift",
+        }
+    }
+
+    fn subject(&self) -> String {
         let timeframe = self.timeframe.map(|t| format!(" {t}")).unwrap_or_default();
-        format!("{kind} of {}{timeframe}", self.symbol)
+        let of = self.symbol.map_or_else(|| self.of().to_string(), |s| s.to_string());
+        format!("{} of {of}{timeframe}", self.words())
     }
 }

@@ -20,6 +20,7 @@ mod doctor;
 mod drift;
 mod export;
 mod export_learning;
+mod export_nights;
 mod failure;
 mod features;
 mod follow;

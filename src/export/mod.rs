@@ -5,6 +5,7 @@
 
 mod file;
 mod learning;
+mod nights;
 mod parquet;
 mod text;
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::NaiveDate;
 use serde_json::json;
 
-use super::choice::choose;
+use super::choice::{Chosen, choose};
 use super::eligible::{Unfit, askable, tradable};
 use super::explain::{Past, cases, contributions};
 use super::order::{WatchError, WatchOrder};
@@ -66,11 +66,11 @@ impl Night<'_> {
 
     /// Its scan, what models said, and the signals of the first of them.
     pub fn work(&self, reader: &ModelReader, folder: &ModelFolder) -> Result<(Scan, Vec<Answers>, Vec<NewSignal>), WatchError> {
-        let Some(chosen) = choose(reader, self.now)? else {
+        let Some(mut chosen) = choose(reader, self.now)? else {
             return Ok((self.without("no model: nothing was trained yet"), vec![], vec![]));
         };
         let main = match self.ask(reader, folder, &chosen.model, chosen.kind)? {
-            Ok(said) => said,
+            Ok(said) => self.by_its_rules(said, &mut chosen),
             // A night without answers is told, not lost: what was settled stays, and the next night finds the file repaired.
             Err(why) => return Ok((self.without(&why), vec![], vec![])),
         };
@@ -98,6 +98,17 @@ impl Night<'_> {
             why_none,
         };
         Ok((scan, all, signals))
+    }
+
+    /// A model that learnt by other rules of labels and regimes answers on paper: its signals would be settled by a rule that is not
+    /// the one it learnt.
+    fn by_its_rules(&self, said: Said, chosen: &mut Chosen) -> Said {
+        if said.kind != ScanKind::Live || said.ensemble.header().rules == self.order.rules.row_hash() {
+            return said;
+        }
+        let why = "the rules of labels or regimes have changed since it learnt; train again";
+        chosen.why_paper = Some(format!("model {} answers on paper: {why}", said.model_id));
+        Said { kind: ScanKind::Shadow, ..said }
     }
 
     /// A night in which nothing was there to ask.

@@ -5,6 +5,7 @@ mod backtest;
 #[path = "../desk/mod.rs"]
 mod desk;
 mod interrupted;
+mod nights;
 mod orders;
 mod place;
 mod report;

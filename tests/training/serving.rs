@@ -21,10 +21,15 @@ fn passed(desk: &Desk) -> i64 {
     let mut saved = registry::open(db.reader(), &folder, &models[0]).unwrap();
     let new = NewTraining { job_run: None, identity: first.identity, environment: first.environment };
     saved.header.run_id = db.begin_training(&new).unwrap();
+    // Rejected, its sides were muted.
+    saved.header.muted.clear();
     let run = saved.header.run_id;
+    let models_of_first = models[0].model_id;
     let scored = models.into_iter().map(|m| Scored { kind: m.kind, metrics: m.metrics, attribution: m.attribution }).collect();
     let model = registry::register(&mut db, &folder, &saved, scored, &Verdict::Promote, 3650).unwrap();
     db.end_training(run, TrainingState::Shadow, Some(&[]), None).unwrap();
+    let baselines = db.reader().drift_baselines(models_of_first).unwrap();
+    db.put_drift_baselines(model.model_id, &baselines).unwrap();
     db.close().unwrap();
     model.model_id
 }
@@ -52,6 +57,7 @@ fn a_model_that_passed_is_promoted_replaced_and_rolled_back_to() {
     let data = desk.path("data-demo");
     let folder = ModelFolder::new(&data, STRATEGY);
     let reader = nightdesk::store::model::ModelReader::open(&data.join(STRATEGY.database_file()), STRATEGY).unwrap();
+    crate::nights::of(&desk, first);
     let (champion, saved) = registry::open_champion(&reader, &folder, SystemClock::shared().now()).unwrap().unwrap();
     assert_eq!((champion.model_id, champion.kind), (first, ModelKind::Ensemble));
     Ensemble::new(saved).unwrap_or_else(|e| panic!("a champion's file answers: {e}"));

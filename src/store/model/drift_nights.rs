@@ -237,6 +237,11 @@ impl ModelReader {
         self.list(&sql, params![model_id, subject, limit], row)
     }
 
+    /// All nights of a model, oldest first.
+    pub fn drift_rows(&self, model_id: i64) -> Result<Vec<DriftRow>, StoreError> {
+        self.list(&format!("{NIGHTS} WHERE model_id = ?1 ORDER BY date, subject"), [model_id], row)
+    }
+
     /// PSI, or the value of a performance subject, of all subjects from a session on, by subject and date.
     pub fn drift_trends(&self, model_id: i64, since: NaiveDate) -> Result<Vec<(String, NaiveDate, Option<f64>)>, StoreError> {
         let sql =
