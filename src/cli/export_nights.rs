@@ -3,9 +3,9 @@
 use chrono::NaiveDate;
 
 use super::{Context, Failure};
-use crate::drift::monitor::watched;
 use crate::export::Sheet;
 use crate::market::{Strategy, Symbol};
+use crate::scan::choice::answering;
 use crate::store::model::ModelReader;
 
 fn reader(strategy: Strategy, context: &Context) -> Result<ModelReader, Failure> {
@@ -29,7 +29,7 @@ pub(super) fn signals(
 /// Drift of the model that is watched, oldest night first, and whether it comes from simulators.
 pub(super) fn drift(strategy: Strategy, inside: impl Fn(NaiveDate) -> bool, context: &Context) -> Result<(Sheet, bool), Failure> {
     let reader = reader(strategy, context)?;
-    let (model_id, mut rows) = match watched(&reader)? {
+    let (model_id, mut rows) = match answering(&reader)? {
         Some(model) => (model.model_id, reader.drift_rows(model.model_id)?),
         None => (0, Vec::new()),
     };

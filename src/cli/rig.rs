@@ -123,6 +123,7 @@ impl Rig {
         let rules = Arc::new(ArcSwap::new(Arc::clone(&context.strategies)));
         let trainer = trainer(context, Arc::clone(&rules));
         let learning = Arc::clone(&trainer) as Arc<dyn Learning>;
+        let teaching = Arc::clone(&learning);
         let watcher = watcher(context, Arc::clone(&rules));
         let (watching, scans) = (Arc::clone(&watcher) as Arc<dyn Watching>, Arc::clone(&watcher));
         let backtest = BacktestJob::new(BacktestOptions {
@@ -146,7 +147,7 @@ impl Rig {
             bodies: vec![
                 Box::new(maintenance),
                 Box::new(|_| training(trainer)),
-                Box::new(|_| scanning(scans)),
+                Box::new(move |_| scanning(scans, teaching.as_ref())),
                 Box::new(|_| looking(watcher)),
                 Box::new(|_| Arc::new(backtest)),
             ],
@@ -265,9 +266,9 @@ pub(super) fn watcher(context: &Context, rules: Arc<ArcSwap<Strategies>>) -> Arc
     Watcher::new(WatcherOptions { data_dir: context.data_dir.clone(), demo: context.demo, universe, clock, rules })
 }
 
-/// The scan job.
-fn scanning(watcher: Arc<Watcher>) -> Arc<dyn JobBody> {
-    watcher.begin();
+/// The scan job. `learning` tells which models serve.
+fn scanning(watcher: Arc<Watcher>, learning: &dyn Learning) -> Arc<dyn JobBody> {
+    watcher.begin(learning.standings());
     Arc::new(WatchJob::scan(watcher))
 }
 

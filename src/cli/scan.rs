@@ -10,9 +10,6 @@ use crate::scan::WatchSpec;
 use crate::scan::views::{ScannedSymbol, SignalState};
 use crate::store::scheduler::Job;
 
-/// Signals that are looked through for those of the scan.
-const NEWEST: usize = 200;
-
 /// Scan the universe: settle open signals, ask the champion about the last session, and give new signals
 ///
 /// Without a champion models answer on paper and no signals are given; that is a normal end, and says why. Reads the market
@@ -34,7 +31,7 @@ pub(super) async fn foreground(client: &Client, context: &Context) -> Result<Exi
 }
 
 async fn tell(client: &Client, strategy: Strategy) -> Option<night::Told> {
-    let Ok(Reply::Signals(page)) = client.query(Query::Signals { strategy, limit: NEWEST }).await else { return None };
+    let Ok(Reply::Signals(page)) = client.query(Query::Signals { strategy, limit: usize::MAX }).await else { return None };
     let open: Vec<_> = page.signals.iter().filter(|s| s.state == SignalState::Open).collect();
     let mut lines: Vec<String> = open.iter().map(|s| signals::brief(s)).collect();
     if page.view.new == 0 {

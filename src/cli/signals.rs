@@ -76,7 +76,12 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     let watcher = rig::watcher(context, Arc::new(ArcSwap::new(Arc::clone(&context.strategies))));
     match arguments.command {
         Command::List { strategy, open, limit, json } => {
-            let pages = each(strategy, |s| watcher.signals_page(s, limit))?;
+            // Open ones may lie behind any number of settled ones.
+            let mut pages = each(strategy, |s| watcher.signals_page(s, if open { usize::MAX } else { limit }))?;
+            for (_, page) in pages.iter_mut().filter(|_| open) {
+                page.signals.retain(|s| s.state == SignalState::Open);
+                page.signals.truncate(limit);
+            }
             if json {
                 output::json(&json!({ "strategies": pages.iter().map(|(_, page)| page).collect::<Vec<_>>() }))?;
             } else {
@@ -109,11 +114,10 @@ fn each<T>(only: Option<Strategy>, read: impl Fn(Strategy) -> Result<T, String>)
 fn list(strategy: Strategy, page: &SignalsPage, only_open: bool) -> Result<(), Failure> {
     let at = page.view.at.map_or_else(String::new, |at| format!(", scanned {} UTC", second(at)));
     line(format_args!("{strategy}: {}{at}", page.view.words))?;
-    let shown: Vec<&SignalRow> = page.signals.iter().filter(|s| !only_open || s.state == SignalState::Open).collect();
-    for signal in &shown {
+    for signal in &page.signals {
         line(format_args!("  {}", brief(signal)))?;
     }
-    if shown.is_empty() {
+    if page.signals.is_empty() {
         line(if only_open { "  no open signals" } else { "  no signals yet" })?;
     }
     let settled = page.view.settled;

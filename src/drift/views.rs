@@ -153,9 +153,12 @@ pub struct DriftView {
     pub dataset: Verdict,
     /// Share of the features that have drifted.
     pub dataset_share: Option<f64>,
+    /// The open episode of the data set, whose alarm stands for those of its features.
+    #[serde(default)]
+    pub dataset_alarm: Option<AlarmView>,
     /// Whether new signals are halted.
     pub halted: Option<HaltView>,
-    /// The subjects that stand out most, worst first, at most 40.
+    /// The subjects that stand out most, worst first: at most 40, and all others than features that have an open alarm.
     pub worst: Vec<SubjectRow>,
     /// How it stands, in a sentence.
     pub words: String,
@@ -176,6 +179,7 @@ impl DriftView {
             counts: VerdictCounts::default(),
             dataset: Verdict::Insufficient,
             dataset_share: None,
+            dataset_alarm: None,
             halted: None,
             worst: Vec::new(),
             words: words.to_owned(),

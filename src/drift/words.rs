@@ -65,7 +65,7 @@ impl Verdict {
     /// The word for what is said of performance.
     pub const fn of_performance(standing: Standing) -> Self {
         match standing {
-            Standing::Insufficient { .. } => Self::Insufficient,
+            Standing::Insufficient { .. } | Standing::Short { .. } => Self::Insufficient,
             Standing::NoBand => Self::Uncalibrated,
             Standing::Stable => Self::Stable,
             Standing::Warning => Self::Warning,

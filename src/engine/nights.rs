@@ -169,22 +169,37 @@ impl Owner {
         }
     }
 
-    /// Trains challengers where drift asks for them. None of them takes a champion's place without passing the gates.
+    /// Trains challengers where drift asks for them. None of them takes a champion's place without passing the gates. What cannot be
+    /// ordered now stays owed, and is asked for again by the next look at drift: an engine that lives for one command starts
+    /// nothing else.
     async fn train_challengers(&mut self, run: &JobRun) {
         let strategies = NightSummary::stored(run.summary.as_deref()).unwrap_or_default().challengers();
-        if strategies.is_empty() {
+        if strategies.is_empty() || self.timetable.is_none() {
             return;
         }
-        let spec = TrainSpec { strategies, ..TrainSpec::default() };
+        let spec = TrainSpec { strategies: strategies.clone(), ..TrainSpec::default() };
         let params = serde_json::to_string(&spec).ok();
         match self.order(Job::Train, Trigger::Drift, "drift", params).await {
             Ok(train) => {
                 tracing::warn!(target: "engine", run = train, asked_by = run.id, %spec, "A challenger is trained because of drift");
+                self.challengers_ordered(strategies);
             }
             Err(e) => {
-                tracing::warn!(target: "engine", asked_by = run.id, error = %e, "A challenger is asked for and cannot be trained now");
+                tracing::warn!(target: "engine", asked_by = run.id, error = %e, "A challenger is owed and cannot be trained now");
             }
         }
+    }
+
+    /// Has it put on record, beside the owner; where that fails, one more challenger is trained than was needed.
+    fn challengers_ordered(&self, strategies: Vec<Strategy>) {
+        let Some(watching) = self.watched.watching.clone() else { return };
+        tokio::task::spawn_blocking(move || {
+            for strategy in strategies {
+                if let Err(e) = watching.challenger_ordered(strategy) {
+                    tracing::warn!(target: "engine", %strategy, error = e, "Could not record that the challenger was ordered");
+                }
+            }
+        });
     }
 
     async fn ingest_ended(&mut self, run: &JobRun) {

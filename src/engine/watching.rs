@@ -43,6 +43,9 @@ pub trait Watching: Send + Sync {
     /// Keeps it silent for some hours and says so in a sentence.
     fn snooze(&self, strategy: Strategy, subject: &str, hours: u32, actor: &str) -> Result<String, String>;
 
+    /// A training run of the challenger that a strategy's drift asked for has been ordered: none is owed any more.
+    fn challenger_ordered(&self, strategy: Strategy) -> Result<(), String>;
+
     /// Ends the halt of a strategy's new signals and says so in a sentence.
     fn lift_halt(&self, strategy: Strategy, actor: &str) -> Result<String, String>;
 }

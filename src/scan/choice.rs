@@ -15,24 +15,34 @@ pub struct Chosen {
     pub why_paper: Option<String>,
 }
 
-/// The model whose answers count, or would: the champion, else the shadow, else the newest one that has a file.
-pub fn choose(reader: &ModelReader, now: i64) -> Result<Option<Chosen>, StoreError> {
+/// The model that is asked and watched: the champion, else the shadow, else the newest one that has a file, else the newest.
+pub fn answering(reader: &ModelReader) -> Result<Option<Model>, StoreError> {
     if let Some(champion) = reader.champion(ModelKind::Ensemble)? {
-        let halted = reader.halt(champion.model_id)?.map(|h| format!("new signals are halted: {}", h.reason));
-        let why_paper = rules::gives_signals(&champion, now).err().map(|why| why.to_string()).or(halted);
-        let kind = if why_paper.is_none() { ScanKind::Live } else { ScanKind::Shadow };
-        return Ok(Some(Chosen { model: champion, kind, why_paper }));
+        return Ok(Some(champion));
     }
-    let shadow = reader.newest_in(ModelState::Shadow)?;
-    let model = match shadow {
-        Some(shadow) => Some(shadow),
-        None => with_file(reader)?,
+    if let Some(shadow) = reader.newest_in(ModelState::Shadow)? {
+        return Ok(Some(shadow));
+    }
+    match with_file(reader)? {
+        Some(model) => Ok(Some(model)),
+        None => reader.newest_model(ModelKind::Ensemble),
+    }
+}
+
+/// Which model answers at `now`, UTC seconds; `None` before anything was trained.
+pub fn choose(reader: &ModelReader, now: i64) -> Result<Option<Chosen>, StoreError> {
+    let Some(model) = answering(reader)? else { return Ok(None) };
+    let id = model.model_id;
+    let why_paper = match model.state {
+        ModelState::Champion => {
+            let halted = reader.halt(id)?.map(|h| format!("new signals are halted: {}", h.reason));
+            rules::gives_signals(&model, now).err().map(|why| why.to_string()).or(halted)
+        }
+        ModelState::Shadow => Some(format!("no champion: model {id} is on trial, its answers are on paper")),
+        _ => Some(format!("no champion: gates not met; model {id} answers on paper")),
     };
-    let why = |m: &Model| match m.state {
-        ModelState::Shadow => format!("no champion: model {} is on trial, its answers are on paper", m.model_id),
-        _ => format!("no champion: gates not met; model {} answers on paper", m.model_id),
-    };
-    Ok(model.map(|model| Chosen { kind: ScanKind::Shadow, why_paper: Some(why(&model)), model }))
+    let kind = if why_paper.is_none() { ScanKind::Live } else { ScanKind::Shadow };
+    Ok(Some(Chosen { model, kind, why_paper }))
 }
 
 /// The newest ensemble that still has its file.
@@ -50,7 +60,8 @@ impl Chosen {
     pub fn words(&self, signals: usize, eligible: u32) -> String {
         let id = self.model.model_id;
         match (&self.why_paper, signals) {
-            (Some(why), _) => format!("no signals: {why}"),
+            (Some(why), 0) => format!("no signals: {why}"),
+            (Some(why), n) => format!("{n} signals were given before: {why}"),
             (None, 0) => format!("no signals: model {id} saw no edge in {eligible} symbols"),
             (None, 1) => format!("1 signal of model {id}, from {eligible} symbols"),
             (None, n) => format!("{n} signals of model {id}, from {eligible} symbols"),

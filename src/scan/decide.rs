@@ -19,7 +19,7 @@ use crate::store::model::{Answers, Model, ModelReader, NewSignal, NightPredictio
 use crate::train::asking::Asking;
 use crate::train::backtest::Side;
 use crate::train::calibrate::by_lift;
-use crate::train::ensemble::Ensemble;
+use crate::train::ensemble::{Ensemble, EnsembleError};
 use crate::train::metrics::Probabilities;
 use crate::train::model_views::ModelState;
 use crate::train::models::Compute;
@@ -37,6 +37,8 @@ struct Said {
 /// What comes of a model's answers.
 struct Decided {
     signals: Vec<NewSignal>,
+    /// Signals that an earlier scan of the night gave.
+    given: u32,
     /// By symbol, why there is no signal.
     why_none: BTreeMap<String, String>,
     /// Symbols that a signal may be given for.
@@ -83,8 +85,8 @@ impl Night<'_> {
                 Err(why) => tracing::warn!(target: "scan", strategy = %self.order.strategy, why, "The model on trial could not answer"),
             }
         }
-        let Decided { signals, why_none, eligible } = self.decide(reader, &main)?;
-        let words = chosen.words(signals.len(), eligible);
+        let Decided { signals, given, why_none, eligible } = self.decide(reader, &main)?;
+        let words = chosen.words(signals.len() + given as usize, eligible);
         let scan = Scan {
             date: self.session,
             made_at: self.now,
@@ -93,7 +95,7 @@ impl Night<'_> {
             symbols: self.recent.symbols.len() as u32,
             eligible,
             predicted: all[0].predictions.len() as u32,
-            signals: signals.len() as u32,
+            signals: signals.len() as u32 + given,
             words,
             why_none,
         };
@@ -121,10 +123,23 @@ impl Night<'_> {
             symbols: self.recent.symbols.len() as u32,
             eligible: 0,
             predicted: 0,
-            signals: 0,
-            words: format!("no signals: {why}"),
+            signals: self.given(),
+            words: if self.given() == 0 {
+                format!("no signals: {why}")
+            } else {
+                format!("{} signals were given before: {why}", self.given())
+            },
             why_none: BTreeMap::new(),
         }
+    }
+
+    /// Signals that an earlier scan of the night gave.
+    fn given(&self) -> u32 {
+        let is_given = |(position, i): &(usize, &Instrument)| {
+            let newest = self.recent.symbols[*position].adjusted.bars.date.last();
+            newest.is_some() && self.open.get(&i.symbol) == newest
+        };
+        self.instruments().filter(is_given).count() as u32
     }
 
     /// What a model says of each symbol; or, in a sentence, why it cannot say anything.
@@ -138,12 +153,18 @@ impl Night<'_> {
             Ok(ensemble) => ensemble,
             Err(e) => return Ok(Err(format!("model {} cannot be used: {e}", model.model_id))),
         };
-        let failed = |cause| WatchError::Model { model_id: model.model_id, cause };
-        let asking = Asking::new(&ensemble, self.recent).map_err(failed)?;
+        let failed = |e: EnsembleError| format!("model {} cannot be asked: {e}", model.model_id);
+        let asking = match Asking::new(&ensemble, self.recent) {
+            Ok(asking) => asking,
+            Err(e) => return Ok(Err(failed(e))),
+        };
         let used = used(&asking);
         let rows: Vec<Option<RowAt>> = self.instruments().map(|i| askable(&self.recent.symbols[i.0], i, &used, self.now).ok()).collect();
         let asked: Vec<RowAt> = rows.iter().flatten().copied().collect();
-        let mut said = asking.ask(&asked, &self.compute).map_err(failed)?.into_iter();
+        let mut said = match asking.ask(&asked, &self.compute) {
+            Ok(said) => said.into_iter(),
+            Err(e) => return Ok(Err(failed(e))),
+        };
         let answers = rows.iter().map(|row| row.and_then(|_| said.next().flatten())).collect();
         Ok(Ok(Said { model_id: model.model_id, kind, answers, ensemble }))
     }
@@ -179,16 +200,16 @@ impl Night<'_> {
         let failed = |cause| WatchError::Model { model_id: said.model_id, cause };
         let asking = Asking::new(&said.ensemble, self.recent).map_err(failed)?;
         let used = used(&asking);
-        let (mut why_none, mut wanted, mut eligible) = (BTreeMap::new(), Vec::new(), 0);
+        let (mut why_none, mut wanted, mut eligible, mut given) = (BTreeMap::new(), Vec::new(), 0, 0);
         for (position, instrument) in self.instruments() {
             let symbol = &self.recent.symbols[position];
             let open = self.open.get(&instrument.symbol).copied();
             let fit = askable(symbol, (position, instrument), &used, self.now)
-                .and_then(|row| tradable(symbol, instrument, open, rule).map(|()| row));
+                .and_then(|row| tradable(symbol, instrument, (open, self.session), rule).map(|()| row));
             let why = match fit {
-                Err(Unfit::Open(date)) if date == self.recent.date(self.newest(position)) && said.kind == ScanKind::Live => {
+                Err(Unfit::Open(date)) if date == self.recent.date(self.newest(position)) => {
                     // A night that is done again has given it already.
-                    eligible += 1;
+                    (eligible, given) = (eligible + 1, given + 1);
                     continue;
                 }
                 Err(why) => why.to_string(),
@@ -209,14 +230,14 @@ impl Night<'_> {
         if said.kind != ScanKind::Live {
             let on_paper = |(row, side, _): &(RowAt, Side, f64)| (self.order.universe.instruments[row.symbol].symbol.to_string(), *side);
             why_none.extend(wanted.iter().map(on_paper).map(|(symbol, side)| (symbol, format!("{side} on paper only"))));
-            return Ok(Decided { signals: Vec::new(), why_none, eligible });
+            return Ok(Decided { signals: Vec::new(), given, why_none, eligible });
         }
-        for (row, ..) in wanted.drain((rule.max_new_signals as usize).min(wanted.len())..) {
+        for (row, ..) in wanted.drain((rule.max_new_signals.saturating_sub(given) as usize).min(wanted.len())..) {
             let symbol = self.order.universe.instruments[row.symbol].symbol.to_string();
             why_none.insert(symbol, format!("{} others have a larger lift, scan.max_new_signals", rule.max_new_signals));
         }
         let signals = self.signals(reader, (said.model_id, &asking), &wanted)?;
-        Ok(Decided { signals, why_none, eligible })
+        Ok(Decided { signals, given, why_none, eligible })
     }
 
     /// Which way a symbol would be traded and by what lift, or why it is not.

@@ -47,6 +47,13 @@ pub enum Unfit {
         /// The rule.
         least: f64,
     },
+    /// Its day has not ended: an entry at the next open would lie before the decision.
+    Early {
+        /// Its newest day.
+        newest: NaiveDate,
+        /// The night's session.
+        session: NaiveDate,
+    },
     /// It has a signal that has not ended.
     Open(NaiveDate),
 }
@@ -63,6 +70,7 @@ impl fmt::Display for Unfit {
                 write!(f, "{traded:.0} traded a session is under scan.min_dollar_volume {least:.0}")
             }
             Self::Illiquid { traded: None, .. } => f.write_str("a volume is unknown, so what is traded is"),
+            Self::Early { newest, session } => write!(f, "early: its day of {session} has not ended, the newest is {newest}"),
             Self::Open(date) => write!(f, "has an open signal of {date}"),
         }
     }
@@ -97,13 +105,21 @@ pub fn askable(symbol: &RecentSymbol, (position, instrument): (usize, &Instrumen
     Ok(RowAt { symbol: position, bar })
 }
 
-/// Whether a signal may be given for a symbol that a model may be asked about.
-pub fn tradable(symbol: &RecentSymbol, instrument: &Instrument, open: Option<NaiveDate>, rule: &ScanRule) -> Result<(), Unfit> {
+/// Whether a signal may be given on the night of `session` for a symbol that a model may be asked about.
+pub fn tradable(
+    symbol: &RecentSymbol,
+    instrument: &Instrument,
+    (open, session): (Option<NaiveDate>, NaiveDate),
+    rule: &ScanRule,
+) -> Result<(), Unfit> {
     if let Some(date) = open {
         return Err(Unfit::Open(date));
     }
     let bars = &symbol.adjusted.bars;
     let last = bars.len() - 1;
+    if bars.date[last] < session {
+        return Err(Unfit::Early { newest: bars.date[last], session });
+    }
     let close = symbol.unadjusted(last, bars.close[last]);
     if instrument.asset == AssetClass::Stock && close < rule.min_price {
         return Err(Unfit::Cheap { close, least: rule.min_price });
@@ -184,12 +200,14 @@ mod tests {
     #[test]
     fn a_signal_needs_a_price_and_a_market_and_no_other_signal() {
         let stock = Instrument { asset: AssetClass::Stock, ..coin() };
-        let fit = |s: &RecentSymbol, i: &Instrument, open| tradable(s, i, open, &rule());
+        let fit = |s: &RecentSymbol, i: &Instrument, open| tradable(s, i, (open, date(BARS - 1)), &rule());
         assert_eq!(fit(&symbol(10.0, 100.0), &stock, None), Ok(()));
         assert_eq!(fit(&symbol(4.99, 1000.0), &stock, None), Err(Unfit::Cheap { close: 4.99, least: 5.0 }), "the price that people see");
         assert_eq!(fit(&symbol(4.99, 1000.0), &coin(), None), Ok(()), "coins may be cheap");
         assert_eq!(fit(&symbol(10.0, 99.0), &stock, None), Err(Unfit::Illiquid { traded: Some(990.0), least: 1000.0 }));
         assert_eq!(fit(&symbol(10.0, f64::NAN), &stock, None), Err(Unfit::Illiquid { traded: None, least: 1000.0 }));
+        let early = tradable(&symbol(10.0, 100.0), &coin(), (None, date(BARS)), &rule()).unwrap_err();
+        assert_eq!(early.to_string(), "early: its day of 2024-03-31 has not ended, the newest is 2024-03-30");
         assert_eq!(fit(&symbol(10.0, 100.0), &stock, Some(date(3))).unwrap_err().to_string(), "has an open signal of 2024-03-04");
     }
 }

@@ -51,7 +51,7 @@ pub enum WatchError {
         cause: EnsembleError,
     },
     /// Told to stop.
-    #[error("stopped; nothing of this night was recorded")]
+    #[error("stopped; what was settled stands, and nothing else of this night was recorded")]
     Stopped,
 }
 

@@ -30,6 +30,10 @@ impl<'a> Settling<'a> {
 
     /// What is known of an open signal now.
     pub fn settle(&self, signal: &StoredSignal) -> SignalChange {
+        if self.symbol.without.is_some() {
+            // Hidden, not gone: it is settled when its bars may be used again, however late.
+            return self.marked(signal);
+        }
         let bars = &self.symbol.adjusted.bars;
         let over = self.known > signal.signal.horizon_end;
         let Ok(row) = bars.date.binary_search(&signal.signal.date) else {

@@ -6,13 +6,14 @@ use chrono::{NaiveDate, TimeDelta};
 
 use super::correlation::correlated;
 use crate::config::strategy::{DriftDetection, DriftMode};
-use crate::drift::monitor::{DATA_SET, watched};
+use crate::drift::monitor::{DATA_SET, thinned};
 use crate::drift::views::{
     AlarmView, BinView, Consumer, DriftNight, DriftPage, DriftView, HaltView, SubjectDetail, SubjectKind, SubjectRow, VerdictCounts,
     WatchedModel,
 };
 use crate::drift::{KolmogorovSmirnov, Level, Levels, Verdict, shares, stability_terms};
 use crate::market::Strategy;
+use crate::scan::choice::answering;
 use crate::store::StoreError;
 use crate::store::model::{DriftEpisode, DriftRow, Model, ModelKind, ModelReader};
 use crate::train::attribution::Attribution;
@@ -33,7 +34,7 @@ pub(super) fn view(reader: &ModelReader, strategy: Strategy, rule: &DriftDetecti
 /// The drift of all subjects.
 pub(super) fn page(reader: &ModelReader, strategy: Strategy, rule: &DriftDetection) -> Result<DriftPage, StoreError> {
     let none = |words| DriftPage { view: DriftView::unwatched(strategy, words), subjects: Vec::new() };
-    let Some(model) = watched(reader)? else { return Ok(none(NO_MODEL)) };
+    let Some(model) = answering(reader)? else { return Ok(none(NO_MODEL)) };
     let night = reader.drift_night(model.model_id)?;
     let Some(first) = night.first() else {
         let mut page = none(NO_LOOK);
@@ -59,7 +60,8 @@ pub(super) fn page(reader: &ModelReader, strategy: Strategy, rule: &DriftDetecti
         dataset: data_set.map_or(Verdict::Insufficient, |r| r.verdict),
         dataset_share: data_set.and_then(|r| r.value),
         halted: halted(reader, look.model.model_id)?,
-        worst: subjects.iter().take(WORST).cloned().collect(),
+        dataset_alarm: look.alarms.get(DATA_SET).map(alarm),
+        worst: worst(&subjects),
         ..DriftView::unwatched(strategy, "")
     };
     view.words = words(&view, data_set);
@@ -73,7 +75,7 @@ pub(super) fn detail(
     subject: &str,
     rule: &DriftDetection,
 ) -> Result<Option<SubjectDetail>, StoreError> {
-    let Some(model) = watched(reader)? else { return Ok(None) };
+    let Some(model) = answering(reader)? else { return Ok(None) };
     let night = reader.drift_night(model.model_id)?;
     let Some(stored) = night.iter().find(|r| r.subject == subject) else { return Ok(None) };
     let baseline = reader.drift_baselines(model.model_id)?.into_iter().find(|b| b.subject == subject);
@@ -92,7 +94,7 @@ pub(super) fn detail(
         windows: baseline.as_ref().map_or(0, |b| b.windows),
         bins: baseline.as_ref().map_or_else(Vec::new, |b| bins(&b.edges, &b.counts, &stored.counts, rule.smoothing)),
         reference: baseline.map_or_else(Vec::new, |b| thinned(&b.sketch)),
-        current: thinned(&stored.sketch),
+        current: stored.sketch.clone(),
         history: history.iter().map(point).collect(),
         consumers: if row.kind == SubjectKind::Feature { consumers(reader, look.model.run_id, subject)? } else { Vec::new() },
         correlated: if row.kind == SubjectKind::Feature {
@@ -159,6 +161,13 @@ impl<'a> Look<'a> {
             note: r.note.clone(),
         }
     }
+}
+
+/// Features come first on a bad night; what the model says and is worth must not fall off behind them.
+fn worst(subjects: &[SubjectRow]) -> Vec<SubjectRow> {
+    let speaks = |s: &SubjectRow| s.kind != SubjectKind::Feature && s.alarm.is_some();
+    let shown = subjects.iter().enumerate().filter(|(place, s)| *place < WORST || speaks(s));
+    shown.map(|(_, s)| s.clone()).collect()
 }
 
 fn levels(r: &DriftRow, rule: &DriftDetection) -> [Option<Level>; 3] {
@@ -236,15 +245,6 @@ fn bins(edges: &[f64], reference: &[f64], current: &[f64], smoothing: f64) -> Ve
         term: terms[bin],
     };
     (0..reference.len()).map(view).collect()
-}
-
-/// At most 129 of ascending values, at equal ranks.
-fn thinned(sketch: &[f64]) -> Vec<f64> {
-    const MOST: usize = 129;
-    if sketch.len() <= MOST {
-        return sketch.to_vec();
-    }
-    (0..MOST).map(|k| sketch[k * (sketch.len() - 1) / (MOST - 1)]).collect()
 }
 
 /// The base models of a run by what shuffling a feature costs them, those it costs most first.

@@ -6,10 +6,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{PATIENCE_OF_PEOPLE, Watcher, drift, signals};
-use crate::drift::monitor::watched;
 use crate::drift::views::{DriftPage, DriftView, SubjectDetail};
 use crate::engine::Watching;
 use crate::market::{Strategy, ts_to_date};
+use crate::scan::choice::answering;
 use crate::scan::views::{SectorRow, SignalDetail, SignalsPage, SignalsView};
 use crate::store::StoreError;
 use crate::store::model::{Model, ModelDb, ModelReader};
@@ -34,7 +34,7 @@ impl Watcher {
         if self.reader(strategy).map_err(|e| e.to_string())?.is_none() {
             return Err(nothing());
         }
-        let done = self.with(strategy, (PATIENCE_OF_PEOPLE, &CancellationToken::new()), |db| match watched(db.reader())? {
+        let done = self.with(strategy, (PATIENCE_OF_PEOPLE, &CancellationToken::new()), |db| match answering(db.reader())? {
             Some(model) => change(db, &model),
             None => Ok(Err(nothing())),
         });
@@ -100,13 +100,19 @@ impl Watching for Watcher {
     fn lift_halt(&self, strategy: Strategy, actor: &str) -> Result<String, String> {
         self.change(strategy, |db, model| {
             let (id, halt) = (model.model_id, db.reader().halt(model.model_id)?);
+            let Some(halt) = halt else { return Ok(Err(format!("model {id} of {strategy} is not halted"))) };
             db.lift_halt(id, actor)?;
             tracing::warn!(target: "drift", %strategy, model = id, actor, "A halt was lifted");
-            Ok(match halt {
-                Some(h) => Ok(format!("model {id} gives signals again from the next scan on; it was halted on {}", ts_to_date(h.since))),
-                None => Err(format!("model {id} of {strategy} is not halted")),
-            })
+            Ok(Ok(format!("model {id} gives signals again from the next scan on; it was halted on {}", ts_to_date(halt.since))))
         })
+    }
+
+    fn challenger_ordered(&self, strategy: Strategy) -> Result<(), String> {
+        self.change(strategy, |db, model| {
+            db.challenger_ordered(model.model_id)?;
+            Ok(Ok(String::new()))
+        })
+        .map(drop)
     }
 }
 

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 pub use job::WatchJob;
@@ -30,6 +31,7 @@ use crate::scan::views::SignalsView;
 use crate::store::StoreError;
 use crate::store::master::ReadPool;
 use crate::store::model::{ModelDb, ModelReader};
+use crate::train::progress::Standing;
 use feeds::Feeds;
 
 /// How long a night waits for whoever has a strategy's database, and how long a command of a person does.
@@ -70,10 +72,20 @@ impl Watcher {
         Arc::new(Self { data_dir, demo, universe, clock, rules, master, feeds: Feeds::default() })
     }
 
-    /// Fills the feeds from the databases, beside the caller.
-    pub fn begin(self: &Arc<Self>) {
-        let watcher = Arc::clone(self);
-        tokio::task::spawn_blocking(move || watcher.look());
+    /// Fills the feeds from the databases, beside the caller, and again whenever another model serves, which `standings` tells, for
+    /// as long as the watcher lives.
+    pub fn begin(self: &Arc<Self>, mut standings: watch::Receiver<Arc<Vec<Standing>>>) {
+        let watcher = Arc::downgrade(self);
+        tokio::spawn(async move {
+            loop {
+                let Some(watcher) = watcher.upgrade() else { return };
+                // A look that panicked is taken again with the next change.
+                drop(tokio::task::spawn_blocking(move || watcher.look()).await);
+                if standings.changed().await.is_err() {
+                    return;
+                }
+            }
+        });
     }
 
     /// Brings the feeds up to date.

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::labels::Class;
-use crate::market::{Series, Strategy, Symbol, Timeframe, Universe, date_to_ts, ts_to_date};
+use crate::market::{DAY, Series, Strategy, Symbol, Timeframe, Universe, date_to_ts, ts_to_date};
 use crate::scan::night::session_calendar;
 use crate::scan::outcomes::side;
 use crate::scan::views::{OutcomeView, ScannedSymbol, SectorRow, Settled, SignalDetail, SignalRow, SignalState, SignalsPage, SignalsView};
@@ -22,8 +22,6 @@ const SHOWN: usize = 20;
 const SETTLED_SESSIONS: usize = 60;
 /// Days of closes before the decision that a signal's page shows.
 const BEFORE_DAYS: i64 = 60;
-/// Days before a scan's session that its answers may be of: a symbol whose newest bar is older was not asked about.
-const SCAN_DAYS: i64 = 7;
 
 /// What views are made of.
 pub(super) struct Pages<'a> {
@@ -89,7 +87,7 @@ pub(super) fn sectors(reader: Option<&ModelReader>, pages: &Pages<'_>) -> Result
     if let Some(reader) = reader {
         (stats, signals) = (reader.sector_stats()?, reader.signals_by_sector()?);
         if let Some(scan) = reader.newest_scan()? {
-            leans = answers(reader, &scan)?.into_values().map(|p| (p.symbol, p.p[2] - p.p[0])).collect();
+            leans = answers(reader, &scan, pages.universe)?.into_values().map(|p| (p.symbol, p.p[2] - p.p[0])).collect();
         }
     }
     let mut of: BTreeMap<&str, Vec<Symbol>> = BTreeMap::new();
@@ -117,14 +115,15 @@ impl Pages<'_> {
         let calendar = session_calendar(self.universe);
         let last = calendar.last_closed(self.now).map_or(NaiveDate::MIN, |s| s.date);
         // Twice as many days hold that many sessions of any exchange.
-        let around = calendar.sessions(date_to_ts(last) - 2 * SETTLED_SESSIONS as i64 * crate::market::DAY, date_to_ts(last));
-        let dates: Vec<NaiveDate> = around.map(|s| s.date).collect();
+        let from = date_to_ts(last) - 2 * SETTLED_SESSIONS as i64 * DAY;
+        let around = calendar.sessions(from, date_to_ts(last) + DAY);
+        let dates: Vec<NaiveDate> = around.map(|s| s.date).filter(|d| *d <= last).collect();
         let since = dates.len().checked_sub(SETTLED_SESSIONS).and_then(|n| dates.get(n).copied()).unwrap_or(NaiveDate::MIN);
         Ok(settled(reader.settled_since(since)?))
     }
 
     fn scanned(&self, reader: &ModelReader, scan: &Scan) -> Result<Vec<ScannedSymbol>, StoreError> {
-        let said = answers(reader, scan)?;
+        let said = answers(reader, scan, self.universe)?;
         let of = |i: &crate::market::Instrument| {
             let p = said.get(&i.symbol);
             ScannedSymbol {
@@ -174,11 +173,14 @@ impl Pages<'_> {
     }
 }
 
-/// What the model of a scan said of each symbol in it.
-fn answers(reader: &ModelReader, scan: &Scan) -> Result<HashMap<Symbol, NightPrediction>, StoreError> {
+/// What the model of a scan said of each symbol in it. A coin's day may be the one before the session's; an older answer is that of
+/// another night.
+fn answers(reader: &ModelReader, scan: &Scan, universe: &Universe) -> Result<HashMap<Symbol, NightPrediction>, StoreError> {
     let Some(model_id) = scan.model_id else { return Ok(HashMap::new()) };
-    let said = reader.newest_predictions(model_id, scan.date - TimeDelta::days(SCAN_DAYS))?;
-    Ok(said.into_iter().map(|p| (p.symbol, p)).collect())
+    let calendar = session_calendar(universe);
+    let of_night = |p: &NightPrediction| p.date >= scan.date || universe.get(p.symbol).is_some_and(|i| i.calendar() != calendar);
+    let said = reader.newest_predictions(model_id, scan.date - TimeDelta::days(1))?;
+    Ok(said.into_iter().filter(of_night).map(|p| (p.symbol, p)).collect())
 }
 
 fn settled(sum: SettledSum) -> Settled {

@@ -31,6 +31,8 @@ impl House {
         let mut rules = trial.rules;
         rules.ensemble.profiles.demo.models = vec![ModelName::Softmax, ModelName::Gru];
         rules.ensemble.gru.units = 4;
+        // Weeks of nights follow.
+        rules.promotion_gates.expiry_days = 365;
         rules.promotion_gates.g11_shift_refits = 5;
         rules.promotion_gates.g11_walk_refits = 1;
         // On 8,000 overlapping rows the noise of this figure alone is 2 to 4 points; here the way is tried, not the gate.

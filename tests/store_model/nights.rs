@@ -196,6 +196,8 @@ fn episode(subject: &str) -> DriftEpisode {
         acked_at: None,
         acked_by: None,
         snoozed_until: None,
+        acted: false,
+        challenger: false,
     }
 }
 
@@ -242,6 +244,18 @@ fn what_people_did_about_an_alarm_stays_until_it_gets_worse_and_a_halt_until_it_
     db.put_drift_night(id, &[], &[worse], None).unwrap();
     let after = desk.reader().open_episodes(id).unwrap().remove(0);
     assert_eq!((after.verdict, after.acked_by, after.snoozed_until), (Drift::Critical, None, None), "it speaks again");
+    assert!(db.snooze_episode(id, "rsi_14", NOW).unwrap());
+    db.put_drift_night(
+        id,
+        &[],
+        &[DriftEpisode { acted: true, challenger: true, ..desk.reader().open_episodes(id).unwrap().remove(0) }],
+        None,
+    )
+    .unwrap();
+    let reminded = desk.reader().open_episodes(id).unwrap().remove(0);
+    assert_eq!((reminded.snoozed_until, reminded.acted, reminded.challenger), (None, true, true), "a snooze that is over is gone");
+    db.challenger_ordered(id).unwrap();
+    assert!(!desk.reader().open_episodes(id).unwrap()[0].challenger);
     let over = DriftEpisode { ended: Some(date("2026-09-23")), last_night: date("2026-09-23"), ..episode("rsi_14") };
     db.put_drift_night(id, &[], &[DriftEpisode { episode_id: after.episode_id, ..over }], None).unwrap();
     assert_eq!(desk.reader().open_episodes(id).unwrap(), []);

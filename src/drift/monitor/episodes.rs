@@ -13,16 +13,13 @@ pub struct Stepped {
     pub episode: Option<DriftEpisode>,
     /// It alarms in this night, this badly.
     pub alarm: Option<Severity>,
-    /// The night is looked at for the first time: something follows from its alarms.
-    pub first: bool,
 }
 
 /// Takes the episode of `subject`, if one is `open`, through the night of `date`. A night that is looked at again changes nothing
 /// of what it made of it.
 pub fn take(open: Option<&DriftEpisode>, subject: &str, finding: Finding, (date, now): (NaiveDate, i64), hysteresis: u32) -> Stepped {
     if let Some(known) = open.filter(|e| e.last_night >= date) {
-        let alarm = (known.since == date).then(|| severity(known.verdict));
-        return Stepped { episode: Some(known.clone()), alarm, first: false };
+        return Stepped { episode: Some(known.clone()), alarm: None };
     }
     let before = open.map(|e| Episode {
         began: date_to_ts(e.since),
@@ -50,9 +47,11 @@ pub fn take(open: Option<&DriftEpisode>, subject: &str, finding: Finding, (date,
             acked_at: open.and_then(|e| e.acked_at).filter(|_| now.acked),
             acked_by: open.and_then(|e| e.acked_by.clone()).filter(|_| now.acked),
             snoozed_until: now.snoozed_until,
+            acted: open.is_some_and(|e| e.acted),
+            challenger: open.is_some_and(|e| e.challenger),
         }),
     };
-    Stepped { episode, alarm, first: true }
+    Stepped { episode, alarm }
 }
 
 fn severity(verdict: Verdict) -> Severity {
@@ -75,7 +74,7 @@ mod tests {
         let mut open = first.episode.unwrap();
         assert_eq!((first.alarm, open.since, open.quiet_nights, open.ended), (Some(Severity::Drifted), night(0).0, 0, None));
         let again = take(Some(&open), "rsi_14", alarm, night(0), 3);
-        assert_eq!((again.alarm, again.first, again.episode.as_ref()), (Some(Severity::Drifted), false, Some(&open)), "looked at again");
+        assert_eq!((again.alarm, again.episode.as_ref()), (None, Some(&open)), "looked at again");
         for (n, finding) in [(1, alarm), (2, Finding::Quiet), (3, Finding::Quiet), (4, Finding::Unknown)] {
             let next = take(Some(&open), "rsi_14", finding, night(n), 3);
             assert_eq!(next.alarm, None, "night {n}");

@@ -10,10 +10,11 @@ mod night;
 mod window;
 mod worth;
 
+pub use window::thinned;
+
+use crate::scan::choice::answering;
 use crate::scan::{WatchError, WatchOrder};
-use crate::store::StoreError;
-use crate::store::model::{Model, ModelDb, ModelKind, ModelReader};
-use crate::train::model_views::ModelState;
+use crate::store::model::ModelDb;
 
 /// Subject of the share of features that have drifted, and of all statistics of performance together.
 pub const DATA_SET: &str = "data_set";
@@ -27,24 +28,13 @@ pub struct Looked {
     pub words: String,
     /// Lines for the story of the run.
     pub told: Vec<String>,
-    /// The rules ask for a challenger.
+    /// A challenger is owed.
     pub challenger: bool,
-}
-
-/// The model whose drift is watched: the champion, else the shadow, else the newest one.
-pub fn watched(reader: &ModelReader) -> Result<Option<Model>, StoreError> {
-    if let Some(champion) = reader.champion(ModelKind::Ensemble)? {
-        return Ok(Some(champion));
-    }
-    match reader.newest_in(ModelState::Shadow)? {
-        Some(shadow) => Ok(Some(shadow)),
-        None => reader.newest_model(ModelKind::Ensemble),
-    }
 }
 
 /// Looks at the drift of a strategy's model. Blocks, and uses all cores.
 pub fn look(db: &mut ModelDb, order: &WatchOrder<'_>) -> Result<Looked, WatchError> {
-    let Some(model) = watched(db.reader())? else {
+    let Some(model) = answering(db.reader())? else {
         return Ok(Looked {
             words: "nothing was trained yet, so there is nothing to drift from".to_owned(),
             told: vec![],

@@ -5,13 +5,13 @@ use super::episodes::take;
 use super::window::Window;
 use super::worth::Worth;
 use super::{DATA_SET, Looked, PERFORMANCE};
-use crate::config::strategy::CriticalAction;
+use crate::config::strategy::{CriticalAction, DriftDetection};
 use crate::drift::episode::{Finding, Severity};
 use crate::drift::performance::{Band, Reading, Standing, Statistic};
 use crate::drift::views::SubjectKind;
 use crate::drift::{Family, Judged, Judgement, Measured, Night, Verdict, judge};
 use crate::scan::{WatchError, WatchOrder};
-use crate::store::model::{DriftRow, Model, ModelDb};
+use crate::store::model::{DriftEpisode, DriftRow, Model, ModelDb};
 use crate::train::model_views::ModelState;
 
 /// Subjects that are named in a sentence.
@@ -49,29 +49,46 @@ pub fn record(db: &mut ModelDb, order: &WatchOrder<'_>, model: &Model, found: &F
     }
     rows.push((data_set_row(blank(DATA_SET, SubjectKind::Feature), &night), Finding::of_dataset(night.dataset)));
     rows.extend(worth_rows(&found.worth, &|name| blank(name, SubjectKind::Performance), rule));
+    if !found.window.has_come() {
+        // Without a bar of the session the night knows nothing new: no episode goes on or ends by it.
+        for (_, finding) in &mut rows {
+            *finding = Finding::Unknown;
+        }
+    }
+    let before = db.reader().drift_night(model.model_id)?;
     let open = db.reader().open_episodes(model.model_id)?;
-    let mut episodes = Vec::new();
-    let mut critical = Vec::new();
+    let (mut episodes, mut halt) = (Vec::new(), None);
     for (row, finding) in &mut rows {
         let own = open.iter().find(|e| e.subject == row.subject);
-        let stepped = take(own, &row.subject, *finding, (date, now), rule.hysteresis_nights);
-        row.alarmed = stepped.alarm.is_some();
-        if stepped.first && stepped.alarm == Some(Severity::Critical) {
-            critical.push(reason(row));
+        let mut stepped = take(own, &row.subject, *finding, (date, now), rule.hysteresis_nights);
+        let again = before.iter().find(|r| r.subject == row.subject && r.date == date);
+        row.alarmed = stepped.alarm.is_some() || again.is_some_and(|r| r.alarmed);
+        if let Some(episode) = stepped.episode.as_mut().filter(|e| e.ended.is_none()) {
+            halt = halt.or(act(episode, (row, *finding), model, rule));
         }
         episodes.extend(stepped.episode);
     }
     let rows: Vec<DriftRow> = rows.into_iter().map(|(row, _)| row).collect();
-    let serves = model.state == ModelState::Champion;
-    let halt = (serves && rule.on_critical.contains(&CriticalAction::HaltSignals)).then(|| critical.first().cloned()).flatten();
     db.put_drift_night(model.model_id, &rows, &episodes, halt.as_deref())?;
-    let challenger = serves && !critical.is_empty() && rule.on_critical.contains(&CriticalAction::QueueChallenger);
+    let challenger = episodes.iter().any(|e| e.challenger && e.ended.is_none());
     let looked = told(model, &rows, (&night, found), halt.as_deref(), challenger);
     tracing::info!(
         target: "drift", strategy = %order.strategy, session = %date, model = model.model_id, features = night.features,
         drifted = night.drifted, halted = halt.is_some(), challenger, "Drift was looked at"
     );
     Ok(looked)
+}
+
+/// What follows from a critical verdict on the champion, once an episode: the reason of a halt, if the rules want one, and a
+/// challenger that is owed. Also where the episode began before the model was champion.
+fn act(episode: &mut DriftEpisode, (row, finding): (&DriftRow, Finding), model: &Model, rule: &DriftDetection) -> Option<String> {
+    let critical = finding == Finding::Alarm(Severity::Critical);
+    if !critical || episode.acted || model.state != ModelState::Champion || rule.on_critical.is_empty() {
+        return None;
+    }
+    episode.acted = true;
+    episode.challenger = rule.on_critical.contains(&CriticalAction::QueueChallenger);
+    rule.on_critical.contains(&CriticalAction::HaltSignals).then(|| reason(row))
 }
 
 fn subject_row(blank: DriftRow, judged: &Judged, subject: &Subject) -> DriftRow {
@@ -124,10 +141,11 @@ const fn name(statistic: Statistic) -> &'static str {
 
 /// The rows of performance: the verdict first, which alone alarms, then its statistics, then what is expected of answers that have
 /// not matured.
-fn worth_rows(worth: &Worth, blank: &dyn Fn(&str) -> DriftRow, rule: &crate::config::strategy::DriftDetection) -> Vec<(DriftRow, Finding)> {
+fn worth_rows(worth: &Worth, blank: &dyn Fn(&str) -> DriftRow, rule: &DriftDetection) -> Vec<(DriftRow, Finding)> {
     let p = &worth.performance;
     let note = match p.standing {
         Standing::Insufficient { signals, needed } => format!("{signals} signals have matured, a verdict takes {needed}"),
+        Standing::Short { sessions, needed } => format!("{sessions} sessions have matured, a verdict takes {needed}"),
         Standing::NoBand => "validation gives no band to compare with".to_owned(),
         Standing::Lasting { months } => format!("below the warning quantile for {months} months"),
         _ => format!("{} answers, {} of them BUY or SELL", p.rows, p.signals),
@@ -144,8 +162,8 @@ fn worth_rows(worth: &Worth, blank: &dyn Fn(&str) -> DriftRow, rule: &crate::con
         rows.push((row, Finding::Unknown));
     }
     if let Some(e) = &worth.expected {
-        let warning = bound(&worth.band, Statistic::Accuracy, rule.performance_warning_quantile);
-        let critical = bound(&worth.band, Statistic::Accuracy, rule.performance_critical_quantile);
+        let warning = bound(&worth.open_band, Statistic::Accuracy, rule.performance_warning_quantile);
+        let critical = bound(&worth.open_band, Statistic::Accuracy, rule.performance_critical_quantile);
         let verdict = match (warning, critical) {
             (Some(w), _) if e.accuracy < w => Verdict::Warning,
             (Some(_), _) => Verdict::Stable,
@@ -158,7 +176,7 @@ fn worth_rows(worth: &Worth, blank: &dyn Fn(&str) -> DriftRow, rule: &crate::con
     rows
 }
 
-fn reading(r: &Reading, rule: &crate::config::strategy::DriftDetection) -> Verdict {
+fn reading(r: &Reading, rule: &DriftDetection) -> Verdict {
     match r.quantile.filter(|_| r.statistic.is_judged()) {
         Some(q) if q < rule.performance_critical_quantile => Verdict::Critical,
         Some(q) if q < rule.performance_warning_quantile => Verdict::Warning,
@@ -193,7 +211,7 @@ fn told(model: &Model, rows: &[DriftRow], (night, found): (&Night, &Found<'_>), 
     told.extend(rows.iter().find(|r| r.subject == PERFORMANCE).map(|r| format!("performance: {}, {}", r.verdict, r.note)));
     told.extend(halt.map(|why| format!("new signals of model {id} are halted: {why}")));
     if challenger {
-        told.push("a challenger is trained next; it is never promoted by drift".to_owned());
+        told.push("a challenger is owed: the engine that follows the schedule trains it next, and drift never promotes it".to_owned());
     }
     Looked { words, told, challenger }
 }

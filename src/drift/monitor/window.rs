@@ -54,6 +54,11 @@ impl Window {
         self.recent.rows().filter(move |row| row.bar >= lookback && self.recent.date(*row) >= self.first && counts(row))
     }
 
+    /// Whether any symbol has a bar of the session.
+    pub fn has_come(&self) -> bool {
+        self.recent.symbols.iter().any(|s| s.adjusted.bars.date.last().is_some_and(|d| *d >= self.session))
+    }
+
     /// How far each feature that has a baseline has moved.
     pub fn features(&self, baselines: &[DriftBaseline], rule: &DriftDetection) -> Vec<Subject> {
         let of = |b: &DriftBaseline| {

@@ -11,6 +11,7 @@ use crate::config::strategy::DriftDetection;
 use crate::dataset::recent::RecentSymbol;
 use crate::drift::Verdict;
 use crate::drift::performance::{Band, Expected, Matured, Performance, Standing, expected, warned_since};
+use crate::labels::barrier::horizon_end;
 use crate::labels::{Barriers, Class, Label, average_true_range};
 use crate::market::{Instrument, Symbol};
 use crate::scan::{WatchError, WatchOrder};
@@ -25,8 +26,11 @@ const HISTORY: u32 = 400;
 pub struct Worth {
     /// Of matured predictions.
     pub performance: Performance,
-    /// Validation's periods; `None` where nothing is kept of what the model said out of fold.
+    /// Validation's periods of as many sessions as have matured; `None` without any, or where nothing is kept of what the model
+    /// said out of fold.
     pub band: Option<Band>,
+    /// The same of as many sessions as have not.
+    pub open_band: Option<Band>,
     /// Of predictions that have not matured.
     pub expected: Option<Expected>,
 }
@@ -59,31 +63,42 @@ pub fn worth(reader: &ModelReader, order: &WatchOrder<'_>, model: &Model, window
     let validation: Vec<Matured> = known.iter().map(matured).collect();
     let live: Vec<(&Answer, Label)> = answers.iter().filter_map(|a| Some((a, labels.of(a)?))).collect();
     let live: Vec<Matured> = live.iter().map(matured).collect();
-    let open: Vec<&Answer> = answers.iter().filter(|a| labels.of(a).is_none()).collect();
+    // What has no label once its horizon has passed never gets one: it is not open, it is lost.
+    let open: Vec<&Answer> = answers.iter().filter(|a| labels.is_open(a, order, window.session)).collect();
     let expected = expected(open.iter().map(|a| (a.p, a.decision)));
     // What there is is held against as many sessions of validation: fewer vary more.
-    let sessions = if live.is_empty() { sessions(open.iter().map(|a| a.date)) } else { sessions(live.iter().map(|r| r.date)) };
-    let rule = &DriftDetection { performance_sessions: rule.performance_sessions.min(sessions.max(1)), ..rule.clone() };
     let draws = resampling(order.rules, u64::from(order.rules.ensemble.seed));
-    let needed = !live.is_empty() || expected.is_some();
-    let band = (needed && !validation.is_empty()).then(|| Band::of(&validation, rule, draws));
-    let history = reader.drift_history(model.model_id, PERFORMANCE, HISTORY)?;
-    let mut verdicts: Vec<(NaiveDate, Standing)> = history.iter().map(|r| (r.date, standing(r.verdict))).collect();
-    verdicts.reverse();
-    verdicts.retain(|(date, _)| *date < window.session);
-    let nothing = Performance {
-        standing: Standing::Insufficient { signals: 0, needed: rule.performance_min_signals as usize },
-        dates: None,
-        rows: 0,
-        signals: 0,
-        readings: Vec::new(),
+    let band = |sessions: u32| {
+        let as_many = DriftDetection { performance_sessions: rule.performance_sessions.min(sessions), ..rule.clone() };
+        (sessions > 0 && !validation.is_empty()).then(|| Band::of(&validation, &as_many, draws))
     };
+    let matured_sessions = sessions(live.iter().map(|r| r.date));
+    let (band, open_band) = (band(matured_sessions), band(sessions(open.iter().map(|a| a.date))));
+    let least = order.rules.validation.bootstrap_block_sessions;
     let performance = match &band {
-        Some(band) => band.judge(&live, warned_since(&verdicts), rule),
-        None if live.is_empty() => nothing,
-        None => Performance { standing: Standing::NoBand, rows: live.len(), ..nothing },
+        None => nothing(rule, &live),
+        Some(_) if matured_sessions < least => {
+            let standing = Standing::Short { sessions: matured_sessions as usize, needed: least as usize };
+            Performance { standing, ..nothing(rule, &live) }
+        }
+        Some(band) => band.judge(&live, (warned(reader, model, window.session)?, window.session), rule),
     };
-    Ok(Worth { performance, band, expected })
+    Ok(Worth { performance, band, open_band, expected })
+}
+
+/// Since which night before `session` every verdict warned.
+fn warned(reader: &ModelReader, model: &Model, session: NaiveDate) -> Result<Option<NaiveDate>, WatchError> {
+    let history = reader.drift_history(model.model_id, PERFORMANCE, HISTORY)?;
+    let verdicts = history.iter().rev().filter(|r| r.date < session).map(|r| (r.date, standing(r.verdict)));
+    Ok(warned_since(&verdicts.collect::<Vec<_>>()))
+}
+
+/// Nothing can be said of what has matured.
+fn nothing(rule: &DriftDetection, live: &[Matured]) -> Performance {
+    let signals = live.iter().filter(|r| r.decision != Class::Hold).count();
+    let needed = rule.performance_min_signals as usize;
+    let standing = if live.is_empty() { Standing::Insufficient { signals, needed } } else { Standing::NoBand };
+    Performance { standing, dates: None, rows: live.len(), signals, readings: Vec::new() }
 }
 
 /// How many different dates.
@@ -132,6 +147,13 @@ impl Labels {
             (instrument.symbol, known.collect())
         };
         Self(order.universe.instruments.par_iter().zip(&window.recent.symbols).map(of).collect())
+    }
+
+    /// Whether the label of an answer is still to come on the night of `session`.
+    fn is_open(&self, answer: &Answer, order: &WatchOrder<'_>, session: NaiveDate) -> bool {
+        let calendar = order.universe.get(answer.symbol).map(Instrument::calendar);
+        let end = calendar.and_then(|c| horizon_end(c, answer.date, &order.rules.validation.label));
+        self.of(answer).is_none() && end.is_some_and(|end| end >= session)
     }
 
     fn of(&self, answer: &Answer) -> Option<Label> {

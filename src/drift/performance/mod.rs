@@ -72,6 +72,13 @@ pub enum Standing {
         /// Signals it takes.
         needed: usize,
     },
+    /// Too few sessions have matured: figures of a few days vary so much that one of many looks would cry wolf.
+    Short {
+        /// Sessions there were.
+        sessions: usize,
+        /// Sessions it takes.
+        needed: usize,
+    },
     /// Validation is shorter than a period, or leaves every statistic undefined, so there is nothing to compare with.
     NoBand,
     /// Within the band.
@@ -111,7 +118,7 @@ impl Standing {
     /// What follows for the episode.
     pub fn finding(self) -> Finding {
         match self {
-            Self::Insufficient { .. } | Self::NoBand => Finding::Unknown,
+            Self::Insufficient { .. } | Self::Short { .. } | Self::NoBand => Finding::Unknown,
             Self::Stable => Finding::Quiet,
             Self::Warning => Finding::Alarm(Severity::Drifted),
             Self::Critical | Self::Lasting { .. } => Finding::Alarm(Severity::Critical),
@@ -134,9 +141,9 @@ impl Band {
         self.estimates.iter().find_map(of).filter(|_| self.dates >= self.sessions)
     }
 
-    /// Judges the newest sessions of `matured` rows, in any order. `warned_since` is the date since which every verdict warned
-    /// ([`warned_since`]).
-    pub fn judge(&self, matured: &[Matured], warned_since: Option<NaiveDate>, rule: &DriftDetection) -> Performance {
+    /// Judges the newest sessions of `matured` rows, in any order, on the night of `today`. `warned_since` is the night since which
+    /// every verdict warned ([`warned_since`]).
+    pub fn judge(&self, matured: &[Matured], (warned_since, today): (Option<NaiveDate>, NaiveDate), rule: &DriftDetection) -> Performance {
         let rows = newest(matured, self.sessions);
         let (first, last) = (rows.iter().map(|r| r.date).min(), rows.iter().map(|r| r.date).max());
         let signals = rows.iter().filter(|r| r.decision != Class::Hold).count();
@@ -150,7 +157,7 @@ impl Band {
         };
         if signals >= needed {
             found.readings = self.estimates.iter().map(|(s, e)| self.reading(*s, e, &rows, rule)).collect();
-            found.standing = standing(&found.readings, warned_since.zip(last), rule);
+            found.standing = standing(&found.readings, warned_since.map(|since| (since, today)), rule);
         }
         found
     }

@@ -77,7 +77,7 @@ fn statistics_are_those_of_metrics() {
 #[test]
 fn what_is_as_good_as_validation_is_stable_and_what_lost_its_link_is_critical() {
     let (band, rule) = (band(), rule());
-    let standing = |kept: f64, seed: u64| band.judge(&answers(60, kept, seed), None, &rule).standing;
+    let standing = |kept: f64, seed: u64| band.judge(&answers(60, kept, seed), (None, day(60)), &rule).standing;
     // Four statistics that hang together, each below its 5 % in 5 % of periods: between 5 and 20 %.
     let warned = (100..200).filter(|seed| standing(1.0, *seed).warns()).count();
     println!("{warned} of 100 unchanged periods warn");
@@ -94,7 +94,7 @@ fn readings_stand_in_the_band_of_the_same_length() {
     let mut rows = answers(200, 0.0, 4);
     rows.truncate(140 * 6);
     rows.extend(answers(200, 1.0, 5).into_iter().filter(|r| r.date >= day(140)));
-    let found = band.judge(&rows, None, &rule);
+    let found = band.judge(&rows, (None, day(60)), &rule);
     assert_eq!((found.rows, found.dates, found.readings.len()), (360, Some((day(140), day(199))), 7));
     for reading in &found.readings {
         let [low, middle, high] = reading.band.unwrap();
@@ -111,12 +111,12 @@ fn too_little_is_no_verdict() {
     let (band, rule) = (band(), rule());
     let rows = answers(20, 1.0, 6);
     let signals = rows.iter().filter(|r| r.decision != Class::Hold).count();
-    let few = band.judge(&rows, None, &DriftDetection { performance_min_signals: signals as u32 + 1, ..rule.clone() });
+    let few = band.judge(&rows, (None, day(60)), &DriftDetection { performance_min_signals: signals as u32 + 1, ..rule.clone() });
     assert_eq!(few.standing, Standing::Insufficient { signals, needed: signals + 1 });
     assert!(few.readings.is_empty() && few.rows == 120);
-    assert_eq!(band.judge(&[], None, &rule).standing, Standing::Insufficient { signals: 0, needed: 100 });
+    assert_eq!(band.judge(&[], (None, day(60)), &rule).standing, Standing::Insufficient { signals: 0, needed: 100 });
     let short = Band::of(&answers(59, 1.0, 1), &rule, Resampling { block: 20, draws: 50, seed: 9 });
-    let unjudged = short.judge(&answers(60, 0.0, 2), None, &rule);
+    let unjudged = short.judge(&answers(60, 0.0, 2), (None, day(60)), &rule);
     assert_eq!((unjudged.standing, unjudged.standing.finding()), (Standing::NoBand, Finding::Unknown));
     assert!(unjudged.readings.iter().all(|r| r.live.is_some() && r.band.is_none() && r.quantile.is_none()));
 }
@@ -124,10 +124,11 @@ fn too_little_is_no_verdict() {
 #[test]
 fn a_warning_of_months_is_critical() {
     let (band, rule) = (band(), rule());
-    let warned = (1..200).map(|seed| answers(60, 0.75, seed)).find(|rows| band.judge(rows, None, &rule).standing == Standing::Warning);
+    let warned =
+        (1..200).map(|seed| answers(60, 0.75, seed)).find(|rows| band.judge(rows, (None, day(60)), &rule).standing == Standing::Warning);
     let rows = warned.unwrap();
     // The newest row is of day 59, the first of March.
-    let since = |n: usize| band.judge(&rows, Some(day(n)), &rule).standing;
+    let since = |n: usize| band.judge(&rows, (Some(day(n)), day(59)), &rule).standing;
     assert_eq!([since(0), since(1)], [Standing::Lasting { months: 2 }, Standing::Warning]);
     assert_eq!(Standing::Lasting { months: 2 }.finding(), Finding::Alarm(Severity::Critical));
     let few = Standing::Insufficient { signals: 1, needed: 2 };

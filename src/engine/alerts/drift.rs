@@ -21,26 +21,36 @@ fn one(now: i64, view: &DriftView, out: &mut Vec<Alert>) {
     }
     let calling: Vec<&SubjectRow> = view.worst.iter().filter(|s| s.alarm.as_ref().is_some_and(|a| a.calls(now))).collect();
     if let Some(s) = calling.iter().find(|s| s.subject == PERFORMANCE) {
-        let text = format!("performance of {strategy} is below what validation gave: {}", s.note);
+        let since = s.alarm.as_ref().map_or_else(String::new, |a| format!(" since {}", a.since));
+        let text = format!("performance of {strategy} has been below what validation gave{since}: {}", s.note);
         push(out, now, &format!("performance:{strategy}"), level(s), text, None);
     }
     let moved: Vec<&&SubjectRow> = calling.iter().filter(|s| s.kind != SubjectKind::Performance).collect();
-    let told = |s: &SubjectRow| format!("{} PSI {:.2}", s.subject, s.psi.unwrap_or(0.0));
-    let data_set = view.dataset.alarms();
-    if data_set || moved.len() > ALONE {
-        let share = view.dataset_share.map_or_else(String::new, |share| format!(", {:.0} % of the features", 100.0 * share));
-        let first: Vec<String> = moved.iter().take(2).map(|s| told(s)).collect();
-        let what = if data_set { "the data set has drifted" } else { "features have drifted" };
-        let named = if first.is_empty() { String::new() } else { format!(": {}", first.join(", ")) };
-        let bad = if view.dataset == Verdict::Critical { AlertLevel::Bad } else { AlertLevel::Warn };
-        if !moved.is_empty() {
-            push(out, now, &format!("drift:{strategy}"), bad, format!("{strategy}: {what}{share}{named}"), None);
+    let first: Vec<String> = moved.iter().take(2).map(|s| told(s)).collect();
+    let named = if first.is_empty() { String::new() } else { format!(": {}", first.join(", ")) };
+    if let Some(alarm) = &view.dataset_alarm {
+        // It stands for its features: who has taken note of it need not take note of each.
+        if alarm.calls(now) {
+            let share = view.dataset_share.map_or_else(String::new, |share| format!(", {:.0} % of the features", 100.0 * share));
+            let level = if alarm.verdict == Verdict::Critical { AlertLevel::Bad } else { AlertLevel::Warn };
+            push(out, now, &format!("drift:{strategy}"), level, format!("{strategy}: the data set has drifted{share}{named}"), None);
         }
         return;
     }
-    for s in moved {
-        push(out, now, &format!("drift:{strategy}:{}", s.subject), level(s), format!("{strategy}: {} has drifted", told(s)), None);
+    if moved.len() > ALONE {
+        let text = format!("{strategy}: {} subjects have drifted{named}", moved.len());
+        push(out, now, &format!("drift:{strategy}"), AlertLevel::Warn, text, None);
+        return;
     }
+    for s in moved {
+        push(out, now, &format!("drift:{strategy}:{}", s.subject), level(s), format!("{strategy}: drift of {}", told(s)), None);
+    }
+}
+
+/// A subject with what is known of it tonight.
+fn told(s: &SubjectRow) -> String {
+    let since = s.alarm.as_ref().map_or_else(String::new, |a| format!(", alarm since {}", a.since));
+    s.psi.map_or_else(|| format!("{}{since}", s.subject), |psi| format!("{} PSI {psi:.2}", s.subject))
 }
 
 fn level(s: &SubjectRow) -> AlertLevel {
@@ -92,13 +102,19 @@ mod tests {
             ..DriftView::unwatched(Strategy::Turbomode, "")
         };
         let two = told(view(&["rsi_14", "atr_14_pct"], false));
-        assert_eq!(two[0], ("drift:turbomode:rsi_14".into(), AlertLevel::Warn, "turbomode: rsi_14 PSI 0.31 has drifted".into()));
+        assert_eq!(two[0], ("drift:turbomode:rsi_14".into(), AlertLevel::Warn, "turbomode: drift of rsi_14 PSI 0.31".into()));
         assert_eq!(two.len(), 2);
         let many = told(view(&["a", "b", "c", "d"], false));
-        assert_eq!(many, [("drift:turbomode".into(), AlertLevel::Warn, "turbomode: features have drifted: a PSI 0.31, b PSI 0.31".into())]);
+        assert_eq!(
+            many,
+            [("drift:turbomode".into(), AlertLevel::Warn, "turbomode: 4 subjects have drifted: a PSI 0.31, b PSI 0.31".into())]
+        );
         assert!(told(view(&["a", "b"], true)).is_empty());
-        let critical = DriftView { dataset: Verdict::Critical, dataset_share: Some(0.34), ..view(&["a"], false) };
+        let alarm = |acked| subject("data_set", SubjectKind::Feature, acked).alarm;
+        let critical = DriftView { dataset_alarm: alarm(false), dataset_share: Some(0.34), ..view(&["a"], false) };
         assert_eq!(told(critical)[0].2, "turbomode: the data set has drifted, 34 % of the features: a PSI 0.31");
+        let known = DriftView { dataset_alarm: alarm(true), ..view(&["a", "b", "c", "d"], false) };
+        assert!(told(known).is_empty(), "one word for all of them");
     }
 
     #[test]

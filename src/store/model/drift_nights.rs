@@ -78,6 +78,10 @@ pub struct DriftEpisode {
     pub acked_by: Option<String>,
     /// Until when it keeps silent, UTC seconds.
     pub snoozed_until: Option<i64>,
+    /// What follows from a critical verdict was done.
+    pub acted: bool,
+    /// A challenger is owed.
+    pub challenger: bool,
 }
 
 /// A model that may give no new signals.
@@ -106,9 +110,12 @@ impl ModelDb {
             if let Some(first) = night.first() {
                 let sql = "DELETE FROM drift_monitoring WHERE model_id = ?1 AND date = ?2";
                 conn.prepare_cached(sql)?.execute(params![model_id, first.date.to_string()])?;
+                // Pages show the newest night's distribution only.
+                let sql = "UPDATE drift_monitoring SET sketch = x'' WHERE model_id = ?1 AND date < ?2 AND length(sketch) > 0";
+                conn.prepare_cached(sql)?.execute(params![model_id, first.date.to_string()])?;
             }
             night.iter().try_for_each(|row| put_row(conn, model_id, row))?;
-            episodes.iter().try_for_each(|episode| put_episode(conn, model_id, episode))?;
+            episodes.iter().try_for_each(|episode| put_episode(conn, (model_id, now), episode))?;
             if let Some(reason) = halt {
                 let sql = "INSERT INTO halts (model_id, since, reason) VALUES (?1, ?2, ?3)
                            ON CONFLICT (model_id) WHERE lifted_at IS NULL DO NOTHING";
@@ -129,6 +136,15 @@ impl ModelDb {
     pub fn snooze_episode(&mut self, model_id: i64, subject: &str, until: i64) -> Result<bool, StoreError> {
         let sql = "UPDATE drift_episodes SET snoozed_until = ?3 WHERE model_id = ?1 AND subject = ?2 AND ended IS NULL";
         self.transaction(|conn| Ok(conn.prepare_cached(sql)?.execute(params![model_id, subject, until])? > 0))
+    }
+
+    /// A run of the challenger that is owed because of a model's drift has been ordered.
+    pub fn challenger_ordered(&mut self, model_id: i64) -> Result<(), StoreError> {
+        let sql = "UPDATE drift_episodes SET challenger = 0 WHERE model_id = ?1";
+        self.transaction(|conn| {
+            conn.prepare_cached(sql)?.execute([model_id])?;
+            Ok(())
+        })
     }
 
     /// Lets a halted model give signals again; whether it was halted.
@@ -172,22 +188,25 @@ fn put_row(conn: &Connection, model_id: i64, r: &DriftRow) -> Result<(), StoreEr
     Ok(())
 }
 
-/// What a person did about it meanwhile stays, unless it alarms anew: then `acked_at` and `snoozed_until` are cleared.
-fn put_episode(conn: &Connection, model_id: i64, e: &DriftEpisode) -> Result<(), StoreError> {
+/// What a person did about it meanwhile stays, unless it gets worse: then it speaks again. A snooze that is over at `now` is gone, so
+/// that it reminds once.
+fn put_episode(conn: &Connection, (model_id, now): (i64, i64), e: &DriftEpisode) -> Result<(), StoreError> {
     let [since, last] = [e.since, e.last_night].map(|d| d.to_string());
     let (verdict, ended) = (e.verdict.to_string(), e.ended.map(|d| d.to_string()));
     if e.episode_id == 0 {
-        let sql = "INSERT INTO drift_episodes (model_id, subject, since, last_night, verdict, quiet_nights, ended)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-        conn.prepare_cached(sql)?.execute(params![model_id, e.subject, since, last, verdict, e.quiet_nights, ended])?;
+        let sql = "INSERT INTO drift_episodes (model_id, subject, since, last_night, verdict, quiet_nights, ended, acted, challenger)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+        let values = params![model_id, e.subject, since, last, verdict, e.quiet_nights, ended, e.acted, e.challenger];
+        conn.prepare_cached(sql)?.execute(values)?;
         return Ok(());
     }
-    let anew = "CASE WHEN verdict = 'drifted' AND ?3 = 'critical' THEN NULL ELSE";
+    let anew = "CASE WHEN verdict = 'drifted' AND ?3 = 'critical' THEN NULL";
     let sql = format!(
-        "UPDATE drift_episodes SET last_night = ?2, acked_at = {anew} acked_at END, acked_by = {anew} acked_by END,
-         snoozed_until = {anew} snoozed_until END, verdict = ?3, quiet_nights = ?4, ended = ?5 WHERE episode_id = ?1"
+        "UPDATE drift_episodes SET last_night = ?2, acked_at = {anew} ELSE acked_at END, acked_by = {anew} ELSE acked_by END,
+         snoozed_until = {anew} WHEN snoozed_until <= ?6 THEN NULL ELSE snoozed_until END, verdict = ?3, quiet_nights = ?4, ended = ?5,
+         acted = ?7, challenger = ?8 WHERE episode_id = ?1"
     );
-    conn.prepare_cached(&sql)?.execute(params![e.episode_id, last, verdict, e.quiet_nights, ended])?;
+    conn.prepare_cached(&sql)?.execute(params![e.episode_id, last, verdict, e.quiet_nights, ended, now, e.acted, e.challenger])?;
     Ok(())
 }
 
@@ -257,8 +276,8 @@ impl ModelReader {
 
     /// The open episodes of a model, by subject.
     pub fn open_episodes(&self, model_id: i64) -> Result<Vec<DriftEpisode>, StoreError> {
-        let sql = "SELECT episode_id, subject, since, last_night, verdict, quiet_nights, ended, acked_at, acked_by, snoozed_until
-                   FROM drift_episodes WHERE model_id = ?1 AND ended IS NULL ORDER BY subject";
+        let sql = "SELECT episode_id, subject, since, last_night, verdict, quiet_nights, ended, acked_at, acked_by, snoozed_until, acted,
+                   challenger FROM drift_episodes WHERE model_id = ?1 AND ended IS NULL ORDER BY subject";
         self.list(sql, [model_id], |r| {
             Ok(DriftEpisode {
                 episode_id: r.get(0)?,
@@ -271,6 +290,8 @@ impl ModelReader {
                 acked_at: r.get(7)?,
                 acked_by: r.get(8)?,
                 snoozed_until: r.get(9)?,
+                acted: r.get(10)?,
+                challenger: r.get(11)?,
             })
         })
     }

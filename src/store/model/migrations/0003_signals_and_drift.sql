@@ -54,6 +54,9 @@ CREATE TABLE drift_episodes (
     acked_at      INTEGER,
     acked_by      TEXT,
     snoozed_until INTEGER,
+    -- What follows from a critical verdict was done, once: signals are halted, and a challenger is owed until a run of it is ordered.
+    acted         INTEGER NOT NULL DEFAULT 0 CHECK (acted IN (0, 1)),
+    challenger    INTEGER NOT NULL DEFAULT 0 CHECK (challenger IN (0, 1)),
     CHECK ((acked_at IS NULL) = (acked_by IS NULL))
 ) STRICT;
 
@@ -82,7 +85,8 @@ CREATE TABLE scans (
     symbols   INTEGER NOT NULL CHECK (symbols >= 0),
     eligible  INTEGER NOT NULL CHECK (eligible BETWEEN 0 AND symbols),
     predicted INTEGER NOT NULL CHECK (predicted BETWEEN 0 AND symbols),
-    signals   INTEGER NOT NULL CHECK (signals BETWEEN 0 AND predicted),
+    -- Of this night, also those that an earlier scan of it gave.
+    signals   INTEGER NOT NULL CHECK (signals BETWEEN 0 AND symbols),
     words     TEXT NOT NULL,
     -- By symbol, why there is no signal: JSON.
     why_none  TEXT NOT NULL CHECK (json_valid(why_none)),
