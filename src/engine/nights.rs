@@ -152,11 +152,12 @@ impl Owner {
     /// Says how a run ended, and brings the views of an ingest in step.
     async fn run_ended(&mut self, run: &JobRun) {
         let seconds = run.seconds(self.clock.now()).unwrap_or(0);
-        let error = run.error.as_deref().unwrap_or_default();
+        // Of a run that went well it is what it has to say.
+        let note = run.error.as_deref().unwrap_or_default();
         if run.state.bad() {
-            tracing::error!(target: "engine", run = run.id, job = %run.job, state = %run.state, seconds, error, "Run ended");
+            tracing::error!(target: "engine", run = run.id, job = %run.job, state = %run.state, seconds, error = note, "Run ended");
         } else {
-            tracing::info!(target: "engine", run = run.id, job = %run.job, state = %run.state, seconds, error, "Run ended");
+            tracing::info!(target: "engine", run = run.id, job = %run.job, state = %run.state, seconds, note, "Run ended");
         }
         self.shortages.look.notify_one();
         if run.job == Job::Maintenance {

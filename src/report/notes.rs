@@ -58,8 +58,11 @@ impl RunReport {
 
     fn sharpe(&self) -> Option<String> {
         let within = self.scores.as_ref()?.backtest.net.interval?;
-        let chance =
-            if within.low <= 0.0 { "no gain at all is among what chance explains" } else { "chance alone does not explain a gain" };
+        let chance = if within.low <= 0.0 {
+            "no gain at all is among what chance explains"
+        } else {
+            "of this run alone, not counting how many were tried, chance does not explain a gain"
+        };
         Some(format!("The annual Sharpe ratio after costs lies between {:.2} and {:.2}: {chance}.", within.low, within.high))
     }
 

@@ -137,7 +137,7 @@ impl Night<'_> {
     fn given(&self) -> u32 {
         let is_given = |(position, i): &(usize, &Instrument)| {
             let newest = self.recent.symbols[*position].adjusted.bars.date.last();
-            newest.is_some() && self.open.get(&i.symbol) == newest
+            newest.is_some_and(|d| *d >= self.session) && self.open.get(&i.symbol) == newest
         };
         self.instruments().filter(is_given).count() as u32
     }
@@ -207,7 +207,7 @@ impl Night<'_> {
             let fit = askable(symbol, (position, instrument), &used, self.now)
                 .and_then(|row| tradable(symbol, instrument, (open, self.session), rule).map(|()| row));
             let why = match fit {
-                Err(Unfit::Open(date)) if date == self.recent.date(self.newest(position)) => {
+                Err(Unfit::Open(date)) if date >= self.session && date == self.recent.date(self.newest(position)) => {
                     // A night that is done again has given it already.
                     (eligible, given) = (eligible + 1, given + 1);
                     continue;

@@ -44,7 +44,7 @@ pub(super) fn page(reader: &ModelReader, strategy: Strategy, rule: &DriftDetecti
     let (session, at) = (first.date, first.made_at);
     let look = Look::new(reader, model, rule)?;
     let data_set = night.iter().find(|r| r.subject == DATA_SET);
-    let mut subjects: Vec<SubjectRow> = night.iter().filter(|r| r.subject != DATA_SET).map(|r| look.row(r)).collect();
+    let mut subjects: Vec<SubjectRow> = night.iter().map(|r| look.row(r)).collect();
     subjects.sort_by(|a, b| worse(a, b).then_with(|| a.subject.cmp(&b.subject)));
     let counts = counts(&subjects);
     let features = subjects.iter().filter(|s| s.kind == SubjectKind::Feature);
@@ -165,7 +165,7 @@ impl<'a> Look<'a> {
 
 /// Features come first on a bad night; what the model says and is worth must not fall off behind them.
 fn worst(subjects: &[SubjectRow]) -> Vec<SubjectRow> {
-    let speaks = |s: &SubjectRow| s.kind != SubjectKind::Feature && s.alarm.is_some();
+    let speaks = |s: &SubjectRow| (s.kind != SubjectKind::Feature || s.subject == DATA_SET) && s.alarm.is_some();
     let shown = subjects.iter().enumerate().filter(|(place, s)| *place < WORST || speaks(s));
     shown.map(|(_, s)| s.clone()).collect()
 }
@@ -197,9 +197,10 @@ fn worse(a: &SubjectRow, b: &SubjectRow) -> std::cmp::Ordering {
 }
 
 fn counts(subjects: &[SubjectRow]) -> VerdictCounts {
-    let count = |of: &dyn Fn(Verdict) -> bool| subjects.iter().filter(|s| of(s.verdict)).count() as u32;
+    // The data set sums up its features: it is listed, and not counted once more.
+    let count = |of: &dyn Fn(Verdict) -> bool| subjects.iter().filter(|s| s.subject != DATA_SET && of(s.verdict)).count() as u32;
     VerdictCounts {
-        subjects: subjects.len() as u32,
+        subjects: count(&|_| true),
         without: count(&|v| !v.judged()),
         stable: count(&|v| v == Verdict::Stable),
         warning: count(&|v| v == Verdict::Warning),

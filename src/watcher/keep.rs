@@ -1,11 +1,12 @@
 //! What is asked about signals and drift, and done about alarms.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{PATIENCE_OF_PEOPLE, Watcher, drift, signals};
+use super::{PATIENCE, PATIENCE_OF_PEOPLE, Watcher, drift, signals};
 use crate::drift::views::{DriftPage, DriftView, SubjectDetail};
 use crate::engine::Watching;
 use crate::market::{Strategy, ts_to_date};
@@ -28,13 +29,14 @@ impl Watcher {
     fn change(
         &self,
         strategy: Strategy,
+        patience: Duration,
         change: impl FnOnce(&mut ModelDb, &Model) -> Result<Result<String, String>, StoreError>,
     ) -> Result<String, String> {
         let nothing = || format!("nothing of {strategy} is watched yet; `nightdesk drift --strategy {strategy}` looks at it");
         if self.reader(strategy).map_err(|e| e.to_string())?.is_none() {
             return Err(nothing());
         }
-        let done = self.with(strategy, (PATIENCE_OF_PEOPLE, &CancellationToken::new()), |db| match answering(db.reader())? {
+        let done = self.with(strategy, (patience, &CancellationToken::new()), |db| match answering(db.reader())? {
             Some(model) => change(db, &model),
             None => Ok(Err(nothing())),
         });
@@ -81,7 +83,7 @@ impl Watching for Watcher {
     }
 
     fn acknowledge(&self, strategy: Strategy, subject: &str, actor: &str) -> Result<String, String> {
-        self.change(strategy, |db, model| {
+        self.change(strategy, PATIENCE_OF_PEOPLE, |db, model| {
             let known = db.ack_episode(model.model_id, subject, actor)?;
             tracing::info!(target: "drift", %strategy, subject, actor, known, "An alarm was taken note of");
             Ok(if known { Ok(format!("the drift of {subject} is taken note of")) } else { Err(no_alarm(strategy, subject)) })
@@ -90,7 +92,7 @@ impl Watching for Watcher {
 
     fn snooze(&self, strategy: Strategy, subject: &str, hours: u32, actor: &str) -> Result<String, String> {
         let until = self.clock.now() + i64::from(hours) * HOUR;
-        self.change(strategy, |db, model| {
+        self.change(strategy, PATIENCE_OF_PEOPLE, |db, model| {
             let known = db.snooze_episode(model.model_id, subject, until)?;
             tracing::info!(target: "drift", %strategy, subject, actor, hours, known, "An alarm was put to sleep");
             Ok(if known { Ok(format!("the drift of {subject} keeps silent for {hours} h")) } else { Err(no_alarm(strategy, subject)) })
@@ -98,7 +100,7 @@ impl Watching for Watcher {
     }
 
     fn lift_halt(&self, strategy: Strategy, actor: &str) -> Result<String, String> {
-        self.change(strategy, |db, model| {
+        self.change(strategy, PATIENCE_OF_PEOPLE, |db, model| {
             let (id, halt) = (model.model_id, db.reader().halt(model.model_id)?);
             let Some(halt) = halt else { return Ok(Err(format!("model {id} of {strategy} is not halted"))) };
             db.lift_halt(id, actor)?;
@@ -108,7 +110,7 @@ impl Watching for Watcher {
     }
 
     fn challenger_ordered(&self, strategy: Strategy) -> Result<(), String> {
-        self.change(strategy, |db, model| {
+        self.change(strategy, PATIENCE, |db, model| {
             db.challenger_ordered(model.model_id)?;
             Ok(Ok(String::new()))
         })

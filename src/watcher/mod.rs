@@ -13,7 +13,7 @@ mod keep;
 mod signals;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -48,6 +48,8 @@ pub struct Watcher {
     rules: Arc<ArcSwap<Strategies>>,
     master: ReadPool,
     feeds: Feeds,
+    /// One look at a time: an older reading never overwrites a newer one in the feeds.
+    looking: Mutex<()>,
 }
 
 /// What a watcher is made of.
@@ -69,7 +71,7 @@ impl Watcher {
     pub fn new(options: WatcherOptions) -> Arc<Self> {
         let WatcherOptions { data_dir, demo, universe, clock, rules } = options;
         let master = ReadPool::new(&data_dir.join(DATABASE));
-        Arc::new(Self { data_dir, demo, universe, clock, rules, master, feeds: Feeds::default() })
+        Arc::new(Self { data_dir, demo, universe, clock, rules, master, feeds: Feeds::default(), looking: Mutex::default() })
     }
 
     /// Fills the feeds from the databases, beside the caller, and again whenever another model serves, which `standings` tells, for
@@ -90,6 +92,7 @@ impl Watcher {
 
     /// Brings the feeds up to date.
     fn look(&self) {
+        let _one = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
         for strategy in Strategy::ALL {
             match self.signals_view(strategy) {
                 Ok(now) => self.feeds.show_signals(now),

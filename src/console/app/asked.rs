@@ -28,6 +28,9 @@ impl<T> Asked<T> {
 
     /// Forgets the answer, because the question is about something else now.
     pub fn forget(&mut self) {
+        // An answer under way is to the question that is forgotten.
+        self.generation += 1;
+        self.waiting = false;
         self.value = None;
         self.error = None;
     }

@@ -18,7 +18,8 @@ pub struct Stepped {
 /// Takes the episode of `subject`, if one is `open`, through the night of `date`. A night that is looked at again changes nothing
 /// of what it made of it.
 pub fn take(open: Option<&DriftEpisode>, subject: &str, finding: Finding, (date, now): (NaiveDate, i64), hysteresis: u32) -> Stepped {
-    if let Some(known) = open.filter(|e| e.last_night >= date) {
+    // Nor does a night that could not judge: what it lacked may still come, and the night be looked at again.
+    if let Some(known) = open.filter(|e| e.last_night >= date || finding == Finding::Unknown) {
         return Stepped { episode: Some(known.clone()), alarm: None };
     }
     let before = open.map(|e| Episode {

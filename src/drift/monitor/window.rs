@@ -56,7 +56,10 @@ impl Window {
 
     /// Whether any symbol has a bar of the session.
     pub fn has_come(&self) -> bool {
-        self.recent.symbols.iter().any(|s| s.adjusted.bars.date.last().is_some_and(|d| *d >= self.session))
+        // A coin's day says nothing about the market's, unless there is nothing but coins.
+        let only_apart = self.apart.iter().all(|apart| *apart);
+        let mut counted = self.recent.symbols.iter().zip(&self.apart).filter(|(_, apart)| only_apart || !**apart);
+        counted.any(|(s, _)| s.adjusted.bars.date.last().is_some_and(|d| *d >= self.session))
     }
 
     /// How far each feature that has a baseline has moved.

@@ -2,7 +2,7 @@
 
 use super::{AlertLevel, Inputs, push};
 use crate::drift::Verdict;
-use crate::drift::monitor::PERFORMANCE;
+use crate::drift::monitor::{DATA_SET, PERFORMANCE};
 use crate::drift::views::{DriftView, SubjectKind, SubjectRow};
 use crate::engine::Alert;
 
@@ -25,26 +25,32 @@ fn one(now: i64, view: &DriftView, out: &mut Vec<Alert>) {
         let text = format!("performance of {strategy} has been below what validation gave{since}: {}", s.note);
         push(out, now, &format!("performance:{strategy}"), level(s), text, None);
     }
-    let moved: Vec<&&SubjectRow> = calling.iter().filter(|s| s.kind != SubjectKind::Performance).collect();
-    let first: Vec<String> = moved.iter().take(2).map(|s| told(s)).collect();
-    let named = if first.is_empty() { String::new() } else { format!(": {}", first.join(", ")) };
+    let mut moved: Vec<&SubjectRow> = calling.into_iter().filter(|s| s.kind != SubjectKind::Performance && s.subject != DATA_SET).collect();
     if let Some(alarm) = &view.dataset_alarm {
         // It stands for its features: who has taken note of it need not take note of each.
         if alarm.calls(now) {
             let share = view.dataset_share.map_or_else(String::new, |share| format!(", {:.0} % of the features", 100.0 * share));
             let level = if alarm.verdict == Verdict::Critical { AlertLevel::Bad } else { AlertLevel::Warn };
-            push(out, now, &format!("drift:{strategy}"), level, format!("{strategy}: the data set has drifted{share}{named}"), None);
+            let features: Vec<&SubjectRow> = moved.iter().copied().filter(|s| s.kind == SubjectKind::Feature).collect();
+            let text = format!("{strategy}: the data set has drifted{share}{}", named(&features));
+            push(out, now, &format!("drift:{strategy}"), level, text, None);
         }
-        return;
+        moved.retain(|s| s.kind != SubjectKind::Feature);
     }
     if moved.len() > ALONE {
-        let text = format!("{strategy}: {} subjects have drifted{named}", moved.len());
+        let text = format!("{strategy}: {} alarms of drift are open{}", moved.len(), named(&moved));
         push(out, now, &format!("drift:{strategy}"), AlertLevel::Warn, text, None);
         return;
     }
     for s in moved {
         push(out, now, &format!("drift:{strategy}:{}", s.subject), level(s), format!("{strategy}: drift of {}", told(s)), None);
     }
+}
+
+/// The first two, where there are any.
+fn named(moved: &[&SubjectRow]) -> String {
+    let first: Vec<String> = moved.iter().take(2).map(|s| told(s)).collect();
+    if first.is_empty() { String::new() } else { format!(": {}", first.join(", ")) }
 }
 
 /// A subject with what is known of it tonight.
@@ -107,7 +113,7 @@ mod tests {
         let many = told(view(&["a", "b", "c", "d"], false));
         assert_eq!(
             many,
-            [("drift:turbomode".into(), AlertLevel::Warn, "turbomode: 4 subjects have drifted: a PSI 0.31, b PSI 0.31".into())]
+            [("drift:turbomode".into(), AlertLevel::Warn, "turbomode: 4 alarms of drift are open: a PSI 0.31, b PSI 0.31".into())]
         );
         assert!(told(view(&["a", "b"], true)).is_empty());
         let alarm = |acked| subject("data_set", SubjectKind::Feature, acked).alarm;
@@ -115,6 +121,22 @@ mod tests {
         assert_eq!(told(critical)[0].2, "turbomode: the data set has drifted, 34 % of the features: a PSI 0.31");
         let known = DriftView { dataset_alarm: alarm(true), ..view(&["a", "b", "c", "d"], false) };
         assert!(told(known).is_empty(), "one word for all of them");
+    }
+
+    #[test]
+    fn a_data_set_that_was_taken_note_of_does_not_hide_what_the_model_says() {
+        let alarm = |acked| subject("data_set", SubjectKind::Feature, acked).alarm;
+        for acked in [false, true] {
+            let mut view = DriftView { dataset_alarm: alarm(acked), ..DriftView::unwatched(Strategy::Turbomode, "") };
+            view.worst = vec![
+                subject("data_set", SubjectKind::Feature, acked),
+                subject("a", SubjectKind::Feature, false),
+                subject("p_buy", SubjectKind::Prediction, false),
+            ];
+            let keys: Vec<String> = told(view).into_iter().map(|(key, ..)| key).collect();
+            let whole = (!acked).then(|| "drift:turbomode".to_owned());
+            assert_eq!(keys, whole.into_iter().chain(["drift:turbomode:p_buy".to_owned()]).collect::<Vec<_>>());
+        }
     }
 
     #[test]

@@ -127,6 +127,6 @@ fn measures(row: &SubjectRow) -> String {
 /// The calibrated test in words.
 fn test(row: &SubjectRow, z: f64) -> String {
     let p = row.p.map_or_else(|| "-".to_owned(), fmt::chance);
-    let adjusted = row.p_adjusted.map_or_else(String::new, |p| format!(", {} with all features tested at once", fmt::chance(p)));
+    let adjusted = row.p_adjusted.map_or_else(String::new, |p| format!(", {} with all of its family tested at once", fmt::chance(p)));
     format!("z {z:.1} against the reference's own windows, p {p}{adjusted}")
 }
