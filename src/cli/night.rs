@@ -93,6 +93,8 @@ fn show(run: &JobRun, summary: &NightSummary, told: &[Told], as_json: bool) -> R
     }
     let seconds = run.seconds(run.ended_at.unwrap_or_default()).unwrap_or(0);
     let why = if told.is_empty() { run.error.as_ref().map(|e| format!(": {e}")).unwrap_or_default() } else { String::new() };
-    line(format_args!("Run {} of {} {} after {}{why}", run.id, run.job, run.state, lasted(seconds as f64)))?;
+    let failed = summary.strategies.iter().filter(|s| !s.ok).count();
+    let part = if failed == 0 { String::new() } else { format!(", {failed} of {} strategies failed", told.len()) };
+    line(format_args!("Run {} of {} {} after {}{part}{why}", run.id, run.job, run.state, lasted(seconds as f64)))?;
     Ok(exit)
 }

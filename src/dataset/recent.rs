@@ -39,6 +39,8 @@ pub struct RecentSymbol {
     pub features: FeatureColumns,
     /// Why there are none.
     pub without: Option<String>,
+    /// It has bars that may not be used until somebody has looked at them.
+    pub blocked: bool,
 }
 
 /// The newest rows of a universe.
@@ -138,11 +140,11 @@ impl RecentSymbol {
 fn bars(reading: &Reading<'_>, instrument: &Instrument) -> Result<RecentSymbol, DatasetError> {
     let (state, candles) = reading.master.ask(|reader| reader.daily(instrument.symbol, i64::MIN))?;
     if let Some(why) = state.unusable {
-        return Ok(RecentSymbol { without: Some(NoFeatures::Blocked(why).to_string()), ..RecentSymbol::default() });
+        return Ok(RecentSymbol { without: Some(NoFeatures::Blocked(why).to_string()), blocked: true, ..RecentSymbol::default() });
     }
     let dividends = if reading.rules.features.uses_dividends() { &state.dividends[..] } else { &[] };
     let adjusted = forward_adjusted(&candles, dividends, 1.0);
     let without = adjusted.bars.is_empty().then(|| NoFeatures::NoBars.to_string());
     let regimes = regimes(&adjusted.bars.close, &reading.rules.regime_labeling);
-    Ok(RecentSymbol { adjusted, regimes, features: FeatureColumns::default(), without })
+    Ok(RecentSymbol { adjusted, regimes, features: FeatureColumns::default(), without, blocked: false })
 }

@@ -23,7 +23,7 @@ pub struct MixShift {
 }
 
 /// Compares two mixes. p is the chance that as many dates as `current` has, drawn in blocks from `reference`, lie as far from all
-/// of the reference: `(1 + draws as far) / (1 + draws)` (Davison and Hinkley 1997, 4.2.5), so at least 1 in a number of draws and
+/// of the reference, by chi-square a decision (dates hold unlike numbers of decisions): `(1 + draws as far) / (1 + draws)` (Davison and Hinkley 1997, 4.2.5), so at least 1 in a number of draws and
 /// one. `None` if either is empty.
 pub fn compare_mix(reference: Decided<'_>, current: Decided<'_>, smoothing: f64, rule: Resampling) -> Option<MixShift> {
     let [then, now] = [reference, current].map(|decided| {
@@ -42,11 +42,11 @@ pub fn compare_mix(reference: Decided<'_>, current: Decided<'_>, smoothing: f64,
     let by_date = ByDate::new(reference.iter().map(|(date, _)| *date), rule).drawing(sessions);
     let one = |class: Class| std::array::from_fn(|k| if k == class.index() { 1.0 } else { 0.0 });
     let terms = reference.iter().enumerate().map(|(row, (_, class))| (row, one(*class)));
-    let chance = by_date.of_sums(terms, |counts: &[f64; K]| chi_square(counts, &expected));
+    let chance = by_date.of_sums(terms, |counts: &[f64; K]| Some(chi_square(counts, &expected)? / counts.iter().sum::<f64>()));
     let chi = chi_square(&now, &expected)?;
     let found = shares(&now, smoothing);
     let (psi, kl) = (stability(&found, &expected), divergence(&found, &expected));
-    let shift = Shift { rows: current.len(), psi, kl, z: None, p: Some(chance.p_above(chi)) };
+    let shift = Shift { rows: current.len(), psi, kl, z: None, p: Some(chance.p_above(chi / current.len() as f64)) };
     Some(MixShift { shift, chi_square: chi })
 }
 

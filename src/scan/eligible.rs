@@ -172,7 +172,7 @@ mod tests {
         };
         let features = FeatureColumns { ts: vec![date_to_ts(date(BARS - 1))], columns: vec![vec![1.0]; crate::features::COUNT] };
         let regimes = vec![Some(Regime::Normal); BARS];
-        RecentSymbol { adjusted: Adjusted { bars, factor: all(2.0) }, regimes, features, without: None }
+        RecentSymbol { adjusted: Adjusted { bars, factor: all(2.0) }, regimes, features, without: None, blocked: false }
     }
 
     fn rule() -> ScanRule {

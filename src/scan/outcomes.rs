@@ -30,7 +30,7 @@ impl<'a> Settling<'a> {
 
     /// What is known of an open signal now.
     pub fn settle(&self, signal: &StoredSignal) -> SignalChange {
-        if self.symbol.without.is_some() {
+        if self.symbol.blocked {
             // Hidden, not gone: it is settled when its bars may be used again, however late.
             return self.marked(signal);
         }

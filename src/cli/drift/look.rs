@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use crate::cli::{Context, Exit, Failure, night};
+use crate::cli::{Context, Exit, Failure, night, output};
 use crate::control::Client;
 use crate::drift::OF_KS_P;
-use crate::drift::views::{SubjectKind, SubjectRow};
+use crate::drift::views::{AlarmView, SubjectKind, SubjectRow};
 use crate::engine::{Query, Reply};
 use crate::market::Strategy;
 use crate::scan::WatchSpec;
@@ -56,10 +56,19 @@ fn figure(value: Option<f64>, digits: usize) -> String {
 }
 
 fn row(s: &SubjectRow) -> String {
-    let alarm = s.alarm.as_ref().map_or_else(String::new, |a| format!("alarm since {} ", a.since));
+    let alarm = s.alarm.as_ref().map_or_else(String::new, |a| format!("alarm since {}{} ", a.since, taken(a)));
     let (psi, kl, ks, z) = (figure(s.psi, 3), figure(s.kl, 3), figure(s.ks, 3), figure(s.z, 2));
     let p = s.ks_p.map_or_else(|| "-".to_owned(), |p| format!("{p:.1e}"));
     format!("{:<28} {:<13} {psi:>7} {kl:>7} {ks:>6} {p:>22} {z:>7}  {alarm}{}", s.subject, s.verdict.to_string(), s.note)
+}
+
+/// What a person did about an alarm.
+fn taken(alarm: &AlarmView) -> String {
+    match (&alarm.acked_by, alarm.snoozed_until) {
+        (Some(who), _) => format!(", acknowledged by {who}"),
+        (None, Some(until)) => format!(", snoozed to {} UTC", output::second(until)),
+        (None, None) => String::new(),
+    }
 }
 
 fn performance(s: &SubjectRow) -> String {

@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 
+use super::MIX;
 use super::night::Subject;
 use super::window::{Window, measure};
 use crate::config::strategy::DriftDetection;
@@ -17,8 +18,6 @@ use crate::train::metrics::Probabilities;
 use crate::train::models::Compute;
 use crate::train::pipeline::pooled::resampling;
 use crate::train::registry::{self, ModelFolder, RegistryError};
-
-const MIX: &str = "mix";
 
 /// What was asked.
 pub struct Said {

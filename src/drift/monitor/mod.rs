@@ -18,6 +18,8 @@ use crate::store::model::ModelDb;
 
 /// Subject of the share of features that have drifted, and of all statistics of performance together.
 pub const DATA_SET: &str = "data_set";
+/// Subject of the mix of decisions.
+pub const MIX: &str = "mix";
 /// See [`DATA_SET`].
 pub const PERFORMANCE: &str = "performance";
 

@@ -198,10 +198,16 @@ fn told(model: &Model, rows: &[DriftRow], (night, found): (&Night, &Found<'_>), 
     let id = model.model_id;
     let mut drifted: Vec<&DriftRow> = rows.iter().filter(|r| r.verdict.alarms() && r.psi.is_some()).collect();
     drifted.sort_by(|a, b| b.psi.unwrap_or(0.0).total_cmp(&a.psi.unwrap_or(0.0)));
+    let answers = rows.iter().filter(|r| r.kind == SubjectKind::Prediction && r.verdict.alarms()).count();
+    let also = match answers {
+        0 => String::new(),
+        1 => ", 1 of its answers".to_owned(),
+        n => format!(", {n} of its answers"),
+    };
     let unusual = rows.iter().filter(|r| r.verdict == Verdict::Warning).count();
     let words = match night.share() {
         None => rows.iter().find(|r| r.subject == DATA_SET).map_or_else(String::new, |r| format!("model {id}: {}", r.note)),
-        Some(_) => format!("model {id}: {} of {} features drifted, {unusual} subjects unusual", night.drifted, night.features),
+        Some(_) => format!("model {id}: {} of {} features drifted{also}, {unusual} subjects unusual", night.drifted, night.features),
     };
     let mut told: Vec<String> = drifted.iter().take(NAMED).map(|r| format!("{} PSI {:.2}", r.subject, r.psi.unwrap_or(0.0))).collect();
     if drifted.len() > NAMED {

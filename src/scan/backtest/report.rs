@@ -2,6 +2,7 @@
 
 use super::replay::Order;
 use super::views::{BacktestReport, Capacity, Deflated, Source, Traded};
+use crate::labels::Class;
 use crate::market::DailyBars;
 use crate::train::backtest::{Backtest, ClosedTrade, Report};
 use crate::train::metrics::quantile;
@@ -43,7 +44,7 @@ pub(super) fn report(facts: &Facts<'_>) -> BacktestReport {
         snapshot: order.snapshot.to_owned(),
         trained_on: run.snapshot.clone(),
         headline: headline(run.run_id, &figures, gates.bound_quantile),
-        notes: notes(&figures, &deflated, &facts.source),
+        notes: notes(&figures, &deflated, (&facts.source, &run.record.muted)),
         terms: Traded {
             round_trip_cost_bp: order.rules.validation.label.round_trip_cost_bp,
             cost_stress: gates.g9_cost_stress,
@@ -129,7 +130,7 @@ fn headline(run_id: i64, figures: &Report, bound_quantile: f64) -> String {
     )
 }
 
-fn notes(figures: &Report, deflated: &Deflated, source: &Source) -> Vec<String> {
+fn notes(figures: &Report, deflated: &Deflated, (source, muted): (&Source, &[Class])) -> Vec<String> {
     let mut notes = Vec::new();
     let (trades, sessions) = (figures.trades.trades, figures.sessions);
     if trades < MIN_TRADES || sessions < MIN_SESSIONS {
@@ -144,6 +145,13 @@ fn notes(figures: &Report, deflated: &Deflated, source: &Source) -> Vec<String> 
             deflated.trials, deflated.needed
         )),
         None => notes.push("Whether the Sharpe ratio is luck cannot be judged: returns do not vary.".to_owned()),
+    }
+    if !muted.is_empty() {
+        let sides: Vec<String> = muted.iter().map(ToString::to_string).collect();
+        notes.push(format!(
+            "{} left out: the gates muted it after these very rows were read, so that what is left looks better than it was known to be.",
+            sides.join(" and ")
+        ));
     }
     notes.push(
         "The universe is that of today: shares that failed before it was drawn up are missing, which flatters any backtest of it."

@@ -123,9 +123,11 @@ fn what_is_not_over_is_marked_and_what_cannot_be_known_is_void() {
     let mut gone = symbol(&[quiet]);
     gone.adjusted.bars.date[ROW] = date(ROW - 1) + Days::new(400);
     assert!(matches!(settle(&gone, Class::Buy, ROW + 1), SignalChange::Marked { .. }));
-    let blocked = RecentSymbol { without: Some("blocked: a split".into()), ..RecentSymbol::default() };
+    let blocked = RecentSymbol { without: Some("blocked: a split".into()), blocked: true, ..RecentSymbol::default() };
     let hidden = settle(&blocked, Class::Buy, ROW + 99);
     assert_eq!(hidden, SignalChange::Marked { close: 100.0, entry: None }, "hidden bars come back");
+    let gone = RecentSymbol { without: Some("no bars".into()), ..RecentSymbol::default() };
+    assert!(matches!(settle(&gone, Class::Buy, ROW + 99), SignalChange::Void { .. }), "bars that are gone settle nothing");
     let empty = RecentSymbol::default();
     let SignalChange::Void { reason } = settle(&empty, Class::Buy, ROW + 9) else { panic!("not void") };
     assert_eq!(reason, "the bar of 2024-03-21 is not there any more");

@@ -7,7 +7,9 @@ use crate::console::fmt;
 use crate::console::theme::Role;
 use crate::console::view::canvas::{Canvas, Panel};
 use crate::console::view::{detail, widget};
+use crate::drift::monitor::MIX;
 use crate::drift::views::{BinView, SubjectDetail};
+use crate::labels::Class;
 
 /// Cells of a share and the spaces around it.
 const SHARE: u16 = 7;
@@ -21,9 +23,9 @@ pub fn distribution(c: &mut Canvas<'_>, shown: &SubjectDetail, context: &str, ar
     let legend = [("█ reference  ", c.s(Role::Dim)), ("▓ current", c.s(Role::Focus))];
     let panel = Panel { title: "Distribution", summary: "share of rows", legend: &legend, context, focused: !context.is_empty() };
     let inner = c.panel(area, &panel);
-    let told = most(&shown.bins, inner.width.saturating_sub(2)).filter(|_| usize::from(inner.height) > shown.bins.len() + 1);
+    let labels = labels(&shown.row.subject, &shown.bins);
+    let told = most(&shown.bins, &labels, inner.width.saturating_sub(2)).filter(|_| usize::from(inner.height) > shown.bins.len() + 1);
     let [bins, gap, foot] = widget::rows(inner, [(shown.bins.len() as u16).min(inner.height), u16::from(told.is_some()), 1]);
-    let labels: Vec<String> = shown.bins.iter().map(label).collect();
     let name = labels.iter().map(|l| l.width() as u16).max().unwrap_or(0).min(LABEL).min(inner.width / 3);
     let bar = inner.width.saturating_sub(name + 3 + 2 * SHARE) / 2;
     let most = shown.bins.iter().flat_map(|b| [b.reference, b.current]).fold(0.0, f64::max);
@@ -45,6 +47,15 @@ pub fn distribution(c: &mut Canvas<'_>, shown: &SubjectDetail, context: &str, ar
     }
 }
 
+/// What each bin holds: decisions by their name, other values between two edges.
+fn labels(subject: &str, bins: &[BinView]) -> Vec<String> {
+    let mut labels: Vec<String> = bins.iter().map(label).collect();
+    if subject == MIX {
+        labels.iter_mut().zip(Class::ALL).for_each(|(label, class)| *label = class.to_string());
+    }
+    labels
+}
+
 /// Between which values a bin lies.
 fn label(bin: &BinView) -> String {
     match (bin.missing, bin.from, bin.to) {
@@ -57,10 +68,10 @@ fn label(bin: &BinView) -> String {
 }
 
 /// The bins that add most to PSI, as many as fit; `None` when none does.
-fn most(bins: &[BinView], room: u16) -> Option<String> {
-    let mut sorted: Vec<&BinView> = bins.iter().filter(|b| b.term > 0.0).collect();
-    sorted.sort_by(|a, b| b.term.total_cmp(&a.term));
-    let terms: Vec<String> = sorted.iter().take(3).map(|b| format!("{} {:.3}", label(b), b.term)).collect();
+fn most(bins: &[BinView], labels: &[String], room: u16) -> Option<String> {
+    let mut sorted: Vec<(&BinView, &String)> = bins.iter().zip(labels).filter(|(b, _)| b.term > 0.0).collect();
+    sorted.sort_by(|a, b| b.0.term.total_cmp(&a.0.term));
+    let terms: Vec<String> = sorted.iter().take(3).map(|(b, label)| format!("{label} {:.3}", b.term)).collect();
     let told = (1..=terms.len()).rev().map(|n| format!("most of PSI: {}", terms[..n].join(", ")));
     told.into_iter().find(|t| t.width() <= usize::from(room))
 }
@@ -126,6 +137,9 @@ mod tests {
         assert_eq!(label(&bin(Some(30.0), Some(34.5), false)), "30.00 to 34.50");
         assert_eq!(label(&bin(Some(70.0), None, false)), "from 70.00");
         assert_eq!(label(&bin(None, None, true)), "missing");
-        assert_eq!(most(&[bin(None, None, true)], 40).as_deref(), Some("most of PSI: missing 0.070"));
+        let decisions = [bin(None, Some(1.0), false), bin(Some(1.0), Some(2.0), false), bin(Some(2.0), None, false), bin(None, None, true)];
+        assert_eq!(labels("mix", &decisions), ["SELL", "HOLD", "BUY", "missing"]);
+        let missing = [bin(None, None, true)];
+        assert_eq!(most(&missing, &labels("rsi_14", &missing), 40).as_deref(), Some("most of PSI: missing 0.070"));
     }
 }

@@ -208,12 +208,11 @@ fn figures(row: &SubjectRow, narrow: bool) -> (u16, String) {
 
 /// A chance in five cells. Digits of an exponent are never cut: `1e-2` for `1e-20` would say another thing.
 fn tiny(p: f64) -> String {
-    let text = fmt::chance(p);
-    match text.strip_prefix("0.") {
-        Some(rest) => format!(".{rest}"),
-        None if text.len() > 5 => "<1e-9".to_owned(),
-        None => text,
+    if p < 1e-9 {
+        return "<1e-9".to_owned();
     }
+    let text = fmt::chance(p);
+    text.strip_prefix("0.").map_or_else(|| text.clone(), |rest| format!(".{rest}"))
 }
 
 /// A number under one in a cell less: `.142`.

@@ -108,6 +108,7 @@ fn calibration(app: &App, shown: &SubjectDetail) -> String {
     let sessions = app.drift_view().map_or(0, |v| v.window_sessions);
     match (shown.row.kind, shown.usual_psi) {
         (SubjectKind::Performance, _) => format!("bounds from validation of model {}; labels that have matured only", shown.model.model_id),
+        (SubjectKind::Prediction, _) => "chance is measured anew each night, by windows of validation as long as this one".to_owned(),
         (_, Some([usual, warned])) => {
             let windows = fmt::count(shown.windows.into(), "window", "windows");
             format!("usual PSI of {sessions}-session windows: {usual:.2}, warned from {warned:.2}; {windows}")

@@ -39,8 +39,10 @@ pub fn quietly(c: &mut Canvas<'_>, app: &App, area: Rect) {
 pub fn few_words(view: &SignalsView) -> String {
     match (view.session, view.model_id) {
         (None, _) => "no scan yet".to_owned(),
-        (Some(_), None) => "no champion".to_owned(),
-        (Some(_), Some(_)) if view.paper => "on paper".to_owned(),
+        (Some(_), None) if view.open == 0 => "no answers".to_owned(),
+        (Some(_), None) => format!("{} open, no answers", view.open),
+        (Some(_), Some(_)) if view.paper && view.open == 0 => "on paper".to_owned(),
+        (Some(_), Some(_)) if view.paper => format!("{} open, on paper", view.open),
         (Some(_), Some(_)) => format!("{} open, {} new", view.open, view.new),
     }
 }
