@@ -18,6 +18,8 @@ pub enum SubjectKind {
     /// A feature that the models see.
     #[default]
     Feature,
+    /// The share of all features that have drifted.
+    DataSet,
     /// What the models say: `p_buy`, `p_sell`, or `mix`, the shares of decisions.
     Prediction,
     /// What their answers were worth: `skill`, `direction`, `balanced_accuracy`; `expected_accuracy` before labels mature.
@@ -259,8 +261,8 @@ pub struct SubjectDetail {
     pub model: WatchedModel,
     /// The newest night.
     pub row: SubjectRow,
-    /// PSI from which it is shown as shifting, and as drifted.
-    pub psi_levels: [f64; 2],
+    /// PSI from which it is shown as shifting, and as drifted; of the data set the share of features.
+    pub levels: [f64; 2],
     /// PSI that the windows of the reference reached: their median, and where they are warned of; `None` where it cannot be
     /// calibrated.
     pub usual_psi: Option<[f64; 2]>,

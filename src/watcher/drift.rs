@@ -89,7 +89,10 @@ pub(super) fn detail(
     Ok(Some(SubjectDetail {
         strategy,
         model: watched_model(&look.model),
-        psi_levels: [rule.psi_warning, rule.psi_critical],
+        levels: match row.kind {
+            SubjectKind::DataSet => [rule.dataset_warning_share, rule.dataset_critical_share],
+            _ => [rule.psi_warning, rule.psi_critical],
+        },
         usual_psi: usual.map(|(mean, deviation)| [mean.exp(), (mean + rule.warning_sigma * deviation).exp()]),
         windows: baseline.as_ref().map_or(0, |b| b.windows),
         bins: baseline.as_ref().map_or_else(Vec::new, |b| bins(&b.edges, &b.counts, &stored.counts, rule.smoothing)),
@@ -165,7 +168,7 @@ impl<'a> Look<'a> {
 
 /// Features come first on a bad night; what the model says and is worth must not fall off behind them.
 fn worst(subjects: &[SubjectRow]) -> Vec<SubjectRow> {
-    let speaks = |s: &SubjectRow| (s.kind != SubjectKind::Feature || s.subject == DATA_SET) && s.alarm.is_some();
+    let speaks = |s: &SubjectRow| s.kind != SubjectKind::Feature && s.alarm.is_some();
     let shown = subjects.iter().enumerate().filter(|(place, s)| *place < WORST || speaks(s));
     shown.map(|(_, s)| s.clone()).collect()
 }
@@ -198,7 +201,7 @@ fn worse(a: &SubjectRow, b: &SubjectRow) -> std::cmp::Ordering {
 
 fn counts(subjects: &[SubjectRow]) -> VerdictCounts {
     // The data set sums up its features: it is listed, and not counted once more.
-    let count = |of: &dyn Fn(Verdict) -> bool| subjects.iter().filter(|s| s.subject != DATA_SET && of(s.verdict)).count() as u32;
+    let count = |of: &dyn Fn(Verdict) -> bool| subjects.iter().filter(|s| s.kind != SubjectKind::DataSet && of(s.verdict)).count() as u32;
     VerdictCounts {
         subjects: count(&|_| true),
         without: count(&|v| !v.judged()),

@@ -94,6 +94,20 @@ fn performance(subject: &str, verdict: Verdict, value: f64, bounds: [f64; 2]) ->
     }
 }
 
+fn data_set() -> SubjectRow {
+    SubjectRow {
+        subject: "data_set".into(),
+        kind: SubjectKind::DataSet,
+        verdict: Verdict::Drifted,
+        rows: 179,
+        value: Some(0.128),
+        alarm: Some(alarm(day(11, 20), Verdict::Drifted, false, false)),
+        trend: trend(0.128, true),
+        note: "23 of 179 features have drifted".into(),
+        ..SubjectRow::default()
+    }
+}
+
 /// All subjects of a night, worst first.
 pub fn subjects(night: Night) -> Vec<SubjectRow> {
     let mut rows = Vec::new();
@@ -109,6 +123,7 @@ pub fn subjects(night: Night) -> Vec<SubjectRow> {
             rows.push(drifted("rsi_14", 0.312, 4.6, day(11, 16), false, false));
             rows.push(drifted("overnight_intraday_tilt_20", 0.274, 4.1, day(11, 10), true, false));
             rows.push(drifted("atr_14_pct", 0.221, 3.8, day(11, 19), false, true));
+            rows.extend((night == Night::Halted).then(data_set));
             rows.extend((night == Night::Episode).then(|| performance("skill", skill, 0.0071, [0.004, 0.009])));
             rows.push(SubjectRow { kind: SubjectKind::Prediction, ..feature("p_buy", Verdict::Warning, 0.161, 2.3) });
             rows.push(feature("weekly_daily_range_ratio", Verdict::Warning, 0.143, 2.1));
@@ -150,9 +165,9 @@ pub fn view(strategy: Strategy, night: Night) -> DriftView {
         return bare;
     }
     let rows = subjects(night);
-    let count = |of: fn(Verdict) -> bool| rows.iter().filter(|r| of(r.verdict)).count() as u32;
+    let count = |of: fn(Verdict) -> bool| rows.iter().filter(|r| r.kind != SubjectKind::DataSet && of(r.verdict)).count() as u32;
     let counts = VerdictCounts {
-        subjects: rows.len() as u32,
+        subjects: count(|_| true),
         without: count(|v| !v.judged()),
         stable: count(|v| v == Verdict::Stable),
         warning: count(|v| v == Verdict::Warning),
@@ -174,6 +189,7 @@ pub fn view(strategy: Strategy, night: Night) -> DriftView {
         dataset_share: Some(if night == Night::Halted { 0.128 } else { 0.017 }),
         halted: (night == Night::Halted).then(|| HaltView { model_id: 14, since: NOW - 118_000, reason: reason.into() }),
         worst: rows.into_iter().take(40).collect(),
+        dataset_alarm: (night == Night::Halted).then(|| data_set().alarm).flatten(),
         words: if night == Night::Few { "500 are needed".into() } else { String::new() },
         ..bare
     }
@@ -231,8 +247,9 @@ pub fn detail(strategy: Strategy, night: Night, subject: &str) -> Option<Subject
     Some(SubjectDetail {
         strategy,
         model: model(),
-        psi_levels: [0.1, 0.2],
-        usual_psi: (row.kind != SubjectKind::Performance && night != Night::Uncalibrated).then_some([0.041, 0.172]),
+        levels: if row.kind == SubjectKind::DataSet { [0.1, 0.3] } else { [0.1, 0.2] },
+        usual_psi: (matches!(row.kind, SubjectKind::Feature | SubjectKind::Prediction) && night != Night::Uncalibrated)
+            .then_some([0.041, 0.172]),
         windows: if night == Night::Uncalibrated { 2 } else { 38 },
         bins: if judged { bins() } else { Vec::new() },
         reference: if judged { ranks(48.9, 14.1) } else { Vec::new() },

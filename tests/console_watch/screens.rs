@@ -55,6 +55,7 @@ fn subjects_signals_and_dialogs_at_every_size() {
         ("subject_acked", Night::Episode, "5 j enter enter"),
         ("subject_prediction", Night::Episode, "5 j j j j enter enter"),
         ("subject_performance", Night::Halted, "5 enter enter"),
+        ("subject_data_set", Night::Halted, "5 enter j j j j enter"),
         ("subject_few", Night::Few, "5 enter enter"),
         ("subject_uncalibrated", Night::Uncalibrated, "5 enter enter"),
         ("list_filtered", Night::Episode, "5 enter / r a n g e enter"),

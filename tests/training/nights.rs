@@ -96,6 +96,13 @@ fn looked(desk: &Desk) {
     let few = subjects.iter().find(|s| s["subject"] == "rsi_14").unwrap();
     assert_eq!((&few["verdict"], &few["psi"]), (&"insufficient".into(), &Value::Null), "three symbols have too few rows: {few}");
     assert!(few["note"].as_str().unwrap().ends_with("a verdict takes 500"), "{few}");
+    let whole = subjects.iter().find(|s| s["kind"] == "data_set").unwrap();
+    assert_eq!(
+        (&whole["subject"], &whole["verdict"]),
+        (&"data_set".into(), &"insufficient".into()),
+        "it is listed, so that it can be chosen"
+    );
+    assert_eq!(drift["found"]["view"]["counts"]["subjects"], subjects.len() - 1, "and not counted beside its features");
     let csv = desk.ok(&["--demo", "export", "drift", "--format", "csv"]);
     assert!(csv.starts_with("date,subject,kind,verdict") && csv.lines().count() > subjects.len(), "{csv}");
     let nothing = desk.run(&[&["--demo", "drift", "ack", "rsi_14"], &STRATEGY[..]].concat());

@@ -47,7 +47,7 @@ pub fn record(db: &mut ModelDb, order: &WatchOrder<'_>, model: &Model, found: &F
         let kind = if judged.family == Family::Features { SubjectKind::Feature } else { SubjectKind::Prediction };
         rows.push((subject_row(blank(&judged.subject, kind), judged, subject), Finding::of(judged.verdict)));
     }
-    rows.push((data_set_row(blank(DATA_SET, SubjectKind::Feature), &night), Finding::of_dataset(night.dataset)));
+    rows.push((data_set_row(blank(DATA_SET, SubjectKind::DataSet), &night), Finding::of_dataset(night.dataset)));
     rows.extend(worth_rows(&found.worth, &|name| blank(name, SubjectKind::Performance), rule));
     if !found.window.has_come() {
         // Without a bar of the session the night knows nothing new: no episode goes on or ends by it.

@@ -2,7 +2,7 @@
 
 use super::{AlertLevel, Inputs, push};
 use crate::drift::Verdict;
-use crate::drift::monitor::{DATA_SET, PERFORMANCE};
+use crate::drift::monitor::PERFORMANCE;
 use crate::drift::views::{DriftView, SubjectKind, SubjectRow};
 use crate::engine::Alert;
 
@@ -25,7 +25,8 @@ fn one(now: i64, view: &DriftView, out: &mut Vec<Alert>) {
         let text = format!("performance of {strategy} has been below what validation gave{since}: {}", s.note);
         push(out, now, &format!("performance:{strategy}"), level(s), text, None);
     }
-    let mut moved: Vec<&SubjectRow> = calling.into_iter().filter(|s| s.kind != SubjectKind::Performance && s.subject != DATA_SET).collect();
+    let mut moved: Vec<&SubjectRow> =
+        calling.into_iter().filter(|s| matches!(s.kind, SubjectKind::Feature | SubjectKind::Prediction)).collect();
     if let Some(alarm) = &view.dataset_alarm {
         // It stands for its features: who has taken note of it need not take note of each.
         if alarm.calls(now) {
@@ -116,7 +117,7 @@ mod tests {
             [("drift:turbomode".into(), AlertLevel::Warn, "turbomode: 4 alarms of drift are open: a PSI 0.31, b PSI 0.31".into())]
         );
         assert!(told(view(&["a", "b"], true)).is_empty());
-        let alarm = |acked| subject("data_set", SubjectKind::Feature, acked).alarm;
+        let alarm = |acked| subject("data_set", SubjectKind::DataSet, acked).alarm;
         let critical = DriftView { dataset_alarm: alarm(false), dataset_share: Some(0.34), ..view(&["a"], false) };
         assert_eq!(told(critical)[0].2, "turbomode: the data set has drifted, 34 % of the features: a PSI 0.31");
         let known = DriftView { dataset_alarm: alarm(true), ..view(&["a", "b", "c", "d"], false) };
@@ -125,11 +126,11 @@ mod tests {
 
     #[test]
     fn a_data_set_that_was_taken_note_of_does_not_hide_what_the_model_says() {
-        let alarm = |acked| subject("data_set", SubjectKind::Feature, acked).alarm;
+        let alarm = |acked| subject("data_set", SubjectKind::DataSet, acked).alarm;
         for acked in [false, true] {
             let mut view = DriftView { dataset_alarm: alarm(acked), ..DriftView::unwatched(Strategy::Turbomode, "") };
             view.worst = vec![
-                subject("data_set", SubjectKind::Feature, acked),
+                subject("data_set", SubjectKind::DataSet, acked),
                 subject("a", SubjectKind::Feature, false),
                 subject("p_buy", SubjectKind::Prediction, false),
             ];

@@ -10,7 +10,6 @@ use crate::console::view::canvas::{Canvas, Panel};
 use crate::console::view::widget::{self, Fact};
 use crate::console::view::{detail, issues, job};
 use crate::drift::Level;
-use crate::drift::monitor::DATA_SET;
 use crate::drift::views::{DriftView, SubjectKind, SubjectRow};
 
 /// Draws the page.
@@ -66,17 +65,17 @@ fn selected(c: &mut Canvas<'_>, app: &App, area: Rect) {
         detail::empty(c, inner, "No subject passes the filter.");
         return;
     };
-    let panel = Panel { title: &row.subject, summary: kind(row), context: "enter opens it", ..Panel::default() };
+    let panel = Panel { title: &row.subject, summary: kind(row.kind), context: "enter opens it", ..Panel::default() };
     let inner = c.panel(area, &panel);
     let facts = facts(c, app, row);
     detail::facts(c, inner, &facts);
 }
 
 /// What a subject is, in words.
-fn kind(row: &SubjectRow) -> &'static str {
-    match row.kind {
-        SubjectKind::Feature if row.subject == DATA_SET => "all features together",
+fn kind(kind: SubjectKind) -> &'static str {
+    match kind {
         SubjectKind::Feature => "feature",
+        SubjectKind::DataSet => "all features together",
         SubjectKind::Prediction => "what the model says",
         SubjectKind::Performance => "what its answers are worth",
     }

@@ -196,6 +196,9 @@ fn figures(row: &SubjectRow, narrow: bool) -> (u16, String) {
         return (width, format!("{}{bound}", row.value.map_or_else(|| "-".to_owned(), |v| format!("{v:.3}"))));
     }
     let dash = || "-".to_owned();
+    if row.kind == SubjectKind::DataSet {
+        return (width, row.value.map_or_else(dash, |share| format!("{:.0}% of features", 100.0 * share)));
+    }
     let p = row.ks_p.map_or_else(dash, fmt::chance);
     if !narrow {
         let [psi, kl] = [row.psi, row.kl].map(|v| v.map_or_else(dash, |v| format!("{v:.3}")));

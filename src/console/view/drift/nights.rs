@@ -16,7 +16,12 @@ const BLANK: char = '\u{2800}';
 /// Draws the chart.
 pub fn draw(c: &mut Canvas<'_>, shown: &SubjectDetail, focused: bool, area: Rect) {
     let worth = shown.row.kind == SubjectKind::Performance;
-    let title = format!("{}, {}", if worth { "Value" } else { "PSI" }, fmt::count(shown.history.len() as u64, "night", "nights"));
+    let what = match shown.row.kind {
+        SubjectKind::Performance => "Value",
+        SubjectKind::DataSet => "Share of features that drifted",
+        SubjectKind::Feature | SubjectKind::Prediction => "PSI",
+    };
+    let title = format!("{what}, {}", fmt::count(shown.history.len() as u64, "night", "nights"));
     let levels = levels(shown);
     let words: Vec<String> = levels.iter().map(|(v, word, mark, _)| format!("{mark} {word} {}", fmt::figure(*v))).collect();
     let legend = [("✗", c.s(Role::Bad)), (" alarm", c.s(Role::Dim))];
@@ -56,8 +61,9 @@ fn levels(shown: &SubjectDetail) -> Vec<(f64, &'static str, &'static str, Role)>
         let warned = row.warning_below.map(|v| (v, "warned below", "┄", Role::Warn));
         return warned.into_iter().chain(row.critical_below.map(|v| (v, "critical below", "─", Role::Bad))).collect();
     }
-    let [shifting, drifted] = shown.psi_levels;
-    vec![(drifted, "drifted", "─", Role::Bad), (shifting, "shifting", "┄", Role::Warn)]
+    let [shifting, drifted] = shown.levels;
+    let [bad, warned] = if row.kind == SubjectKind::DataSet { ["critical", "warned of"] } else { ["drifted", "shifting"] };
+    vec![(drifted, bad, "─", Role::Bad), (shifting, warned, "┄", Role::Warn)]
 }
 
 /// From nothing, or for a value that may lie below nothing from the lowest, to a little over the highest.

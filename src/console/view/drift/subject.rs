@@ -90,12 +90,15 @@ fn figures(app: &App, shown: &SubjectDetail) -> Vec<String> {
     if row.kind == SubjectKind::Performance {
         out.push(format!("value {}", list::worth(row)));
     }
-    let [shifting, drifted] = shown.psi_levels;
+    let [shifting, drifted] = shown.levels;
     out.extend(row.psi.map(|v| format!("PSI {v:.3} (drifted from {drifted:.2}, shifting from {shifting:.2})")));
     out.extend(row.kl.map(|v| format!("KL {v:.3}")));
     out.extend(row.ks.map(|v| format!("KS D {v:.3} p {} iid", row.ks_p.map_or_else(|| "-".to_owned(), fmt::chance))));
     let reference = app.drift_view().map_or(0, |v| v.reference_rows);
-    let against = if row.kind == SubjectKind::Performance { String::new() } else { format!(" / {}", fmt::thousands(reference)) };
+    let against = match row.kind {
+        SubjectKind::Performance | SubjectKind::DataSet => String::new(),
+        SubjectKind::Feature | SubjectKind::Prediction => format!(" / {}", fmt::thousands(reference)),
+    };
     out.push(format!("n {}{against}", fmt::thousands(row.rows.into())));
     if !row.note.is_empty() {
         out.push(row.note.clone());
@@ -108,6 +111,10 @@ fn calibration(app: &App, shown: &SubjectDetail) -> String {
     let sessions = app.drift_view().map_or(0, |v| v.window_sessions);
     match (shown.row.kind, shown.usual_psi) {
         (SubjectKind::Performance, _) => format!("bounds from validation of model {}; labels that have matured only", shown.model.model_id),
+        (SubjectKind::DataSet, _) => {
+            let [warned, critical] = shown.levels.map(|share| 100.0 * share);
+            format!("warned of from {warned:.0}% of the features that drift together, critical from {critical:.0}%")
+        }
         (SubjectKind::Prediction, _) => "chance is measured anew each night, by windows of validation as long as this one".to_owned(),
         (_, Some([usual, warned])) => {
             let windows = fmt::count(shown.windows.into(), "window", "windows");
@@ -144,6 +151,7 @@ fn company_of(c: &mut Canvas<'_>, shown: &SubjectDetail, focused: bool, area: Re
     if shown.consumers.is_empty() {
         let text = match shown.row.kind {
             SubjectKind::Feature => "No base model of it is known.",
+            SubjectKind::DataSet => "All base models see it.",
             SubjectKind::Prediction => "Said by the ensemble: decisions are made of it.",
             SubjectKind::Performance => "Judged on the ensemble's answers: no model reads it.",
         };

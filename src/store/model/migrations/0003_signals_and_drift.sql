@@ -13,7 +13,7 @@ CREATE TABLE drift_monitoring (
     -- Session of the night.
     date       TEXT NOT NULL,
     made_at    INTEGER NOT NULL,
-    kind       TEXT NOT NULL CHECK (kind IN ('feature', 'prediction', 'performance')),
+    kind       TEXT NOT NULL CHECK (kind IN ('feature', 'data_set', 'prediction', 'performance')),
     rows       INTEGER NOT NULL CHECK (rows >= 0),
     psi        REAL CHECK (psi >= 0),
     kl         REAL CHECK (kl >= 0),
