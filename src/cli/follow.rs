@@ -13,9 +13,7 @@ use crate::control::{Client, LinkView};
 use crate::engine::{Command, Query, Reply, Snapshot};
 use crate::store::master::Role;
 use crate::store::scheduler::{JobRun, JobState};
-
-/// Time between two looks at what a run tells.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+use crate::trainer::lasted;
 
 /// Has a command that starts a run done: by the engine that runs on the folder, which is then left alone with it, or by
 /// one that lives for the length of the run.
@@ -150,14 +148,25 @@ fn report(run: &JobRun, as_json: bool) -> Result<Exit, Failure> {
     if as_json {
         output::json(&super::runs::job_json(run))?;
     } else {
-        let seconds = run.seconds(run.ended_at.unwrap_or_default()).unwrap_or(0);
         let why = run.error.as_ref().map(|e| format!(": {e}")).unwrap_or_default();
         let failed =
             if run.failures > 0 { format!(", {}", output::count(run.failures as usize, "failure", "failures")) } else { String::new() };
-        output::line(format_args!("Run {} of {} {} after {seconds} s{failed}{why}", run.id, run.job, run.state))?;
+        output::line(format_args!("Run {} of {} {} after {}{failed}{why}", run.id, run.job, run.state, took(run)))?;
     }
     Ok(exit(run))
 }
+
+/// How long a run that has ended took; its times are whole seconds.
+pub(super) fn took(run: &JobRun) -> String {
+    match run.seconds(run.ended_at.unwrap_or_default()).unwrap_or(0) {
+        ..=0 => "less than a second".to_owned(),
+        seconds @ 1..=9 => format!("{seconds} s"),
+        seconds => lasted(seconds as f64),
+    }
+}
+
+/// Time between two looks at what a run tells.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// What a command that waited for a run ends with.
 pub(super) fn exit(run: &JobRun) -> Exit {

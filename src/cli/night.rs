@@ -13,7 +13,6 @@ use crate::market::Strategy;
 use crate::scan::{NightSummary, WatchSpec};
 use crate::store::master::{Role, StoreError};
 use crate::store::scheduler::{Job, JobRun};
-use crate::trainer::lasted;
 
 /// What these commands have in common.
 #[derive(Debug, Args)]
@@ -91,10 +90,9 @@ fn show(run: &JobRun, summary: &NightSummary, told: &[Told], as_json: bool) -> R
         line(format_args!("{}: {}", night.strategy, night.words))?;
         lines.iter().try_for_each(|text| line(format_args!("  {text}")))?;
     }
-    let seconds = run.seconds(run.ended_at.unwrap_or_default()).unwrap_or(0);
     let why = if told.is_empty() { run.error.as_ref().map(|e| format!(": {e}")).unwrap_or_default() } else { String::new() };
     let failed = summary.strategies.iter().filter(|s| !s.ok).count();
     let part = if failed == 0 { String::new() } else { format!(", {failed} of {} strategies failed", told.len()) };
-    line(format_args!("Run {} of {} {} after {}{part}{why}", run.id, run.job, run.state, lasted(seconds as f64)))?;
+    line(format_args!("Run {} of {} {} after {}{part}{why}", run.id, run.job, run.state, follow::took(run)))?;
     Ok(exit)
 }

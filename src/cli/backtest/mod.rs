@@ -17,7 +17,6 @@ use crate::scan::backtest::{BacktestReport, EndState, StrategyEnd, Summary};
 use crate::store::master::{Role, StoreError};
 use crate::store::model::ModelReader;
 use crate::store::scheduler::{Job, JobRun};
-use crate::trainer::lasted;
 
 /// Trade by what a strategy's models said of days that they had not learnt from, and tell what that would have earned
 ///
@@ -87,9 +86,8 @@ fn show(run: &JobRun, made: &[(Option<BacktestReport>, StrategyEnd)], as_json: b
             None => line(format_args!("{}: {}\n  {}\n\n  next       {}\n", end.strategy, word(end.state), end.outcome, next(end)))?,
         }
     }
-    let seconds = run.seconds(run.ended_at.unwrap_or_default()).unwrap_or(0);
     let why = if made.is_empty() { run.error.as_ref().map(|e| format!(": {e}")).unwrap_or_default() } else { String::new() };
-    line(format_args!("Run {} of backtest {} after {}{why}", run.id, run.state, lasted(seconds as f64)))?;
+    line(format_args!("Run {} of backtest {} after {}{why}", run.id, run.state, follow::took(run)))?;
     Ok(exit)
 }
 

@@ -18,7 +18,7 @@ use crate::store::master::{Role, StoreError};
 use crate::store::scheduler::JobRun;
 use crate::train::progress::TrainingView;
 use crate::train::spec::TrainSpec;
-use crate::trainer::{StrategyEnd, Summary, lasted};
+use crate::trainer::{StrategyEnd, Summary};
 
 pub(super) use live::now;
 
@@ -112,8 +112,7 @@ fn show(run: &JobRun, trained: &[(StrategyEnd, Option<TrainingView>)], as_json: 
     for (end, view) in trained {
         report::strategy(end, view.as_ref())?;
     }
-    let seconds = run.seconds(run.ended_at.unwrap_or_default()).unwrap_or(0);
     let why = if trained.is_empty() { run.error.as_ref().map(|e| format!(": {e}")).unwrap_or_default() } else { String::new() };
-    line(format_args!("Run {} of train {} after {}{why}", run.id, run.state, lasted(seconds as f64)))?;
+    line(format_args!("Run {} of train {} after {}{why}", run.id, run.state, follow::took(run)))?;
     Ok(exit)
 }
