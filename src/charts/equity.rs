@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use plotters::prelude::{AreaSeries, DrawingBackend};
 
-use super::frame::{Area, Axes, Drawn, Mark, Sign, Sketch, dates, day, drawable, line, range};
+use super::frame::{self, Area, Axes, Drawn, Mark, Sign, Sketch, dates, day, drawable, line, range};
 use super::style::{Look, Stroke, fill};
 
 /// Height of the part with the falls.
@@ -79,7 +79,7 @@ impl Sketch for Equity {
     fn draw<DB: DrawingBackend>(&self, look: &Look, area: &Area<DB>) -> Drawn<DB> {
         let p = look.palette;
         let (upper, lower) = area.split_vertically((f64::from(area.dim_in_pixel().1) * (1.0 - FALLS)) as u32);
-        let days = range(self.points.iter().map(|p| day(p.date))).unwrap_or(0.0..1.0);
+        let days = frame::days(self.points.iter().map(|p| p.date));
         let tell = dates(&days);
         let axes = Axes {
             x: days.clone(),

@@ -220,6 +220,16 @@ pub fn day(date: NaiveDate) -> f64 {
     f64::from(date.signed_duration_since(NaiveDate::default()).num_days() as i32)
 }
 
+/// The axis of some days, with a few more at the ends, so that one alone is told by day too.
+pub fn days(dates: impl IntoIterator<Item = NaiveDate>) -> Range<f64> {
+    const ROOM: f64 = 4.0;
+    let ends =
+        dates.into_iter().map(day).fold(None, |ends: Option<(f64, f64)>, d| Some(ends.map_or((d, d), |(a, b)| (a.min(d), b.max(d)))));
+    let (first, last) = ends.unwrap_or((0.0, 1.0));
+    let room = (0.05 * (last - first)).max(ROOM);
+    first - room..last + room
+}
+
 /// Days from which on an axis names months; a shorter one names days.
 const MONTHS: f64 = 600.0;
 

@@ -6,7 +6,7 @@ use plotters::element::{Text, TriangleMarker};
 use plotters::prelude::DrawingBackend;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::frame::{Area, Axes, Drawn, Mark, Sign, Sketch, clean, dates, day, drawable, line, range, undrawable};
+use super::frame::{self, Area, Axes, Drawn, Mark, Sign, Sketch, clean, dates, day, drawable, line, range, undrawable};
 use super::style::{Look, Stroke, fill};
 
 /// The stability of one subject over time.
@@ -82,7 +82,7 @@ impl Sketch for PsiHistory {
     fn draw<DB: DrawingBackend>(&self, look: &Look, area: &Area<DB>) -> Drawn<DB> {
         let p = look.palette;
         let levels = || self.levels.iter().filter(|l| drawable(l.psi));
-        let days = range(self.points.iter().map(|p| day(p.date))).unwrap_or(0.0..1.0);
+        let days = frame::days(self.points.iter().map(|p| p.date));
         let most = range(self.values().chain(levels().map(|l| l.psi)).chain([0.0])).map_or(1.0, |r| r.end);
         let tell = dates(&days);
         let axes = Axes {
@@ -93,10 +93,12 @@ impl Sketch for PsiHistory {
             tell: [&tell, &|v| format!("{v:.2}")],
         };
         let mut plot = axes.draw(look, area, "")?;
-        for level in levels().filter(|l| l.psi >= 0.0) {
+        // Levels may lie close to each other: their names stand at either end by turns.
+        let ends = [(HPos::Left, days.start), (HPos::Right, days.end)];
+        for (level, (side, x)) in levels().filter(|l| l.psi >= 0.0).zip(ends.into_iter().cycle()) {
             line(look, &mut plot, [(days.start, level.psi), (days.end, level.psi)], (p.warn, Stroke::Dashed))?;
-            let style = look.label().pos(Pos::new(HPos::Left, VPos::Bottom));
-            plot.draw_series([Text::new(clean(&level.name), (days.start, level.psi), style)])?;
+            let style = look.label().pos(Pos::new(side, VPos::Bottom));
+            plot.draw_series([Text::new(clean(&level.name), (x, level.psi), style)])?;
         }
         line(look, &mut plot, self.points.iter().map(Self::place), (p.focus, Stroke::Solid))?;
         let alarms = self.points.iter().filter(|p| p.alarmed && p.psi.is_some_and(drawable));

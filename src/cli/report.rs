@@ -15,7 +15,8 @@ use crate::charts::Palette;
 use crate::engine::{Learning, Training};
 use crate::export::AtomicFile;
 use crate::market::Strategy;
-use crate::report::{ReportError, RunReport};
+use crate::report::{ReportError, RunReport, Sources};
+use crate::store::master::ReadPool;
 use crate::store::model::ModelReader;
 
 /// Write a training run as one HTML page: verdict, gates, models, curves, backtest, and what to be careful with
@@ -42,7 +43,8 @@ pub struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     context.warn();
-    let trainer = rig::trainer(context, Arc::new(ArcSwap::new(Arc::clone(&context.strategies))));
+    let rules = Arc::new(ArcSwap::new(Arc::clone(&context.strategies)));
+    let (trainer, watcher) = (rig::trainer(context, Arc::clone(&rules)), rig::watcher(context, rules));
     let run = arguments.run;
     let known = |s| Ok(trainer.training(s, Training::Run(run)).map_err(Failure::new)?.is_some());
     let strategy = strategy::only(arguments.strategy, &format!("have a training run {run}"), known)?;
@@ -55,7 +57,9 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
         return Err(none());
     }
     let reader = ModelReader::open(&context.data_dir.join(strategy.database_file()), strategy)?;
-    let report = RunReport::read(&trainer, &reader, (strategy, run), context.clock.now())?.ok_or_else(none)?;
+    let master = ReadPool::new(&context.database());
+    let sources = Sources { trainer: &trainer, watching: watcher.as_ref(), reader: &reader, master: &master, universe: &context.universe };
+    let report = RunReport::read(&sources, (strategy, run), context.clock.now())?.ok_or_else(none)?;
     let page = report.page()?;
     let name = format!("{strategy}-run-{run}");
     let path = arguments.out.clone().unwrap_or_else(|| context.data_dir.join("reports").join(format!("{name}.html")));

@@ -4,16 +4,21 @@
 //! `nightdesk report` calls them and writes the files.
 
 mod drawn;
+mod drift;
 mod html;
 mod notes;
 mod page;
+mod stored;
 mod tables;
 mod trading;
 
-use crate::charts::ChartError;
-use crate::engine::{Learning, Training};
-use crate::market::Strategy;
+pub use drift::Watched;
+
+use crate::charts::{ChartError, Strip};
+use crate::engine::{Learning, Training, Watching};
+use crate::market::{Strategy, Universe};
 use crate::store::StoreError;
+use crate::store::master::ReadPool;
 use crate::store::model::{HoldoutReading, ModelKind, ModelReader};
 use crate::train::model_views::ModelDetail;
 use crate::train::orchestrator::Scores;
@@ -29,9 +34,27 @@ pub enum ReportError {
     /// Run or model cannot be read.
     #[error("the training run cannot be read: {0}")]
     Run(String),
+    /// What is known of drift cannot be read.
+    #[error("the drift of the run cannot be read: {0}")]
+    Drift(String),
     /// A chart cannot be drawn.
     #[error(transparent)]
     Chart(#[from] ChartError),
+}
+
+/// Where a report is read from.
+#[derive(Clone, Copy)]
+pub struct Sources<'a> {
+    /// Who knows of runs and models.
+    pub trainer: &'a Trainer,
+    /// Who knows of drift.
+    pub watching: &'a dyn Watching,
+    /// The strategy's database.
+    pub reader: &'a ModelReader,
+    /// The market data.
+    pub master: &'a ReadPool,
+    /// The symbols.
+    pub universe: &'a Universe,
 }
 
 /// Everything that is on record of a training run.
@@ -46,6 +69,10 @@ pub struct RunReport {
     pub scores: Option<Scores>,
     /// Reference distributions that were frozen with the ensemble.
     pub baselines: usize,
+    /// The newest look at drift from them; `None` where nobody has looked, or another model of the strategy is watched.
+    pub drift: Option<Watched>,
+    /// Daily bars that are stored of the universe.
+    pub stored: Vec<Strip>,
     /// Configurations that were tried up to this run, its own among them.
     pub trials: usize,
     /// The look at the hold-out that the run took.
@@ -57,14 +84,9 @@ pub struct RunReport {
 }
 
 impl RunReport {
-    /// Reads what `reader`, of the database of `strategy`, and `trainer` know of a run; `None` where there is no such run.
-    /// Costs a hash of the model's file.
-    pub fn read(
-        trainer: &Trainer,
-        reader: &ModelReader,
-        (strategy, run_id): (Strategy, i64),
-        made_at: i64,
-    ) -> Result<Option<Self>, ReportError> {
+    /// Reads what is known of a run; `None` where there is no such run. Costs a hash of the model's file.
+    pub fn read(sources: &Sources<'_>, (strategy, run_id): (Strategy, i64), made_at: i64) -> Result<Option<Self>, ReportError> {
+        let Sources { trainer, watching, reader, master, universe } = *sources;
         let Some(view) = trainer.training(strategy, Training::Run(run_id)).map_err(ReportError::Run)? else { return Ok(None) };
         let ensemble = reader.models_of(run_id)?.into_iter().find(|m| m.kind == ModelKind::Ensemble);
         let detail = ensemble.as_ref().map(|m| trainer.model(strategy, m.model_id)).transpose().map_err(ReportError::Run)?;
@@ -75,6 +97,8 @@ impl RunReport {
             model: detail.flatten(),
             scores: ensemble.and_then(|m| serde_json::from_value(m.metrics).ok()),
             baselines: baselines.map_or(0, |b| b.len()),
+            drift: Watched::read(watching, strategy, run_id)?,
+            stored: stored::strips(master, universe, made_at)?,
             trials,
             holdout: reader.holdout_readings()?.into_iter().find(|h| h.run_id == run_id),
             demo: reader.is_demo()?,

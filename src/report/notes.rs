@@ -21,14 +21,6 @@ impl RunReport {
         ));
     }
 
-    pub(super) fn baselines(&self, html: &mut Html) {
-        html.heading("Drift");
-        match self.baselines {
-            0 => html.leaf("p", "quiet", "No reference distribution is frozen with this run: drift cannot be measured from it."),
-            n => html.paragraph(format_args!("{n} reference distributions are frozen with the ensemble; drift is measured from them.")),
-        }
-    }
-
     pub(super) fn notes(&self, html: &mut Html) {
         html.heading("To be read with care");
         html.element("ul", "", |h| {

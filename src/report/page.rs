@@ -28,7 +28,8 @@ impl RunReport {
         self.nulls(&mut html);
         self.features(&mut html);
         self.steps(&mut html);
-        self.baselines(&mut html);
+        self.drift(&mut html)?;
+        self.data(&mut html)?;
         self.notes(&mut html);
         html.element("footer", "", |h| {
             h.paragraph(format_args!("Made by nightdesk {} on {}.", env!("CARGO_PKG_VERSION"), utc(self.made_at)));
@@ -101,7 +102,7 @@ impl RunReport {
 }
 
 /// Writes a chart with a remark. The drawing is the light one; the style sheet exchanges its colours on dark screens.
-fn figure(html: &mut Html, chart: &Chart, remark: &str) -> Result<(), ReportError> {
+pub(super) fn figure(html: &mut Html, chart: &Chart, remark: &str) -> Result<(), ReportError> {
     // The namespace is for SVG files; inside HTML the parser knows it.
     let svg = chart.svg(&Palette::LIGHT, chart.size())?.replacen(" xmlns=\"http://www.w3.org/2000/svg\"", "", 1);
     html.element("figure", "", |h| {

@@ -5,6 +5,7 @@
 mod house;
 mod nights;
 mod promotion;
+mod shown;
 mod trial;
 
 use nightdesk::train::gates::{Gate, Report, Status, Verdict};

@@ -204,4 +204,6 @@ fn halted_and_lifted(house: &House, mut rules: StrategySettings, champion: i64) 
     assert!(!looked(house, &rules).challenger);
     let episode = house.reader().open_episodes(champion).unwrap().into_iter().find(|e| e.subject == DATA_SET).unwrap();
     assert_eq!((episode.verdict, episode.acked_by.as_deref()), (Verdict::Critical, Some("desk")));
+    let run_id = house.reader().model(champion).unwrap().unwrap().run_id;
+    crate::shown::is_shown(house, run_id);
 }

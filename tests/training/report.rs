@@ -50,6 +50,7 @@ fn of_a_verdict(desk: &Desk) {
         "Reliability of the probabilities",
         "What came, by what was decided",
         "Account after costs, and its falls",
+        "Stored bars by year",
     ] {
         assert!(html.contains(part), "{part}: {html}");
     }
@@ -62,8 +63,8 @@ fn of_a_verdict(desk: &Desk) {
     let (code, json) = desk.json(&["--demo", "report", "1", "--strategy", "slipstream", "--out", file, "--charts", folder, "--json"]);
     assert_eq!((code, &json["ok"], &json["path"]), (Some(0), &true.into(), &"DIR/own.html".into()), "{json}");
     assert_eq!(json["bytes"].as_u64(), Some(fs::metadata(&out).unwrap().len()));
-    assert_eq!(json["charts"].as_array().map(Vec::len), Some(8));
-    for kind in ["loss", "reliability", "confusion", "equity"] {
+    assert_eq!(json["charts"].as_array().map(Vec::len), Some(10));
+    for kind in ["loss", "reliability", "confusion", "equity", "coverage"] {
         let svg = fs::read_to_string(charts.join(format!("slipstream-run-1-{kind}.svg"))).unwrap();
         assert!(svg.contains("xmlns=\"http://www.w3.org/2000/svg\""), "a file of its own names its format");
         png_size(&fs::read(charts.join(format!("slipstream-run-1-{kind}.png"))).unwrap()).unwrap();
