@@ -118,9 +118,6 @@ pub struct Work<'a> {
     pub clock: &'a Arc<dyn Clock>,
 }
 
-/// Time between two tries to open a database that somebody else has.
-const PAUSE: Duration = Duration::from_millis(100);
-
 impl Work<'_> {
     /// Opens the database as [`open_to_work`] does, waiting up to `patience` for whoever has it unless `stop` comes first, and
     /// closes it when the work is done.
@@ -130,18 +127,8 @@ impl Work<'_> {
         stop: &CancellationToken,
         work: impl FnOnce(&mut ModelDb) -> Result<T, E>,
     ) -> Result<T, E> {
-        let until = self.clock.mono() + patience;
-        let mut db = loop {
-            match open_to_work(self.data_dir, self.strategy, self.rules, self.demo, Arc::clone(self.clock)) {
-                Err(StoreError::Locked { .. }) if self.clock.mono() < until && !stop.is_cancelled() => std::thread::sleep(PAUSE),
-                opened => break opened?,
-            }
-        };
-        let done = work(&mut db);
-        let closed = db.close();
-        let done = done?;
-        closed?;
-        Ok(done)
+        let open = || open_to_work(self.data_dir, self.strategy, self.rules, self.demo, Arc::clone(self.clock));
+        ModelDb::when_free(open, self.clock.as_ref(), (patience, stop), work)
     }
 }
 

@@ -49,6 +49,38 @@ pub enum JobEnd {
     },
 }
 
+/// How a part of a job ended, such as the work on one strategy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartEnd {
+    /// What came of it, beginning with its name.
+    pub words: String,
+    /// It failed.
+    pub failed: bool,
+    /// Another attempt may help.
+    pub retry: bool,
+}
+
+impl JobEnd {
+    /// The end of a run whose record does not tell what it was asked for.
+    pub fn unreadable(e: &serde_json::Error) -> Self {
+        Self::Failed { error: format!("what the run was asked for cannot be read: {e}"), retry: false, summary: None }
+    }
+
+    /// The end of a job that has parts: one that fails beside another that does not is counted, and where all failed the job
+    /// has. `stopped`: somebody ended it.
+    pub fn of_parts(parts: &[PartEnd], stopped: bool, summary: Option<String>) -> Self {
+        if stopped {
+            return Self::Cancelled { summary };
+        }
+        let told = parts.iter().map(|p| p.words.as_str()).collect::<Vec<_>>().join("; ");
+        let failures = parts.iter().filter(|p| p.failed).count();
+        if failures > 0 && failures == parts.len() {
+            return Self::Failed { error: told, retry: parts.iter().any(|p| p.failed && p.retry), summary };
+        }
+        Self::Succeeded { failures: failures as u32, summary, note: Some(told) }
+    }
+}
+
 /// A line of a run's story, on its way to the run's events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobLine {

@@ -2,8 +2,9 @@
 //!
 //! Houses, lowest first: `market` <- `store` <- `schedule`, `sources` <- `ingest` <- `engine` <- `control` <- `console`, `cli`.
 //! `features`, `labels` and `dataset` compute on what `store` holds, `train` judges models above them, `drift` compares what
-//! these see later; `audit` stands above `store`, `charts` alone, `report` above `trainer` and `charts`. `job` says
-//! what the body of a job is, `maintenance` is one, `webhook` lies below the engine, `outbox` beside `control`. `sim` is used by
+//! these see later, `scan` answers by them; `audit` stands above `store`, `workplace` above it, `charts` alone. `trainer` and
+//! `watcher` do that work for the engine, `report` stands above both and `charts`. `job` says what the body of a job is,
+//! `maintenance` is one, `webhook` lies below the engine, `outbox` beside `control`. `sim` is used by
 //! `cli`, the demo and the tests, never by production paths; `random` lies below it and `train`.
 //! docs/ARCHITECTURE.md draws the picture.
 
@@ -35,3 +36,4 @@ pub mod train;
 pub mod trainer;
 pub mod watcher;
 pub mod webhook;
+pub mod workplace;

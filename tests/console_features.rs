@@ -2,20 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be built must stop the run")]
 
+mod console_desk;
 mod console_fixture;
 
-use std::fmt::Write as _;
-
+use console_desk::{frame, plain, screen, styles, text};
 use console_fixture::{NOW, Scene, answer, app, look, symbol};
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use nightdesk::console::{App, Background, ColorLevel, Effect, Look, Msg, Role, Slot, view};
+use crossterm::event::KeyCode;
+use nightdesk::console::{App, Background, ColorLevel, Effect, Msg, Slot};
 use nightdesk::engine::{FeatureCache, FeatureDetail, FeatureLast, FeatureList, FeatureView, Histogram, Query, Reply};
 use nightdesk::features::nightly::Freshness;
 use nightdesk::features::{Feature, registry};
 use nightdesk::market::{DAY, Strategy};
-use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
-use ratatui::style::Modifier;
 
 const SIZES: [(u16, u16); 4] = [(120, 40), (80, 24), (160, 50), (60, 15)];
 const NO_CACHE: &str = "there is no database of turbomode at data/turbomode.db; run `nightdesk features build --strategy turbomode` once";
@@ -101,87 +98,28 @@ fn list(strategy: Strategy, stock: Stock) -> FeatureList {
     }
 }
 
-fn press(desk: &mut App, stock: Stock, keys: &str) -> Vec<Effect> {
-    let mut out = Vec::new();
-    for word in keys.split_whitespace() {
-        let code = match word {
-            "enter" => KeyCode::Enter,
-            "esc" => KeyCode::Esc,
-            one => KeyCode::Char(one.chars().next().unwrap()),
-        };
-        let mut effects = Vec::new();
-        desk.update(Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)), &mut effects);
-        for effect in effects {
-            let (slot, generation, reply) = match effect {
-                Effect::Query { slot: Slot::Features, generation, query: Query::Features { strategy } } => {
-                    (Slot::Features, generation, Reply::Features(Box::new(list(strategy, stock))))
-                }
-                Effect::Query { slot: Slot::Feature, generation, query: Query::Feature { strategy, name } } => {
-                    (Slot::Feature, generation, Reply::Feature(Box::new(detail(&name, strategy, stock))))
-                }
-                query @ Effect::Query { .. } => {
-                    answer(desk, Scene::Live, vec![query]);
-                    continue;
-                }
-                other => {
-                    out.push(other);
-                    continue;
-                }
-            };
-            desk.update(Msg::Answer { slot, generation, result: Ok(reply) }, &mut Vec::new());
+/// Answers what is asked about features as the stock has it, and the rest as a busy engine does.
+fn reply(desk: &mut App, stock: Stock, asked: Effect) {
+    let (slot, generation, reply) = match asked {
+        Effect::Query { slot: Slot::Features, generation, query: Query::Features { strategy } } => {
+            (Slot::Features, generation, Reply::Features(Box::new(list(strategy, stock))))
         }
-    }
-    out
+        Effect::Query { slot: Slot::Feature, generation, query: Query::Feature { strategy, name } } => {
+            (Slot::Feature, generation, Reply::Feature(Box::new(detail(&name, strategy, stock))))
+        }
+        other => return answer(desk, Scene::Live, vec![other]),
+    };
+    desk.update(Msg::Answer { slot, generation, result: Ok(reply) }, &mut Vec::new());
+}
+
+fn press(desk: &mut App, stock: Stock, keys: &str) -> Vec<Effect> {
+    console_desk::press(desk, keys, |desk, asked| reply(desk, stock, asked))
 }
 
 fn desk(stock: Stock, keys: &str) -> App {
     let mut desk = app(Scene::Idle);
     press(&mut desk, stock, keys);
     desk
-}
-
-fn plain() -> Look {
-    look(Background::Dark, ColorLevel::True, false)
-}
-
-fn frame(desk: &App, look: &Look, (width, height): (u16, u16)) -> Buffer {
-    let area = Rect::new(0, 0, width, height);
-    let mut buffer = Buffer::empty(area);
-    view(desk, look, area, &mut buffer);
-    buffer
-}
-
-fn text(buffer: &Buffer) -> String {
-    let mut out = String::new();
-    for y in 0..buffer.area.height {
-        let line: String = (0..buffer.area.width).map(|x| buffer[(x, y)].symbol()).collect();
-        let _ = writeln!(out, "{}", line.trim_end());
-    }
-    out
-}
-
-fn screen(desk: &App) -> String {
-    text(&frame(desk, &plain(), (120, 40)))
-}
-
-/// One letter a cell by role, upper case when bold, `.` for blanks.
-fn styles(buffer: &Buffer, look: &Look) -> String {
-    let letters = ['t', 'd', 'f', 'o', 'w', 'b', 's'];
-    let mut out = String::new();
-    for y in 0..buffer.area.height {
-        let cell = |x| {
-            let cell = &buffer[(x, y)];
-            let role = Role::ALL.iter().position(|r| look.theme.style(*r).fg.unwrap_or_default() == cell.fg);
-            match role.map(|i| letters[i]) {
-                _ if cell.symbol() == " " => '.',
-                Some(letter) if cell.modifier.contains(Modifier::BOLD) => letter.to_ascii_uppercase(),
-                found => found.unwrap_or('?'),
-            }
-        };
-        let line: String = (0..buffer.area.width).map(cell).collect();
-        let _ = writeln!(out, "{}", line.trim_end_matches('.'));
-    }
-    out
 }
 
 #[test]

@@ -2,66 +2,24 @@
 
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be built must stop the run")]
 
+mod console_desk;
 mod console_fixture;
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
+use console_desk::{commands, frame, plain, screen, text};
 use console_fixture::{NOW, Scene, answer, app, look, nights, snapshot};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use nightdesk::console::{App, Background, ColorLevel, Effect, Exit, Look, Msg, Role, view};
+use nightdesk::console::{App, Background, ColorLevel, Effect, Exit, Msg, Role};
 use nightdesk::control::LinkView;
 use nightdesk::engine::{Command, SchedulerView, Snapshot};
 use nightdesk::store::scheduler::{Job, JobRun, JobState};
-use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
 
 const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (60, 15)];
 
 /// Presses keys, answers questions as the scene's engine does, and returns the other effects.
-fn press(app: &mut App, scene: Scene, keys: &str) -> Vec<Effect> {
-    let mut out = Vec::new();
-    for word in keys.split_whitespace() {
-        let code = match word {
-            "enter" => KeyCode::Enter,
-            "esc" => KeyCode::Esc,
-            one => KeyCode::Char(one.chars().next().unwrap()),
-        };
-        let mut effects = Vec::new();
-        app.update(Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)), &mut effects);
-        let (asked, rest): (Vec<_>, Vec<_>) = effects.into_iter().partition(|e| matches!(e, Effect::Query { .. } | Effect::ReadLogs(_)));
-        answer(app, scene, asked);
-        out.extend(rest);
-    }
-    out
-}
-
-fn commands(effects: &[Effect]) -> Vec<&Command> {
-    effects.iter().filter_map(|e| if let Effect::Send(command, _) = e { Some(command) } else { None }).collect()
-}
-
-fn frame(app: &App, look: &Look, (width, height): (u16, u16)) -> Buffer {
-    let area = Rect::new(0, 0, width, height);
-    let mut buffer = Buffer::empty(area);
-    view(app, look, area, &mut buffer);
-    buffer
-}
-
-fn plain() -> Look {
-    look(Background::Dark, ColorLevel::True, false)
-}
-
-fn text(buffer: &Buffer) -> String {
-    let mut out = String::new();
-    for y in 0..buffer.area.height {
-        let line: String = (0..buffer.area.width).map(|x| buffer[(x, y)].symbol()).collect();
-        let _ = writeln!(out, "{}", line.trim_end());
-    }
-    out
-}
-
-fn screen(app: &App) -> String {
-    text(&frame(app, &plain(), (120, 40)))
+fn press(desk: &mut App, scene: Scene, keys: &str) -> Vec<Effect> {
+    console_desk::press(desk, keys, |desk, asked| answer(desk, scene, vec![asked]))
 }
 
 fn attached(read_only: Option<&str>) -> Msg {

@@ -2,51 +2,21 @@
 
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be built must stop the run")]
 
+mod console_desk;
 mod console_fixture;
 
 use std::fmt::Write as _;
 
+use console_desk::{frame, plain, text};
 use console_fixture::{NOW, Scene, answer, app, look};
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use nightdesk::console::{App, Background, ColorLevel, Look, Msg, Role, view};
+use nightdesk::console::{App, Background, ColorLevel, Look, Msg, Role};
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 
 const SIZES: [(u16, u16); 5] = [(120, 40), (80, 24), (200, 60), (60, 15), (48, 12)];
 
-fn plain() -> Look {
-    look(Background::Dark, ColorLevel::True, false)
-}
-
-fn press(app: &mut App, keys: &str) {
-    for word in keys.split_whitespace() {
-        let code = match word {
-            "enter" => KeyCode::Enter,
-            "esc" => KeyCode::Esc,
-            "tab" => KeyCode::Tab,
-            one => KeyCode::Char(one.chars().next().unwrap()),
-        };
-        let mut effects = Vec::new();
-        app.update(Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)), &mut effects);
-        answer(app, Scene::Live, effects);
-    }
-}
-
-fn frame(app: &App, look: &Look, (width, height): (u16, u16)) -> Buffer {
-    let area = Rect::new(0, 0, width, height);
-    let mut buffer = Buffer::empty(area);
-    view(app, look, area, &mut buffer);
-    buffer
-}
-
-fn text(buffer: &Buffer) -> String {
-    let mut out = String::new();
-    for y in 0..buffer.area.height {
-        let line: String = (0..buffer.area.width).map(|x| buffer[(x, y)].symbol()).collect();
-        let _ = writeln!(out, "{}", line.trim_end());
-    }
-    out
+fn press(desk: &mut App, keys: &str) {
+    console_desk::press(desk, keys, |desk, asked| answer(desk, Scene::Live, vec![asked]));
 }
 
 /// The styles of a buffer: one letter a cell by role (upper case when bold), `.` for unstyled blanks.

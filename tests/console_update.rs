@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be built must stop the run")]
 
+mod console_desk;
 mod console_fixture;
 
 use std::sync::Arc;
 
+use console_desk::commands;
 use console_fixture::{NOW, Scene, answer, app, look, snapshot};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use nightdesk::console::{App, Background, ColorLevel, Effect, Exit, Msg, keys_markdown, view};
@@ -26,30 +28,8 @@ fn control(c: char) -> Msg {
 }
 
 /// Presses keys, answers questions, and returns the other effects.
-fn press(app: &mut App, keys: &str) -> Vec<Effect> {
-    let mut out = Vec::new();
-    for word in keys.split_whitespace() {
-        let msg = match word {
-            "enter" => key(KeyCode::Enter),
-            "esc" => key(KeyCode::Esc),
-            "tab" => key(KeyCode::Tab),
-            "space" => key(KeyCode::Char(' ')),
-            "ctrl-c" => control('c'),
-            "ctrl-r" => control('r'),
-            "ctrl-z" => control('z'),
-            one => key(KeyCode::Char(one.chars().next().unwrap())),
-        };
-        let mut effects = Vec::new();
-        app.update(msg, &mut effects);
-        let (asked, rest): (Vec<_>, Vec<_>) = effects.into_iter().partition(|e| matches!(e, Effect::Query { .. } | Effect::ReadLogs(_)));
-        answer(app, Scene::Live, asked);
-        out.extend(rest);
-    }
-    out
-}
-
-fn commands(effects: &[Effect]) -> Vec<&Command> {
-    effects.iter().filter_map(|e| if let Effect::Send(command, _) = e { Some(command) } else { None }).collect()
+fn press(desk: &mut App, keys: &str) -> Vec<Effect> {
+    console_desk::press(desk, keys, |desk, asked| answer(desk, Scene::Live, vec![asked]))
 }
 
 fn draw(app: &App, area: Rect) -> String {

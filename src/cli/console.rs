@@ -137,16 +137,7 @@ fn without_terminal(context: &Context) -> Result<Exit, Failure> {
         return status::run(&status::Arguments { json: false, watch: false }, context);
     }
     context.sound()?;
-    rig::runtime()?.block_on(async {
-        if let Some(client) = attach::attach(context).await? {
-            return night(&client, context).await;
-        }
-        let logging = context.start_logging()?;
-        let rig = Rig::start(context, Role::Command, &logging).await?;
-        let outcome = night(&rig.client(), context).await;
-        rig.stop().await;
-        outcome
-    })
+    rig::with_engine(context, async |client| night(client, context).await)
 }
 
 /// One night's jobs: what fetches, what learns from it, and what the models say, earned and see. The first night of a folder has

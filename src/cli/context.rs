@@ -17,7 +17,8 @@ use crate::console::Keymap;
 use crate::engine::{ConfigSource, LogRing};
 use crate::market::{AssetClass, Clock, DAY, Symbol, SystemClock, Universe};
 use crate::sim::{OffsetClock, Replay};
-use crate::store::master::{StoreError, Writer, WriterOptions};
+use crate::store::master::{DATABASE, StoreError, Writer, WriterOptions};
+use crate::workplace::Workplace;
 
 /// When to colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -253,9 +254,20 @@ impl Context {
         ConfigSource { known, read: Arc::new(move || common.read_again()), rules }
     }
 
+    /// The data folder with the training rules as they were read, for whoever works in it.
+    pub fn workplace(&self) -> Workplace {
+        Workplace {
+            data_dir: self.data_dir.clone(),
+            demo: self.demo,
+            universe: self.universe.clone(),
+            clock: Arc::clone(&self.clock),
+            rules: Arc::new(ArcSwap::new(Arc::clone(&self.strategies))),
+        }
+    }
+
     /// The master database.
     pub fn database(&self) -> PathBuf {
-        self.data_dir.join("market_data.db")
+        self.data_dir.join(DATABASE)
     }
 
     /// Folder of the log files.

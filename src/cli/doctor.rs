@@ -10,12 +10,11 @@ use serde_json::json;
 
 use super::output::{self, line};
 use super::{Context, Exit, Failure};
-use crate::engine::DATABASE;
 use crate::market::{Clock, Strategy};
 use crate::sources::ib::{IbSource, MemoryBook};
 use crate::sources::yahoo::YahooSource;
 use crate::sources::{Outcome, Source};
-use crate::store::master::Reader;
+use crate::store::master::{DATABASE, Reader};
 use crate::train::models::Compute;
 
 /// Check configuration, data folder, database, what computes, sources and terminal

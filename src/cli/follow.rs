@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::convert::Infallible;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::rig::{self, Rig};
@@ -144,14 +144,24 @@ fn ended(snapshot: &Snapshot, run_id: i64) -> Option<JobRun> {
     snapshot.job_runs.iter().find(|r| r.id == run_id && r.state.ended()).cloned()
 }
 
+/// The last line about a run that has ended. `part`: what else to count; `why`: whether its error is not told above.
+pub(super) fn closing(run: &JobRun, part: &str, why: bool) -> String {
+    let why = run.error.as_ref().filter(|_| why).map(|e| format!(": {e}")).unwrap_or_default();
+    format!("Run {} of {} {} after {}{part}{why}", run.id, run.job, run.state, took(run))
+}
+
+/// What is printed of a run that worked through the strategies, as JSON.
+pub(super) fn json_of_parts(run: &JobRun, strategies: &[Value]) -> Value {
+    json!({ "ok": exit(run) == Exit::Done, "run": run.id, "state": run.state, "note": run.error, "strategies": strategies })
+}
+
 fn report(run: &JobRun, as_json: bool) -> Result<Exit, Failure> {
     if as_json {
         output::json(&super::runs::job_json(run))?;
     } else {
-        let why = run.error.as_ref().map(|e| format!(": {e}")).unwrap_or_default();
         let failed =
             if run.failures > 0 { format!(", {}", output::count(run.failures as usize, "failure", "failures")) } else { String::new() };
-        output::line(format_args!("Run {} of {} {} after {}{failed}{why}", run.id, run.job, run.state, took(run)))?;
+        output::line(closing(run, &failed, true))?;
     }
     Ok(exit(run))
 }

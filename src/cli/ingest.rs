@@ -8,13 +8,12 @@ use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::output::{self, thousands};
-use super::rig::{self, Rig};
-use super::{Context, Exit, Failure, attach, follow};
+use super::{Context, Exit, Failure, attach, follow, rig};
 use crate::config::{Lookback, SourcePolicy};
 use crate::control::{Client, LinkView};
 use crate::engine::{Command, IngestSpec, PlanSummary, Query, Reply, RunProgress, RunView, Snapshot};
 use crate::market::{Symbol, Timeframe};
-use crate::store::master::{Role, RunState};
+use crate::store::master::RunState;
 
 /// Fetch what is missing: candles, splits, dividends, fundamentals and metadata
 ///
@@ -73,16 +72,7 @@ pub fn run(args: &Arguments, context: &Context) -> Result<Exit, Failure> {
     if let Some(symbol) = unknown.first() {
         return Err(Failure::usage(format!("{symbol} is not in universe.toml")).next("add it there, or import its data from a file"));
     }
-    rig::runtime()?.block_on(async {
-        if let Some(client) = attach::attach(context).await? {
-            return work(&client, args, context).await;
-        }
-        let logging = context.start_logging()?;
-        let rig = Rig::start(context, Role::Command, &logging).await?;
-        let outcome = work(&rig.client(), args, context).await;
-        rig.stop().await;
-        outcome
-    })
+    rig::with_engine(context, async |client| work(client, args, context).await)
 }
 
 async fn work(client: &Client, args: &Arguments, context: &Context) -> Result<Exit, Failure> {

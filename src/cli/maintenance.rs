@@ -5,13 +5,12 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::output::{self, count, thousands};
-use super::rig::{self, Rig};
-use super::{Context, Exit, Failure, attach, follow};
+use super::{Context, Exit, Failure, follow, rig};
 use crate::control::Client;
 use crate::engine::Command;
 use crate::maintenance::{Outcome, Summary};
-use crate::store::master::{Role, StoreError};
-use crate::store::scheduler::{Job, JobRun, JobState};
+use crate::store::master::StoreError;
+use crate::store::scheduler::{Job, JobRun};
 
 /// Verify the databases, back them up, try the backup, pack old logs, forget old runs
 ///
@@ -29,16 +28,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     if !context.database().exists() {
         return Err(StoreError::Missing(context.database()).into());
     }
-    rig::runtime()?.block_on(async {
-        if let Some(client) = attach::attach(context).await? {
-            return foreground(&client, context, arguments.json).await;
-        }
-        let logging = context.start_logging()?;
-        let rig = Rig::start(context, Role::Command, &logging).await?;
-        let outcome = foreground(&rig.client(), context, arguments.json).await;
-        rig.stop().await;
-        outcome
-    })
+    rig::with_engine(context, async |client| foreground(client, context, arguments.json).await)
 }
 
 async fn foreground(client: &Client, context: &Context, as_json: bool) -> Result<Exit, Failure> {
@@ -47,12 +37,7 @@ async fn foreground(client: &Client, context: &Context, as_json: bool) -> Result
 }
 
 fn show(run: &JobRun, as_json: bool) -> Result<Exit, Failure> {
-    let exit = match run.state {
-        JobState::Succeeded if run.failures > 0 => Exit::Partial,
-        JobState::Succeeded => Exit::Done,
-        JobState::Cancelled => Exit::Interrupted,
-        _ => Exit::Failed,
-    };
+    let exit = follow::exit(run);
     let (state, error) = (run.state, run.error.as_deref());
     let summary: Summary = run.summary.as_deref().and_then(|s| serde_json::from_str(s).ok()).unwrap_or_default();
     if as_json {

@@ -1,16 +1,13 @@
 //! `nightdesk models`: the models of the strategies, what is known of each, and which of them serves. Read from the databases;
 //! what changes models is done by the engine that runs on the data folder, or here.
 
-use std::sync::Arc;
-
-use arc_swap::ArcSwap;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::change::change;
 use super::output::{self, line, second, thousands};
 use super::train::report;
-use super::{Context, Exit, Failure, rig, strategy};
+use super::{Context, Exit, Failure, strategy};
 use crate::engine::{Command as EngineCommand, Learning};
 use crate::market::{Strategy, ts_to_date};
 use crate::train::model_views::{ModelDetail, ModelRow, ModelState};
@@ -84,7 +81,7 @@ impl Arguments {
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     context.warn();
-    let trainer = rig::trainer(context, Arc::new(ArcSwap::new(Arc::clone(&context.strategies))));
+    let trainer = Trainer::new(context.workplace());
     match arguments.command {
         Command::List { strategy, json } => list(&trainer, strategy, json)?,
         Command::Show { id, strategy, json } => {

@@ -5,13 +5,12 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::output::{self, line};
-use super::rig::{self, Rig};
-use super::{Context, Exit, Failure, attach, follow, strategy};
+use super::{Context, Exit, Failure, follow, rig, strategy};
 use crate::control::Client;
 use crate::engine::Command;
 use crate::market::Strategy;
 use crate::scan::{NightSummary, WatchSpec};
-use crate::store::master::{Role, StoreError};
+use crate::store::master::StoreError;
 use crate::store::scheduler::{Job, JobRun};
 
 /// What these commands have in common.
@@ -45,17 +44,7 @@ pub(super) fn run(
         return Err(StoreError::Missing(context.database()).into());
     }
     let asked = (job, arguments.spec());
-    rig::runtime()?.block_on(async {
-        if let Some(client) = attach::attach(context).await? {
-            return foreground(&client, context, asked, arguments.json, tell).await;
-        }
-        context.sound()?;
-        let logging = context.start_logging()?;
-        let rig = Rig::start(context, Role::Command, &logging).await?;
-        let outcome = foreground(&rig.client(), context, asked, arguments.json, tell).await;
-        rig.stop().await;
-        outcome
-    })
+    rig::with_engine(context, async |client| foreground(client, context, asked, arguments.json, tell).await)
 }
 
 /// The same for who has an engine at hand.
@@ -82,17 +71,15 @@ fn show(run: &JobRun, summary: &NightSummary, told: &[Told], as_json: bool) -> R
     if as_json {
         let one = |(end, (_, found)): (_, &Told)| json!({ "end": end, "found": found });
         let strategies: Vec<Value> = summary.strategies.iter().zip(told).map(one).collect();
-        let note = &run.error;
-        output::json(&json!({ "ok": exit == Exit::Done, "run": run.id, "state": run.state, "note": note, "strategies": strategies }))?;
+        output::json(&follow::json_of_parts(run, &strategies))?;
         return Ok(exit);
     }
     for (night, (lines, _)) in summary.strategies.iter().zip(told) {
         line(format_args!("{}: {}", night.strategy, night.words))?;
         lines.iter().try_for_each(|text| line(format_args!("  {text}")))?;
     }
-    let why = if told.is_empty() { run.error.as_ref().map(|e| format!(": {e}")).unwrap_or_default() } else { String::new() };
     let failed = summary.strategies.iter().filter(|s| !s.ok).count();
     let part = if failed == 0 { String::new() } else { format!(", {failed} of {} strategies failed", told.len()) };
-    line(format_args!("Run {} of {} {} after {}{part}{why}", run.id, run.job, run.state, follow::took(run)))?;
+    line(follow::closing(run, &part, told.is_empty()))?;
     Ok(exit)
 }

@@ -3,21 +3,20 @@
 use std::io::{IsTerminal, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use clap::Args;
 use serde_json::json;
 
 use super::output::{self, count, line};
-use super::{Context, Exit, Failure, rig, strategy};
+use super::{Context, Exit, Failure, strategy};
 use crate::charts::Palette;
 use crate::engine::{Learning, Training};
 use crate::export::AtomicFile;
 use crate::market::Strategy;
 use crate::report::{ReportError, RunReport, Sources};
-use crate::store::master::ReadPool;
 use crate::store::model::ModelReader;
+use crate::trainer::Trainer;
+use crate::watcher::Watcher;
 
 /// Write a training run as one HTML page: verdict, gates, models, curves, backtest, and what to be careful with
 #[derive(Debug, Args)]
@@ -43,8 +42,8 @@ pub struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     context.warn();
-    let rules = Arc::new(ArcSwap::new(Arc::clone(&context.strategies)));
-    let (trainer, watcher) = (rig::trainer(context, Arc::clone(&rules)), rig::watcher(context, rules));
+    let place = context.workplace();
+    let (trainer, watcher) = (Trainer::new(place.clone()), Watcher::new(place.clone()));
     let run = arguments.run;
     let known = |s| Ok(trainer.training(s, Training::Run(run)).map_err(Failure::new)?.is_some());
     let strategy = strategy::only(arguments.strategy, &format!("have a training run {run}"), known)?;
@@ -57,7 +56,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
         return Err(none());
     }
     let reader = ModelReader::open(&context.data_dir.join(strategy.database_file()), strategy)?;
-    let master = ReadPool::new(&context.database());
+    let master = place.master();
     let sources = Sources { trainer: &trainer, watching: watcher.as_ref(), reader: &reader, master: &master, universe: &context.universe };
     let report = RunReport::read(&sources, (strategy, run), context.clock.now())?.ok_or_else(none)?;
     let page = report.page()?;

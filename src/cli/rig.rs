@@ -10,21 +10,21 @@ use tokio::task::JoinHandle;
 
 use super::config_watch::ConfigWatch;
 use super::logging::{LogControl, Logging};
-use super::{Context, Failure};
-use crate::config::{Settings, Strategies};
+use super::{Context, Exit, Failure, attach};
+use crate::config::Settings;
 use crate::control::{Client, LocalClient, Server, ServerOptions};
 use crate::engine::{Command, Engine, EngineOptions, Envelope, IngestSpec, JobBody, Learning, Materials, Pulse, RunView, Watching};
 use crate::ingest::pipeline::Pipeline;
 use crate::maintenance::Maintenance;
 use crate::market::{Instrument, Symbol};
 use crate::outbox::Outbox;
-use crate::scan::backtest::{BacktestJob, BacktestOptions};
+use crate::scan::backtest::BacktestJob;
 use crate::sim::demo::Demo;
 use crate::sources::hybrid::Hybrid;
 use crate::store::master::{ReadPool, Role, RunState, StoreError, Writer};
 use crate::store::scheduler::Job;
-use crate::trainer::{TrainJob, Trainer, TrainerOptions};
-use crate::watcher::{WatchJob, Watcher, WatcherOptions};
+use crate::trainer::{TrainJob, Trainer};
+use crate::watcher::{WatchJob, Watcher};
 
 /// Log records kept in memory for consoles.
 pub(super) const LOG_RECORDS: usize = 20_000;
@@ -80,6 +80,21 @@ pub(super) fn runtime_behind_a_screen() -> Result<Workers, Failure> {
     Workers::of(builder)
 }
 
+/// Has `work` done by the engine that runs on the data folder, or by one that lives as long as the work.
+pub(super) fn with_engine(context: &Context, work: impl AsyncFnOnce(&Client) -> Result<Exit, Failure>) -> Result<Exit, Failure> {
+    runtime()?.block_on(async {
+        if let Some(client) = attach::attach(context).await? {
+            return work(&client).await;
+        }
+        context.sound()?;
+        let logging = context.start_logging()?;
+        let rig = Rig::start(context, Role::Command, &logging).await?;
+        let outcome = work(&rig.client()).await;
+        rig.stop().await;
+        outcome
+    })
+}
+
 fn workers() -> Builder {
     let mut builder = Builder::new_multi_thread();
     builder.worker_threads(2).thread_name("nightdesk-engine").enable_all();
@@ -120,19 +135,14 @@ impl Rig {
         } else {
             None
         };
-        let rules = Arc::new(ArcSwap::new(Arc::clone(&context.strategies)));
-        let trainer = trainer(context, Arc::clone(&rules));
+        let place = context.workplace();
+        let rules = Arc::clone(&place.rules);
+        let trainer = Trainer::new(place.clone());
         let learning = Arc::clone(&trainer) as Arc<dyn Learning>;
         let teaching = Arc::clone(&learning);
-        let watcher = watcher(context, Arc::clone(&rules));
+        let watcher = Watcher::new(place.clone());
         let (watching, scans) = (Arc::clone(&watcher) as Arc<dyn Watching>, Arc::clone(&watcher));
-        let backtest = BacktestJob::new(BacktestOptions {
-            data_dir: context.data_dir.clone(),
-            demo: context.demo,
-            universe: context.universe.clone(),
-            clock: Arc::clone(&context.clock),
-            rules: Arc::clone(&rules),
-        });
+        let backtest = BacktestJob::new(place);
         let options = EngineOptions {
             settings,
             universe: context.universe.clone(),
@@ -248,22 +258,10 @@ fn maintenance(m: &Materials) -> Arc<dyn JobBody> {
     })
 }
 
-/// Who trains and keeps the models of the context's data folder. `rules`: those in force.
-pub(super) fn trainer(context: &Context, rules: Arc<ArcSwap<Strategies>>) -> Arc<Trainer> {
-    let (universe, clock) = (context.universe.clone(), Arc::clone(&context.clock));
-    Trainer::new(TrainerOptions { data_dir: context.data_dir.clone(), demo: context.demo, universe, clock, rules })
-}
-
 /// The train job. The engine holds the data folder by now, so no other process trains.
 fn training(trainer: Arc<Trainer>) -> Arc<dyn JobBody> {
     trainer.begin();
     Arc::new(TrainJob(trainer))
-}
-
-/// Who scans and watches drift in the context's data folder. `rules`: those in force.
-pub(super) fn watcher(context: &Context, rules: Arc<ArcSwap<Strategies>>) -> Arc<Watcher> {
-    let (universe, clock) = (context.universe.clone(), Arc::clone(&context.clock));
-    Watcher::new(WatcherOptions { data_dir: context.data_dir.clone(), demo: context.demo, universe, clock, rules })
 }
 
 /// The scan job. `learning` tells which models serve.

@@ -1,17 +1,15 @@
 //! `nightdesk signals`: open signals, what came of earlier ones, and what spoke for each. Read from the databases.
 
-use std::sync::Arc;
-
-use arc_swap::ArcSwap;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::output::{self, line, second};
-use super::{Context, Exit, Failure, rig, strategy};
+use super::{Context, Exit, Failure, strategy};
 use crate::engine::Watching;
 use crate::market::Strategy;
 use crate::scan::views::{SectorRow, SignalDetail, SignalRow, SignalState, SignalsPage};
 use crate::train::backtest::Side;
+use crate::watcher::Watcher;
 
 /// Signals that a list shows of a strategy.
 const LISTED: usize = 40;
@@ -73,7 +71,7 @@ impl Arguments {
 /// Runs the command.
 pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     context.warn();
-    let watcher = rig::watcher(context, Arc::new(ArcSwap::new(Arc::clone(&context.strategies))));
+    let watcher = Watcher::new(context.workplace());
     match arguments.command {
         Command::List { strategy, open, limit, json } => {
             // Open ones may lie behind any number of settled ones.

@@ -2,20 +2,19 @@
 //! running engine does.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::output::{self, line, second, thousands};
-use super::{Context, Exit, Failure, attach, rig, runs, watch};
+use super::{Context, Exit, Failure, attach, runs, watch};
 use crate::control::Client;
 use crate::engine::freshness::Expectation;
 use crate::engine::{CellState, IngestSpec};
 use crate::market::{Series, Strategy, Timeframe};
 use crate::store::master::{Reader, RunRecord, SeriesState, StoreError};
 use crate::train::progress::Standing;
+use crate::trainer::Trainer;
 
 /// Show how fresh the data are, the last run and open findings
 #[derive(Debug, Args)]
@@ -143,7 +142,7 @@ pub(super) fn text(context: &Context, client: Option<&Client>) -> Result<String,
 
 /// Which model of each strategy serves, or why none does.
 fn standings(context: &Context) -> Result<Vec<Standing>, StoreError> {
-    let trainer = rig::trainer(context, Arc::new(ArcSwap::new(Arc::clone(&context.strategies))));
+    let trainer = Trainer::new(context.workplace());
     Strategy::ALL.into_iter().map(|strategy| trainer.standing(strategy)).collect()
 }
 

@@ -49,7 +49,7 @@ pub use reload::{ConfigSource, ReadConfig};
 pub use snapshot::{
     Alert, AlertLevel, CellState, HostStats, JobView, Market, ProcessView, RunProgress, RunView, SchedulerView, SeriesCell, Snapshot,
 };
-pub use start::{BodyMaker, DATABASE, Engine, EngineError, EngineOptions, Materials, Tuning};
+pub use start::{BodyMaker, Engine, EngineError, EngineOptions, Materials, Tuning};
 pub use timetable::STATE as SCHEDULER_STATE;
 pub use watching::Watching;
 

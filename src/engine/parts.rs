@@ -20,7 +20,7 @@ use super::pulse::watch_writer;
 use super::reload::{Config, ConfigSource};
 use super::settling::{Rederived, Settling};
 use super::shortages::Shortages;
-use super::start::{BodyMaker, DATABASE, EngineOptions, Materials, Tuning};
+use super::start::{BodyMaker, EngineOptions, Materials, Tuning};
 use super::timetable::Timetable;
 use super::watching::{Watched, Watching};
 use super::{JobBody, LogRing, Market, ProcessView, Snapshot};
@@ -32,7 +32,7 @@ use crate::sources::Source;
 use crate::sources::hybrid::Hybrid;
 use crate::sources::ib::IbSource;
 use crate::sources::yahoo::YahooSource;
-use crate::store::master::{ReadPool, StoreError, Writer};
+use crate::store::master::{DATABASE, ReadPool, StoreError, Writer};
 use crate::store::scheduler::SchedulerDb;
 use crate::webhook::Webhook;
 

@@ -19,13 +19,10 @@ use crate::ingest::pipeline::Pipeline;
 use crate::market::{Clock, Strategy, Universe};
 use crate::sources::hybrid::HybridTuning;
 use crate::sources::ib::IbTuning;
-use crate::store::master::{ReadPool, Role, Seat, StoreError, Writer, WriterOptions};
+use crate::store::master::{DATABASE, ReadPool, Role, Seat, StoreError, Writer, WriterOptions};
 use crate::store::model;
 use crate::store::scheduler::{Opened, SchedulerDb, SchedulerDbError};
 use crate::webhook::Webhook;
-
-/// Name of the master database in the data folder.
-pub const DATABASE: &str = "market_data.db";
 
 /// The first pause after a recovery that failed, and the longest.
 const RECOVER_AGAIN: Duration = Duration::from_secs(1);

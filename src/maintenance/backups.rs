@@ -15,16 +15,15 @@ use super::files::{self, PARTIAL, Unfinished};
 use super::rotation::surplus;
 use super::{Did, Fault};
 use crate::market::{Clock, Strategy};
-use crate::store::master::{self, BACKUP_FOLDER, Reader, StoreError, VerifyReport};
+use crate::store::master::{self, BACKUP_FOLDER, DATABASE, Reader, StoreError, VerifyReport};
 use crate::store::model;
 
-pub(super) const MASTER: &str = "market_data.db";
 const SCHEDULER: &str = "scheduler.db";
 const STATE: &str = "scheduler_state.json";
 const MANIFEST: &str = "backup.json";
 /// All that a backup may hold.
 const OURS: [&str; 7] =
-    [MASTER, SCHEDULER, Strategy::Turbomode.database_file(), Strategy::Slipstream.database_file(), model::files::FOLDER, STATE, MANIFEST];
+    [DATABASE, SCHEDULER, Strategy::Turbomode.database_file(), Strategy::Slipstream.database_file(), model::files::FOLDER, STATE, MANIFEST];
 /// The ending of a backup that was set aside.
 const BAD: &str = "bad";
 const STAMP: &str = "%Y%m%dT%H%M%SZ";
@@ -85,7 +84,7 @@ impl Backups {
             let made = NaiveDateTime::parse_from_str(name.strip_prefix(BACKUP_FOLDER)?, STAMP).ok()?.and_utc();
             let path = self.dir.join(name);
             let manifest: Manifest = serde_json::from_slice(&fs::read(path.join(MANIFEST)).ok()?).ok()?;
-            (manifest.data_dir == self.name && path.join(MASTER).exists()).then_some(Backup { path, made, manifest })
+            (manifest.data_dir == self.name && path.join(DATABASE).exists()).then_some(Backup { path, made, manifest })
         };
         let mut found: Vec<_> = files::names(&self.dir)?.into_iter().filter_map(read).collect();
         found.sort_by_key(|b| std::cmp::Reverse(b.made));
@@ -123,14 +122,14 @@ impl Backups {
         let strategies = Strategy::ALL.map(|s| files::size(&source(s.database_file())).min(STRATEGY));
         let need = models
             + strategies.iter().sum::<u64>()
-            + [MASTER, "market_data.db-wal", SCHEDULER, "scheduler.db-wal"].iter().map(|n| files::size(&source(n))).sum::<u64>()
+            + [DATABASE, "market_data.db-wal", SCHEDULER, "scheduler.db-wal"].iter().map(|n| files::size(&source(n))).sum::<u64>()
             + SMALL;
         files::room(&self.dir, need, floor)?;
         let name = self.unused_name(clock.utc());
         let folder = Unfinished::make(self.partial(&name))?;
         let inside = |name: &str| folder.path().join(name);
-        master::copy_database(&source(MASTER), &inside(MASTER), stop)?;
-        let (rows, series) = sound(&inside(MASTER), stop)?;
+        master::copy_database(&source(DATABASE), &inside(DATABASE), stop)?;
+        let (rows, series) = sound(&inside(DATABASE), stop)?;
         if source(SCHEDULER).exists() {
             master::copy_database(&source(SCHEDULER), &inside(SCHEDULER), stop)?;
             sound_pages(&inside(SCHEDULER), stop)?;
@@ -176,7 +175,7 @@ impl Backups {
         };
         files::room(&self.dir, newest.manifest.bytes + SMALL, floor)?;
         let folder = Unfinished::make(self.partial("drill"))?;
-        let restored = restore(&newest, &folder.path().join(MASTER), clock, stop);
+        let restored = restore(&newest, &folder.path().join(DATABASE), clock, stop);
         let problem = match restored {
             Ok((rows, series)) if (rows, series) == (newest.manifest.rows, newest.manifest.series) => {
                 return Ok(Did::new(format!("{} restored and read", newest.path.display())).rows(rows));
@@ -218,7 +217,7 @@ impl Backups {
 
 /// Restores as `nightdesk restore` does, and counts bars and series as a reader sees them.
 fn restore(backup: &Backup, to: &Path, clock: &dyn Clock, stop: &CancellationToken) -> Result<(u64, u64), Fault> {
-    master::restore_until(&backup.path.join(MASTER), to, clock, stop)?;
+    master::restore_until(&backup.path.join(DATABASE), to, clock, stop)?;
     let scheduler = backup.path.join(SCHEDULER);
     if scheduler.exists() {
         sound_pages(&scheduler, stop)?;

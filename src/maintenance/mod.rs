@@ -28,7 +28,7 @@ pub use step::Step;
 use crate::config::{MaintenanceSettings, Settings};
 use crate::job::{JobBody, JobEnd, JobReport, JobStop};
 use crate::market::{Clock, DAY};
-use crate::store::master::Writer;
+use crate::store::master::{DATABASE, Writer};
 use crate::store::scheduler::{Job, JobRun, SchedulerDb};
 use backups::Backups;
 use course::Course;
@@ -148,7 +148,7 @@ impl Place {
     }
 
     fn master(&self) -> PathBuf {
-        self.data_dir.join("market_data.db")
+        self.data_dir.join(DATABASE)
     }
 
     fn logs(&self) -> PathBuf {

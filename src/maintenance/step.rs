@@ -4,10 +4,9 @@ use serde::{Deserialize, Serialize};
 use strum::{Display, EnumIter};
 use tokio_util::sync::CancellationToken;
 
-use super::backups::MASTER;
 use super::{Did, Fault, Place, files, logs};
 use crate::market::Strategy;
-use crate::store::master::{self, VerifyReport};
+use crate::store::master::{self, DATABASE, VerifyReport};
 use crate::store::model;
 
 /// One step.
@@ -82,7 +81,7 @@ impl Step {
             }
             Self::Pages => {
                 let path = place.master();
-                sound(place, MASTER, &master::check_pages(&path, stop)?)?;
+                sound(place, DATABASE, &master::check_pages(&path, stop)?)?;
                 let mut bytes = files::size(&path);
                 for strategy in Strategy::ALL {
                     let path = place.data_dir.join(strategy.database_file());
@@ -95,7 +94,7 @@ impl Step {
             }
             Self::Digests => {
                 let report = master::check_digests(&place.master(), &mut |_, _| {}, stop)?;
-                sound(place, MASTER, &report)?;
+                sound(place, DATABASE, &report)?;
                 Ok(Did::new(format!("{} digests of {} series agree", report.digests, report.series)).rows(report.rows))
             }
             Self::Backup => backups.make(clock.as_ref(), *floor, stop),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::job::JobEnd;
+use crate::job::{JobEnd, PartEnd};
 use crate::market::Strategy;
 
 /// How one strategy's part of a job ended.
@@ -44,17 +44,9 @@ impl NightSummary {
 
     /// The end of the job's run: one strategy that fails beside another that does not is counted. `stopped`: somebody ended it.
     pub fn end(&self, stopped: bool) -> JobEnd {
-        let summary = serde_json::to_string(self).ok();
-        let told = |of: &[&StrategyNight]| of.iter().map(|s| format!("{}: {}", s.strategy, s.words)).collect::<Vec<_>>().join("; ");
-        if stopped {
-            return JobEnd::Cancelled { summary };
-        }
-        let failed: Vec<_> = self.strategies.iter().filter(|s| !s.ok).collect();
-        if !failed.is_empty() && failed.len() == self.strategies.len() {
-            return JobEnd::Failed { error: told(&failed), retry: failed.iter().any(|s| s.retry), summary };
-        }
-        let all: Vec<_> = self.strategies.iter().collect();
-        JobEnd::Succeeded { failures: failed.len() as u32, summary, note: Some(told(&all)) }
+        let part = |s: &StrategyNight| PartEnd { words: format!("{}: {}", s.strategy, s.words), failed: !s.ok, retry: s.retry };
+        let parts: Vec<PartEnd> = self.strategies.iter().map(part).collect();
+        JobEnd::of_parts(&parts, stopped, serde_json::to_string(self).ok())
     }
 }
 

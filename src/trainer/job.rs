@@ -39,9 +39,7 @@ impl JobBody for TrainJob {
     async fn run(&self, run: JobRun, report: JobReport, stop: JobStop) -> JobEnd {
         let spec = match TrainSpec::of(run.params.as_deref()) {
             Ok(spec) => spec,
-            Err(e) => {
-                return JobEnd::Failed { error: format!("what the run was asked for cannot be read: {e}"), retry: false, summary: None };
-            }
+            Err(e) => return JobEnd::unreadable(&e),
         };
         // When this future is dropped, the training on its blocking thread is told to end too.
         let own = JobStop { gently: stop.gently.child_token(), now: stop.now.child_token() };
@@ -64,7 +62,7 @@ impl TrainJob {
     /// Trains one strategy and tells of it.
     async fn one(&self, asked: Asked, report: &JobReport, stop: &JobStop) -> StrategyEnd {
         let (trainer, strategy, job_run) = (Arc::clone(&self.0), asked.strategy, asked.job_run);
-        let begun = trainer.clock.mono();
+        let begun = trainer.place.clock.mono();
         let (order, own) = (asked.clone(), stop.clone());
         // The blocking thread and the run's own threads, which it starts, have the priority of the engine's threads.
         let work = tokio::task::spawn_blocking(move || trainer.train(&order, &own));
@@ -86,7 +84,7 @@ impl TrainJob {
             Ok(ended) => ended,
             Err(panic) => self.broken(strategy, &panic).await,
         };
-        let end = self.end(strategy, ended, shown, self.0.clock.mono().saturating_sub(begun));
+        let end = self.end(strategy, ended, shown, self.0.place.clock.mono().saturating_sub(begun));
         if !story.is_over() {
             report.note(format!("{strategy}: {}", end.outcome)).await;
         }
@@ -151,7 +149,7 @@ impl Trainer {
     /// Trains a strategy's models by the rules in force. Blocks.
     fn train(&self, asked: &Asked, stop: &JobStop) -> Result<TrainingView, Failed> {
         self.recover();
-        let rules = self.rules.load_full();
+        let rules = self.place.rules.load_full();
         let (of, spec) = (rules.get(asked.strategy), &asked.spec);
         let told = |view: &TrainingView| {
             let stopping = view.state == TrainingState::Running && stop.gently.is_cancelled();
@@ -160,11 +158,11 @@ impl Trainer {
         let order = TrainOrder {
             strategy: asked.strategy,
             rules: &of.settings,
-            universe: &self.universe,
+            universe: &self.place.universe,
             master: &self.master,
-            data_dir: &self.data_dir,
-            demo: self.demo,
-            clock: Arc::clone(&self.clock),
+            data_dir: &self.place.data_dir,
+            demo: self.place.demo,
+            clock: Arc::clone(&self.place.clock),
             profile: spec.profile.unwrap_or_else(|| self.profile(of)),
             seed: spec.seed.unwrap_or(of.settings.ensemble.seed),
             rerun_from: spec.rerun_from,
@@ -185,6 +183,6 @@ impl Trainer {
     /// The configured profile; a demo trains the small one unless somebody configured another.
     fn profile(&self, rules: &crate::config::Rules) -> ProfileName {
         let shipped = rules.origins.get("ensemble.profile").is_none_or(|o| *o == Origin::Default);
-        if self.demo && shipped { ProfileName::Demo } else { rules.settings.ensemble.profile }
+        if self.place.demo && shipped { ProfileName::Demo } else { rules.settings.ensemble.profile }
     }
 }

@@ -20,8 +20,8 @@ const BY_HAND: &str = "by hand";
 impl Trainer {
     /// Which model of the strategy serves, or why none does.
     pub fn standing(&self, strategy: Strategy) -> Result<Standing, StoreError> {
-        let Some(reader) = self.reader(strategy)? else { return Ok(Standing::untrained(strategy)) };
-        registry::standing(&reader, strategy, self.clock.now())
+        let Some(reader) = self.place.reader(strategy)? else { return Ok(Standing::untrained(strategy)) };
+        registry::standing(&reader, strategy, self.place.clock.now())
     }
 
     fn stored(reader: &ModelReader, strategy: Strategy, which: Training) -> Result<Option<TrainingView>, StoreError> {
@@ -39,7 +39,7 @@ impl Trainer {
         strategy: Strategy,
         change: impl FnOnce(&mut crate::store::model::ModelDb) -> Result<T, RegistryError>,
     ) -> Result<T, String> {
-        if self.reader(strategy).map_err(|e| e.to_string())?.is_none() {
+        if self.place.reader(strategy).map_err(|e| e.to_string())?.is_none() {
             return Err(format!("{strategy} has no models yet; `nightdesk train --strategy {strategy}` makes some"));
         }
         let done = self.with_db(strategy, change).map_err(|e| e.to_string())?;
@@ -58,14 +58,14 @@ impl Learning for Trainer {
     }
 
     fn models(&self, strategy: Strategy) -> Result<Vec<ModelRow>, String> {
-        let Some(reader) = self.reader(strategy).map_err(|e| e.to_string())? else { return Ok(Vec::new()) };
-        let rows = Rows { reader: &reader, folder: &self.folder(strategy), now: self.clock.now() };
+        let Some(reader) = self.place.reader(strategy).map_err(|e| e.to_string())? else { return Ok(Vec::new()) };
+        let rows = Rows { reader: &reader, folder: &self.folder(strategy), now: self.place.clock.now() };
         rows.all().map_err(|e| e.to_string())
     }
 
     fn model(&self, strategy: Strategy, model_id: i64) -> Result<Option<ModelDetail>, String> {
-        let Some(reader) = self.reader(strategy).map_err(|e| e.to_string())? else { return Ok(None) };
-        let rows = Rows { reader: &reader, folder: &self.folder(strategy), now: self.clock.now() };
+        let Some(reader) = self.place.reader(strategy).map_err(|e| e.to_string())? else { return Ok(None) };
+        let rows = Rows { reader: &reader, folder: &self.folder(strategy), now: self.place.clock.now() };
         rows.detail(model_id).map_err(|e| e.to_string())
     }
 
@@ -80,19 +80,19 @@ impl Learning for Trainer {
         if let Some(view) = shown.filter(|v| v.state == TrainingState::Running) {
             return Ok(Some(view));
         }
-        let Some(reader) = self.reader(strategy).map_err(|e| e.to_string())? else { return Ok(None) };
+        let Some(reader) = self.place.reader(strategy).map_err(|e| e.to_string())? else { return Ok(None) };
         Self::stored(&reader, strategy, which).map_err(|e| e.to_string())
     }
 
     fn promote(&self, strategy: Strategy, model_id: i64, actor: &str) -> Result<String, String> {
-        let (folder, now) = (self.folder(strategy), self.clock.now());
+        let (folder, now) = (self.folder(strategy), self.place.clock.now());
         self.change(strategy, |db| registry::promote(db, &folder, model_id, Actor::Person(actor), BY_HAND, now))?;
         tracing::info!(target: "train", %strategy, model = model_id, actor, "A model became champion");
         Ok(format!("model {model_id} is champion of {strategy}: its signals count from now on"))
     }
 
     fn rollback(&self, strategy: Strategy, actor: &str) -> Result<String, String> {
-        let (folder, now) = (self.folder(strategy), self.clock.now());
+        let (folder, now) = (self.folder(strategy), self.place.clock.now());
         let back = self.change(strategy, |db| registry::rollback(db, &folder, Actor::Person(actor), BY_HAND, now))?;
         tracing::info!(target: "train", %strategy, model = back.model_id, actor, "The champion before was put back");
         Ok(format!("model {} is champion of {strategy} again: its signals count from now on", back.model_id))

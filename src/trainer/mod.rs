@@ -12,25 +12,23 @@ mod rows;
 mod story;
 mod summary;
 
-use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
 
 pub use job::TrainJob;
 pub use story::{Line, Story, lasted, word};
 pub use summary::{StrategyEnd, Summary};
 
-use crate::config::Strategies;
-use crate::engine::DATABASE;
-use crate::market::{Clock, Strategy, Universe};
+use crate::market::Strategy;
 use crate::store::StoreError;
 use crate::store::master::ReadPool;
-use crate::store::model::{ModelDb, ModelReader};
+use crate::store::model::ModelDb;
 use crate::train::progress::TrainingState;
 use crate::train::registry::ModelFolder;
+use crate::workplace::Workplace;
 use feeds::Feeds;
 
 /// Time between two looks at which models serve: champions grow too old while nothing happens.
@@ -38,41 +36,20 @@ const LOOK_EVERY: Duration = Duration::from_mins(1);
 /// How long a command on models waits for whoever has a strategy's database, and between two tries. A training run has
 /// it for moments, but building features takes minutes.
 const PATIENCE: Duration = Duration::from_secs(20);
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// Trains and keeps the models of both strategies in one data folder.
 pub struct Trainer {
-    data_dir: PathBuf,
-    demo: bool,
-    universe: Universe,
-    clock: Arc<dyn Clock>,
-    /// The training rules in force; each run reads them anew.
-    rules: Arc<ArcSwap<Strategies>>,
+    place: Workplace,
     master: ReadPool,
     feeds: Feeds,
     recovered: OnceLock<()>,
 }
 
-/// What a trainer is made of.
-pub struct TrainerOptions {
-    /// Folder of databases and models.
-    pub data_dir: PathBuf,
-    /// Data come from simulators.
-    pub demo: bool,
-    /// Members.
-    pub universe: Universe,
-    /// Time.
-    pub clock: Arc<dyn Clock>,
-    /// The training rules in force, replaced by whoever reads them again.
-    pub rules: Arc<ArcSwap<Strategies>>,
-}
-
 impl Trainer {
     /// A trainer that has looked at nothing yet: its feeds are empty until [`Self::begin`] or a run.
-    pub fn new(options: TrainerOptions) -> Arc<Self> {
-        let TrainerOptions { data_dir, demo, universe, clock, rules } = options;
-        let master = ReadPool::new(&data_dir.join(DATABASE));
-        Arc::new(Self { data_dir, demo, universe, clock, rules, master, feeds: Feeds::default(), recovered: OnceLock::new() })
+    pub fn new(place: Workplace) -> Arc<Self> {
+        let master = place.master();
+        Arc::new(Self { place, master, feeds: Feeds::default(), recovered: OnceLock::new() })
     }
 
     /// Fills the feeds from the databases, beside the caller, and keeps which models serve up to date for as long as the
@@ -108,7 +85,7 @@ impl Trainer {
     }
 
     fn try_to_bury(&self, strategy: Strategy) -> Result<(), StoreError> {
-        let Some(reader) = self.reader(strategy)? else { return Ok(()) };
+        let Some(reader) = self.place.reader(strategy)? else { return Ok(()) };
         if reader.trainings(1)?.first().is_some_and(|run| run.state == TrainingState::Running) {
             self.with_db(strategy, ModelDb::mark_lost_trainings)?;
         }
@@ -130,32 +107,13 @@ impl Trainer {
     }
 
     fn folder(&self, strategy: Strategy) -> ModelFolder {
-        ModelFolder::new(&self.data_dir, strategy)
-    }
-
-    /// The strategy's database, to be read; `None` before anything was made for the strategy.
-    fn reader(&self, strategy: Strategy) -> Result<Option<ModelReader>, StoreError> {
-        match ModelReader::open(&self.data_dir.join(strategy.database_file()), strategy) {
-            Ok(reader) => Ok(Some(reader)),
-            Err(StoreError::NotBuilt { .. }) => Ok(None),
-            Err(e) => Err(e),
-        }
+        ModelFolder::new(&self.place.data_dir, strategy)
     }
 
     /// Opens the strategy's database for a moment, waiting for whoever has it.
     fn with_db<T, E: From<StoreError>>(&self, strategy: Strategy, work: impl FnOnce(&mut ModelDb) -> Result<T, E>) -> Result<T, E> {
-        let path = self.data_dir.join(strategy.database_file());
-        let until = self.clock.mono() + PATIENCE;
-        let mut db = loop {
-            match ModelDb::open(&path, strategy, self.demo, Arc::clone(&self.clock)) {
-                Err(StoreError::Locked { .. }) if self.clock.mono() < until => std::thread::sleep(PAUSE),
-                opened => break opened?,
-            }
-        };
-        let done = work(&mut db);
-        let closed = db.close();
-        let done = done?;
-        closed?;
-        Ok(done)
+        let path = self.place.data_dir.join(strategy.database_file());
+        let open = || ModelDb::open(&path, strategy, self.place.demo, Arc::clone(&self.place.clock));
+        ModelDb::when_free(open, self.place.clock.as_ref(), (PATIENCE, &CancellationToken::new()), work)
     }
 }

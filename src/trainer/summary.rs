@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::job::JobEnd;
+use crate::job::{JobEnd, PartEnd};
 use crate::market::Strategy;
 use crate::train::progress::TrainingState;
 
@@ -42,19 +42,15 @@ impl Summary {
     /// The end of the job's run. A verdict against models is a normal end; one strategy that fails beside another that does
     /// not is counted. `stopped`: somebody ended it.
     pub fn end(&self, stopped: bool) -> JobEnd {
-        let summary = serde_json::to_string(self).ok();
         // The sentence of a rejected run is long; lists of runs are narrow, and the summary has it.
         let brief = |s: &StrategyEnd| if s.state == TrainingState::Rejected { "gates not met".to_owned() } else { s.outcome.clone() };
-        let told = |of: &[&StrategyEnd]| of.iter().map(|s| format!("{}: {}", s.strategy, brief(s))).collect::<Vec<_>>().join("; ");
-        let failed: Vec<_> = self.strategies.iter().filter(|s| s.state == TrainingState::Failed).collect();
-        if stopped {
-            return JobEnd::Cancelled { summary };
-        }
-        if failed.len() == self.strategies.len() {
-            return JobEnd::Failed { error: told(&failed), retry: failed.iter().any(|s| s.retry), summary };
-        }
-        let all: Vec<_> = self.strategies.iter().collect();
-        JobEnd::Succeeded { failures: failed.len() as u32, summary, note: Some(told(&all)) }
+        let part = |s: &StrategyEnd| PartEnd {
+            words: format!("{}: {}", s.strategy, brief(s)),
+            failed: s.state == TrainingState::Failed,
+            retry: s.retry,
+        };
+        let parts: Vec<PartEnd> = self.strategies.iter().map(part).collect();
+        JobEnd::of_parts(&parts, stopped, serde_json::to_string(self).ok())
     }
 }
 

@@ -51,14 +51,14 @@ impl WatchJob {
 
     async fn one(&self, strategy: Strategy, report: &JobReport, stop: &CancellationToken) -> StrategyNight {
         let (watcher, job, own) = (Arc::clone(&self.watcher), self.job, stop.clone());
-        let begun = watcher.clock.mono();
+        let begun = watcher.place.clock.mono();
         report.phase(format!("{job} of {strategy}")).await;
         let work = tokio::task::spawn_blocking(move || watcher.work(job, strategy, &own)).await;
         let ended = work.unwrap_or_else(|panic| {
             tracing::error!(target: "engine", %strategy, error = %panic, "A bug ended the job");
             Err(Failed { error: format!("a fault of the program ended it, please report it with the log: {panic}"), retry: false })
         });
-        let seconds = self.watcher.clock.mono().saturating_sub(begun).as_secs_f64();
+        let seconds = self.watcher.place.clock.mono().saturating_sub(begun).as_secs_f64();
         let night = match ended {
             Ok(Done { words, told, challenger }) => {
                 for line in told {
@@ -82,9 +82,7 @@ impl JobBody for WatchJob {
     async fn run(&self, run: JobRun, report: JobReport, stop: JobStop) -> JobEnd {
         let spec = match WatchSpec::of(run.params.as_deref()) {
             Ok(spec) => spec,
-            Err(e) => {
-                return JobEnd::Failed { error: format!("what the run was asked for cannot be read: {e}"), retry: false, summary: None };
-            }
+            Err(e) => return JobEnd::unreadable(&e),
         };
         // When this future is dropped, the work on its blocking thread is told to end too.
         let own = stop.gently.child_token();
@@ -102,14 +100,14 @@ impl JobBody for WatchJob {
 
 impl Watcher {
     fn work(&self, job: Job, strategy: Strategy, stop: &CancellationToken) -> Result<Done, Failed> {
-        let rules = self.rules.load_full();
+        let rules = self.place.rules.load_full();
         let order = WatchOrder {
             strategy,
             rules: &rules.get(strategy).settings,
-            universe: &self.universe,
+            universe: &self.place.universe,
             master: &self.master,
-            data_dir: &self.data_dir,
-            clock: &self.clock,
+            data_dir: &self.place.data_dir,
+            clock: &self.place.clock,
             progress: &|_, _| {},
             stop,
         };
@@ -119,7 +117,7 @@ impl Watcher {
     }
 
     fn scan_night(&self, order: &WatchOrder<'_>) -> Result<Done, Failed> {
-        let done = self.with(order.strategy, (PATIENCE, order.stop), |db| scan(db, order))?;
+        let done = self.place.with(order.strategy, (PATIENCE, order.stop), |db| scan(db, order))?;
         let (settled, void) = done.settled;
         let mut told = Vec::new();
         if settled + void > 0 {
@@ -134,7 +132,7 @@ impl Watcher {
 
     fn drift_night(&self, order: &WatchOrder<'_>) -> Result<Done, Failed> {
         let monitor::Looked { words, told, challenger } =
-            self.with(order.strategy, (PATIENCE, order.stop), |db| monitor::look(db, order))?;
+            self.place.with(order.strategy, (PATIENCE, order.stop), |db| monitor::look(db, order))?;
         Ok(Done { words, told, challenger })
     }
 }

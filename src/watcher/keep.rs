@@ -21,7 +21,7 @@ const HOUR: i64 = 3_600;
 impl Watcher {
     /// Reads something of a strategy that has a database.
     fn read<T>(&self, strategy: Strategy, none: T, read: impl FnOnce(&ModelReader) -> Result<T, StoreError>) -> Result<T, String> {
-        let reader = self.reader(strategy).map_err(|e| e.to_string())?;
+        let reader = self.place.reader(strategy).map_err(|e| e.to_string())?;
         reader.as_ref().map_or(Ok(none), read).map_err(|e| e.to_string())
     }
 
@@ -33,10 +33,10 @@ impl Watcher {
         change: impl FnOnce(&mut ModelDb, &Model) -> Result<Result<String, String>, StoreError>,
     ) -> Result<String, String> {
         let nothing = || format!("nothing of {strategy} is watched yet; `nightdesk drift --strategy {strategy}` looks at it");
-        if self.reader(strategy).map_err(|e| e.to_string())?.is_none() {
+        if self.place.reader(strategy).map_err(|e| e.to_string())?.is_none() {
             return Err(nothing());
         }
-        let done = self.with(strategy, (patience, &CancellationToken::new()), |db| match answering(db.reader())? {
+        let done = self.place.with(strategy, (patience, &CancellationToken::new()), |db| match answering(db.reader())? {
             Some(model) => change(db, &model),
             None => Ok(Err(nothing())),
         });
@@ -57,13 +57,13 @@ impl Watching for Watcher {
     }
 
     fn drift_page(&self, strategy: Strategy) -> Result<DriftPage, String> {
-        let rules = self.rules.load_full();
+        let rules = self.place.rules.load_full();
         let none = DriftPage { view: DriftView::unwatched(strategy, drift::NO_LOOK), subjects: Vec::new() };
         self.read(strategy, none, |reader| drift::page(reader, strategy, &rules.get(strategy).settings.drift_detection))
     }
 
     fn subject(&self, strategy: Strategy, subject: &str) -> Result<Option<SubjectDetail>, String> {
-        let rules = self.rules.load_full();
+        let rules = self.place.rules.load_full();
         self.read(strategy, None, |reader| drift::detail(reader, strategy, subject, &rules.get(strategy).settings.drift_detection))
     }
 
@@ -78,7 +78,7 @@ impl Watching for Watcher {
     }
 
     fn sectors(&self, strategy: Strategy) -> Result<Vec<SectorRow>, String> {
-        let reader = self.reader(strategy).map_err(|e| e.to_string())?;
+        let reader = self.place.reader(strategy).map_err(|e| e.to_string())?;
         signals::sectors(reader.as_ref(), &self.pages(strategy)).map_err(|e| e.to_string())
     }
 
@@ -91,7 +91,7 @@ impl Watching for Watcher {
     }
 
     fn snooze(&self, strategy: Strategy, subject: &str, hours: u32, actor: &str) -> Result<String, String> {
-        let until = self.clock.now() + i64::from(hours) * HOUR;
+        let until = self.place.clock.now() + i64::from(hours) * HOUR;
         self.change(strategy, PATIENCE_OF_PEOPLE, |db, model| {
             let known = db.snooze_episode(model.model_id, subject, until)?;
             tracing::info!(target: "drift", %strategy, subject, actor, hours, known, "An alarm was put to sleep");

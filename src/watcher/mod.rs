@@ -12,26 +12,20 @@ mod job;
 mod keep;
 mod signals;
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 pub use job::WatchJob;
 
-use crate::audit::Work;
-use crate::config::Strategies;
 use crate::drift::views::DriftView;
-use crate::engine::DATABASE;
-use crate::market::{Clock, Strategy, Universe};
+use crate::market::Strategy;
 use crate::scan::views::SignalsView;
 use crate::store::StoreError;
 use crate::store::master::ReadPool;
-use crate::store::model::{ModelDb, ModelReader};
 use crate::train::progress::Standing;
+use crate::workplace::Workplace;
 use feeds::Feeds;
 
 /// How long a night waits for whoever has a strategy's database, and how long a command of a person does.
@@ -40,38 +34,18 @@ const PATIENCE_OF_PEOPLE: Duration = Duration::from_secs(20);
 
 /// Watches both strategies in one data folder.
 pub struct Watcher {
-    data_dir: PathBuf,
-    demo: bool,
-    universe: Universe,
-    clock: Arc<dyn Clock>,
-    /// The rules in force; each night reads them anew.
-    rules: Arc<ArcSwap<Strategies>>,
+    place: Workplace,
     master: ReadPool,
     feeds: Feeds,
     /// One look at a time: an older reading never overwrites a newer one in the feeds.
     looking: Mutex<()>,
 }
 
-/// What a watcher is made of.
-pub struct WatcherOptions {
-    /// Folder of databases and models.
-    pub data_dir: PathBuf,
-    /// Data come from simulators.
-    pub demo: bool,
-    /// Members.
-    pub universe: Universe,
-    /// Time.
-    pub clock: Arc<dyn Clock>,
-    /// The rules in force, replaced by whoever reads them again.
-    pub rules: Arc<ArcSwap<Strategies>>,
-}
-
 impl Watcher {
     /// A watcher that has looked at nothing yet: its feeds are empty until [`Self::begin`] or a night.
-    pub fn new(options: WatcherOptions) -> Arc<Self> {
-        let WatcherOptions { data_dir, demo, universe, clock, rules } = options;
-        let master = ReadPool::new(&data_dir.join(DATABASE));
-        Arc::new(Self { data_dir, demo, universe, clock, rules, master, feeds: Feeds::default(), looking: Mutex::default() })
+    pub fn new(place: Workplace) -> Arc<Self> {
+        let master = place.master();
+        Arc::new(Self { place, master, feeds: Feeds::default(), looking: Mutex::default() })
     }
 
     /// Fills the feeds from the databases, beside the caller, and again whenever another model serves, which `standings` tells, for
@@ -106,41 +80,20 @@ impl Watcher {
         }
     }
 
-    /// The strategy's database, to be read; `None` before anything was made for the strategy.
-    fn reader(&self, strategy: Strategy) -> Result<Option<ModelReader>, StoreError> {
-        match ModelReader::open(&self.data_dir.join(strategy.database_file()), strategy) {
-            Ok(reader) => Ok(Some(reader)),
-            Err(StoreError::NotBuilt { .. }) => Ok(None),
-            Err(e) => Err(e),
-        }
-    }
-
-    /// Works on the strategy's database by the rules in force.
-    fn with<T, E: From<StoreError>>(
-        &self,
-        strategy: Strategy,
-        (patience, stop): (Duration, &CancellationToken),
-        work: impl FnOnce(&mut ModelDb) -> Result<T, E>,
-    ) -> Result<T, E> {
-        let rules = self.rules.load_full();
-        let rules = &rules.get(strategy).settings;
-        Work { data_dir: &self.data_dir, strategy, rules, demo: self.demo, clock: &self.clock }.within(patience, stop, work)
-    }
-
     /// What is shown of a strategy's signals.
     fn signals_view(&self, strategy: Strategy) -> Result<SignalsView, StoreError> {
-        let Some(reader) = self.reader(strategy)? else { return Ok(SignalsView::unscanned(strategy, signals::NO_SCAN)) };
+        let Some(reader) = self.place.reader(strategy)? else { return Ok(SignalsView::unscanned(strategy, signals::NO_SCAN)) };
         signals::view(&reader, &self.pages(strategy))
     }
 
     /// What is shown of a strategy's drift.
     fn drift_view(&self, strategy: Strategy) -> Result<DriftView, StoreError> {
-        let rules = self.rules.load_full();
-        let Some(reader) = self.reader(strategy)? else { return Ok(DriftView::unwatched(strategy, drift::NO_LOOK)) };
+        let rules = self.place.rules.load_full();
+        let Some(reader) = self.place.reader(strategy)? else { return Ok(DriftView::unwatched(strategy, drift::NO_LOOK)) };
         drift::view(&reader, strategy, &rules.get(strategy).settings.drift_detection)
     }
 
     fn pages(&self, strategy: Strategy) -> signals::Pages<'_> {
-        signals::Pages { strategy, universe: &self.universe, master: &self.master, now: self.clock.now() }
+        signals::Pages { strategy, universe: &self.place.universe, master: &self.master, now: self.place.clock.now() }
     }
 }

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be built must stop the run")]
 
+#[path = "../console_desk/mod.rs"]
+mod console_desk;
 #[path = "../console_fixture/mod.rs"]
 mod console_fixture;
 mod desk;

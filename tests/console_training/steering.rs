@@ -10,8 +10,9 @@ use nightdesk::engine::{Command, Query, Reply, Snapshot, Training};
 use nightdesk::train::progress::{TrainingState, TrainingView};
 use nightdesk::train::spec::TrainSpec;
 
+use crate::console_desk::{commands, frame, plain, screen, text};
 use crate::console_fixture::{NOW, Scene, app, training};
-use crate::desk::{SIZES, commands, desk, frame, plain, press, screen, text};
+use crate::desk::{SIZES, desk, press};
 use crate::stages::{S, Stage, T, snap};
 
 #[test]

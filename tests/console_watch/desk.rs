@@ -1,19 +1,16 @@
-//! A console whose drift stands somewhere, keys pressed on it, and what it draws.
+//! A console whose drift stands somewhere.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use nightdesk::console::{App, Background, ColorLevel, Effect, Look, Msg, Slot, view};
-use nightdesk::engine::{Command, JobView, Query, Reply, Snapshot};
+use nightdesk::console::{App, Effect, Msg, Slot};
+use nightdesk::engine::{JobView, Query, Reply, Snapshot};
 use nightdesk::market::Strategy;
 use nightdesk::scan::views::{SignalsPage, SignalsView};
 use nightdesk::store::scheduler::Job;
-use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
 
+use crate::console_desk;
 use crate::console_fixture::drift::{self, Night, day};
-use crate::console_fixture::{NOW, Scene, answer, app, look, snapshot};
+use crate::console_fixture::{NOW, Scene, answer, app, snapshot};
 
 /// Sizes at which screens differ.
 pub const SIZES: [(u16, u16); 4] = [(120, 40), (80, 24), (200, 60), (60, 15)];
@@ -59,27 +56,7 @@ fn reply(desk: &mut App, night: Night, effect: Effect) {
 }
 
 pub fn press(desk: &mut App, night: Night, keys: &str) -> Vec<Effect> {
-    let mut out = Vec::new();
-    for word in keys.split_whitespace() {
-        let code = match word {
-            "enter" => KeyCode::Enter,
-            "esc" => KeyCode::Esc,
-            one => KeyCode::Char(one.chars().next().unwrap()),
-        };
-        let mut effects = Vec::new();
-        desk.update(Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)), &mut effects);
-        for effect in effects {
-            match effect {
-                asked @ (Effect::Query { .. } | Effect::ReadLogs(_)) => reply(desk, night, asked),
-                other => out.push(other),
-            }
-        }
-    }
-    out
-}
-
-pub fn commands(effects: &[Effect]) -> Vec<&Command> {
-    effects.iter().filter_map(|e| if let Effect::Send(command, _) = e { Some(command) } else { None }).collect()
+    console_desk::press(desk, keys, |desk, asked| reply(desk, night, asked))
 }
 
 pub fn desk(night: Night, keys: &str) -> App {
@@ -87,28 +64,4 @@ pub fn desk(night: Night, keys: &str) -> App {
     desk.update(Msg::Snapshot(Arc::new(snap(night))), &mut Vec::new());
     press(&mut desk, night, keys);
     desk
-}
-
-pub fn plain() -> Look {
-    look(Background::Dark, ColorLevel::True, false)
-}
-
-pub fn frame(desk: &App, look: &Look, (width, height): (u16, u16)) -> Buffer {
-    let area = Rect::new(0, 0, width, height);
-    let mut buffer = Buffer::empty(area);
-    view(desk, look, area, &mut buffer);
-    buffer
-}
-
-pub fn text(buffer: &Buffer) -> String {
-    let mut out = String::new();
-    for y in 0..buffer.area.height {
-        let line: String = (0..buffer.area.width).map(|x| buffer[(x, y)].symbol()).collect();
-        let _ = writeln!(out, "{}", line.trim_end());
-    }
-    out
-}
-
-pub fn screen(desk: &App) -> String {
-    text(&frame(desk, &plain(), (120, 40)))
 }

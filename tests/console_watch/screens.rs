@@ -1,35 +1,12 @@
 //! What drift and signals look like, in every state and at every size.
 
-use std::fmt::Write as _;
-
-use nightdesk::console::{Background, ColorLevel, Look, Msg, Role};
+use nightdesk::console::{Background, ColorLevel, Msg};
 use nightdesk::control::LinkView;
-use ratatui::buffer::Buffer;
-use ratatui::style::Modifier;
 
+use crate::console_desk::{frame, plain, styles, text};
 use crate::console_fixture::drift::Night;
 use crate::console_fixture::{NOW, look};
-use crate::desk::{NIGHTS, SIZES, desk, frame, plain, text};
-
-/// One letter a cell by role, upper case when bold, `.` for blanks.
-fn styles(buffer: &Buffer, look: &Look) -> String {
-    let letters = ['t', 'd', 'f', 'o', 'w', 'b', 's'];
-    let mut out = String::new();
-    for y in 0..buffer.area.height {
-        let cell = |x| {
-            let cell = &buffer[(x, y)];
-            let role = Role::ALL.iter().position(|r| look.theme.style(*r).fg.unwrap_or_default() == cell.fg);
-            match role.map(|i| letters[i]) {
-                _ if cell.symbol() == " " => '.',
-                Some(letter) if cell.modifier.contains(Modifier::BOLD) => letter.to_ascii_uppercase(),
-                found => found.unwrap_or('?'),
-            }
-        };
-        let line: String = (0..buffer.area.width).map(cell).collect();
-        let _ = writeln!(out, "{}", line.trim_end_matches('.'));
-    }
-    out
-}
+use crate::desk::{NIGHTS, SIZES, desk};
 
 #[test]
 fn the_pane_and_the_list_at_every_size_in_every_state() {

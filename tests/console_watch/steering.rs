@@ -9,9 +9,10 @@ use nightdesk::engine::{Ack, Alert, AlertLevel, Command, Reply, Snapshot};
 use nightdesk::market::Strategy;
 use nightdesk::train::spec::TrainSpec;
 
+use crate::console_desk::{commands, frame, plain, screen, text};
 use crate::console_fixture::drift::{self, Night};
 use crate::console_fixture::{NOW, Scene, app};
-use crate::desk::{SIZES, commands, desk, frame, plain, press, screen, snap, text};
+use crate::desk::{SIZES, desk, press, snap};
 
 const T: Strategy = Strategy::Turbomode;
 

@@ -26,6 +26,6 @@ async fn a_jumping_clock_ends_no_run_and_stores_no_bar_twice() {
         };
         assert!(page.state.is_some_and(|s| s.rows > 200), "{jump}");
         let dir = desk.stop().await;
-        assert!(verify(&dir.path().join(nightdesk::engine::DATABASE), &mut |_, _| {}).unwrap().is_sound(), "{jump}");
+        assert!(verify(&dir.path().join(nightdesk::store::master::DATABASE), &mut |_, _| {}).unwrap().is_sound(), "{jump}");
     }
 }

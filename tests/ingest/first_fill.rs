@@ -30,5 +30,5 @@ async fn a_first_fill_brings_all_seventeen_timeframes_and_a_second_run_changes_n
     assert_eq!((summary.inserted, summary.revised, summary.derived), (0, 0, 0), "{summary:?}");
     assert_eq!(summary.requests, vec![], "nothing is missing, so nothing is asked for");
     let dir = desk.stop().await;
-    assert!(verify(&dir.path().join(nightdesk::engine::DATABASE), &mut |_, _| {}).unwrap().is_sound());
+    assert!(verify(&dir.path().join(nightdesk::store::master::DATABASE), &mut |_, _| {}).unwrap().is_sound());
 }

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use nightdesk::config::{Lookback, SourcePolicy};
-use nightdesk::engine::{Command, CommandError, DATABASE, IngestSpec, Query, Reply, RunView};
+use nightdesk::engine::{Command, CommandError, IngestSpec, Query, Reply, RunView};
 use nightdesk::ingest::pipeline::{Pipeline, RunEnd, Stop};
 use nightdesk::market::{Candle, ManualClock, SourceId, Timeframe};
 use nightdesk::sim::demo::Demo;
 use nightdesk::sources::Source;
 use nightdesk::sources::hybrid::Hybrid;
 use nightdesk::sources::yahoo::YahooSource;
-use nightdesk::store::master::{CandleBatch, ReadPool, RunState, StoreError, Writer, WriterOptions, verify};
+use nightdesk::store::master::{CandleBatch, DATABASE, ReadPool, RunState, StoreError, Writer, WriterOptions, verify};
 
 use crate::support::{Build, Contents, Desk, SUNDAY, daily, quick_settings, series, universe};
 

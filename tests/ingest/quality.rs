@@ -1,10 +1,10 @@
 //! Bad bars on their way through a run: found, hidden, left out of what is derived, and shown again by an operator.
 
 use nightdesk::config::{Lookback, SourcePolicy};
-use nightdesk::engine::{Command, DATABASE, Envelope, IngestSpec, Query, Reply};
+use nightdesk::engine::{Command, Envelope, IngestSpec, Query, Reply};
 use nightdesk::market::{Candle, DAY, ManualClock, SourceId, Timeframe};
 use nightdesk::store::master::{
-    CandleBatch, CandleQuery, Issue, Resolution, RunState, Scope, Severity, Span, StoreError, StoredIssue, Writer, WriterOptions,
+    CandleBatch, CandleQuery, DATABASE, Issue, Resolution, RunState, Scope, Severity, Span, StoreError, StoredIssue, Writer, WriterOptions,
 };
 
 use crate::support::{Build, Desk, SUNDAY, daily, quick_settings, series};

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use nightdesk::engine::{AlertLevel, Command, DATABASE, JobBody};
+use nightdesk::engine::{AlertLevel, Command, JobBody};
+use nightdesk::store::master::DATABASE;
 use nightdesk::store::scheduler::{Job, JobState, Trigger};
 
 use crate::script::{Act, Script, TICK, desk, detail, pass, reaches, settings};

@@ -10,8 +10,9 @@ use nightdesk::drift::views::SubjectKind;
 use nightdesk::engine::Watching;
 use nightdesk::market::{Clock, Strategy};
 use nightdesk::report::{RunReport, Sources};
-use nightdesk::trainer::{Trainer, TrainerOptions};
-use nightdesk::watcher::{Watcher, WatcherOptions};
+use nightdesk::trainer::Trainer;
+use nightdesk::watcher::Watcher;
+use nightdesk::workplace::Workplace;
 
 use crate::house::House;
 
@@ -20,16 +21,14 @@ const STRATEGY: Strategy = Strategy::Turbomode;
 /// Checks all of it on a house whose run `run_id` serves and whose data set has an alarm of which `desk` took note.
 pub fn is_shown(house: &House, run_id: i64) {
     let shipped = load(LoadRequest { config_dir: None, env: [], flags: Vec::new() }).unwrap();
-    let (rules, data_dir) = (Arc::new(ArcSwap::new(shipped.strategies)), house.dir.path().to_owned());
-    let (universe, clock): (_, Arc<dyn Clock>) = (house.universe.clone(), house.clock.clone());
-    let watcher = Watcher::new(WatcherOptions {
-        data_dir: data_dir.clone(),
+    let place = Workplace {
+        data_dir: house.dir.path().to_owned(),
         demo: false,
-        universe: universe.clone(),
-        clock: Arc::clone(&clock),
-        rules: Arc::clone(&rules),
-    });
-    let trainer = Trainer::new(TrainerOptions { data_dir, demo: false, universe, clock, rules });
+        universe: house.universe.clone(),
+        clock: house.clock.clone(),
+        rules: Arc::new(ArcSwap::new(shipped.strategies)),
+    };
+    let (watcher, trainer) = (Watcher::new(place.clone()), Trainer::new(place));
     listed(&watcher);
     let sources =
         Sources { trainer: &trainer, watching: watcher.as_ref(), reader: &house.reader(), master: &house.pool, universe: &house.universe };

@@ -8,13 +8,13 @@ use std::time::Duration;
 use nightdesk::config::{Lookback, Settings};
 use nightdesk::control::{Client, LocalClient};
 use nightdesk::engine::{
-    BodyMaker, Command, DATABASE, Engine, EngineOptions, Envelope, IngestSpec, JobBody, Learning, LogRing, RunView, Snapshot, Tuning,
+    BodyMaker, Command, Engine, EngineOptions, Envelope, IngestSpec, JobBody, Learning, LogRing, RunView, Snapshot, Tuning,
 };
 use nightdesk::maintenance::Maintenance;
 use nightdesk::market::{AssetClass, Candle, Clock, Instrument, ManualClock, Series, Symbol, Timeframe, Universe};
 use nightdesk::sim::demo::Demo;
 use nightdesk::sim::{Fault, MarketFeed};
-use nightdesk::store::master::Reader;
+use nightdesk::store::master::{DATABASE, Reader};
 
 /// Sunday 2024-03-03, noon UTC: both Friday's session and Saturday's crypto day are complete.
 pub const SUNDAY: i64 = 1_709_467_200;

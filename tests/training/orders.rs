@@ -11,7 +11,8 @@ use nightdesk::market::{Strategy, SystemClock};
 use nightdesk::store::scheduler::JobState;
 use nightdesk::train::progress::{TrainingState, TrainingView};
 use nightdesk::train::spec::TrainSpec;
-use nightdesk::trainer::{TrainJob, Trainer, TrainerOptions};
+use nightdesk::trainer::{TrainJob, Trainer};
+use nightdesk::workplace::Workplace;
 
 use crate::desk::Desk;
 use crate::place::{checkpoints, stocked};
@@ -29,7 +30,7 @@ impl Bench {
         let (data_dir, clock) = (desk.path("data-demo"), SystemClock::shared());
         let (universe, mut settings) = (known.universe.clone(), known.settings.clone());
         (settings.ib.enabled, settings.yahoo.enabled) = (false, false);
-        let trainer = Trainer::new(TrainerOptions {
+        let trainer = Trainer::new(Workplace {
             data_dir: data_dir.clone(),
             demo: true,
             universe: universe.clone(),

@@ -7,14 +7,13 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::output::{self, line};
-use super::rig::{self, Rig};
-use super::{Context, Exit, Failure, attach, follow, strategy};
+use super::{Context, Exit, Failure, follow, rig, strategy};
 use crate::control::Client;
 use crate::engine::Command;
 use crate::market::Strategy;
 use crate::scan::WatchSpec;
 use crate::scan::backtest::{BacktestReport, EndState, StrategyEnd, Summary};
-use crate::store::master::{Role, StoreError};
+use crate::store::master::StoreError;
 use crate::store::model::ModelReader;
 use crate::store::scheduler::{Job, JobRun};
 
@@ -42,16 +41,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         return Err(StoreError::Missing(context.database()).into());
     }
     let spec = WatchSpec { strategies: arguments.strategy.into_iter().collect(), run: arguments.run };
-    rig::runtime()?.block_on(async {
-        if let Some(client) = attach::attach(context).await? {
-            return foreground(&client, context, spec, arguments.json).await;
-        }
-        let logging = context.start_logging()?;
-        let rig = Rig::start(context, Role::Command, &logging).await?;
-        let outcome = foreground(&rig.client(), context, spec, arguments.json).await;
-        rig.stop().await;
-        outcome
-    })
+    rig::with_engine(context, async |client| foreground(client, context, spec, arguments.json).await)
 }
 
 /// The same for who has an engine at hand.
@@ -75,9 +65,7 @@ fn show(run: &JobRun, made: &[(Option<BacktestReport>, StrategyEnd)], as_json: b
     if as_json {
         let one = |(report, end): &(Option<BacktestReport>, StrategyEnd)| json!({ "end": end, "report": report });
         let strategies: Vec<Value> = made.iter().map(one).collect();
-        output::json(&json!({
-            "ok": exit == Exit::Done, "run": run.id, "state": run.state, "note": run.error, "strategies": strategies,
-        }))?;
+        output::json(&follow::json_of_parts(run, &strategies))?;
         return Ok(exit);
     }
     for (report, end) in made {
@@ -86,8 +74,7 @@ fn show(run: &JobRun, made: &[(Option<BacktestReport>, StrategyEnd)], as_json: b
             None => line(format_args!("{}: {}\n  {}\n\n  next       {}\n", end.strategy, word(end.state), end.outcome, next(end)))?,
         }
     }
-    let why = if made.is_empty() { run.error.as_ref().map(|e| format!(": {e}")).unwrap_or_default() } else { String::new() };
-    line(format_args!("Run {} of backtest {} after {}{why}", run.id, run.state, follow::took(run)))?;
+    line(follow::closing(run, "", made.is_empty()))?;
     Ok(exit)
 }
 

@@ -1,12 +1,9 @@
 //! What a person does about alarms of drift: by the engine that runs on the data folder, or here.
 
-use std::sync::Arc;
-
-use arc_swap::ArcSwap;
 use clap::Args;
 
 use crate::cli::change::change;
-use crate::cli::{Context, Exit, Failure, rig, strategy};
+use crate::cli::{Context, Exit, Failure, strategy};
 use crate::engine::{Command, Watching};
 use crate::market::Strategy;
 use crate::watcher::Watcher;
@@ -67,7 +64,7 @@ fn done(
     here: impl FnOnce(&Watcher, &str) -> Result<String, String>,
 ) -> Result<Exit, Failure> {
     context.warn();
-    let watcher = rig::watcher(context, Arc::new(ArcSwap::new(Arc::clone(&context.strategies))));
+    let watcher = Watcher::new(context.workplace());
     change(context, command, as_json, |actor| here(&watcher, actor))?;
     Ok(Exit::Done)
 }

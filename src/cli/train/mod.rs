@@ -8,13 +8,12 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::output::{self, line};
-use super::rig::{self, Rig};
-use super::{Context, Exit, Failure, attach, follow, strategy};
+use super::{Context, Exit, Failure, follow, rig, strategy};
 use crate::config::strategy::{ProfileName, Step};
 use crate::control::Client;
 use crate::engine::{Command, Query, Reply, Training};
 use crate::market::Strategy;
-use crate::store::master::{Role, StoreError};
+use crate::store::master::StoreError;
 use crate::store::scheduler::JobRun;
 use crate::train::progress::TrainingView;
 use crate::train::spec::TrainSpec;
@@ -60,16 +59,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
         seed: arguments.seed,
         rerun_from: arguments.rerun_from,
     };
-    rig::runtime()?.block_on(async {
-        if let Some(client) = attach::attach(context).await? {
-            return foreground(&client, context, spec, arguments.json).await;
-        }
-        let logging = context.start_logging()?;
-        let rig = Rig::start(context, Role::Command, &logging).await?;
-        let outcome = foreground(&rig.client(), context, spec, arguments.json).await;
-        rig.stop().await;
-        outcome
-    })
+    rig::with_engine(context, async |client| foreground(client, context, spec, arguments.json).await)
 }
 
 pub(super) async fn foreground(client: &Client, context: &Context, spec: TrainSpec, as_json: bool) -> Result<Exit, Failure> {
@@ -104,15 +94,12 @@ fn show(run: &JobRun, trained: &[(StrategyEnd, Option<TrainingView>)], as_json: 
     if as_json {
         let one = |(end, view): &(StrategyEnd, Option<TrainingView>)| json!({ "end": end, "training": view });
         let strategies: Vec<Value> = trained.iter().map(one).collect();
-        output::json(&json!({
-            "ok": exit == Exit::Done, "run": run.id, "state": run.state, "note": run.error, "strategies": strategies,
-        }))?;
+        output::json(&follow::json_of_parts(run, &strategies))?;
         return Ok(exit);
     }
     for (end, view) in trained {
         report::strategy(end, view.as_ref())?;
     }
-    let why = if trained.is_empty() { run.error.as_ref().map(|e| format!(": {e}")).unwrap_or_default() } else { String::new() };
-    line(format_args!("Run {} of train {} after {}{why}", run.id, run.state, follow::took(run)))?;
+    line(follow::closing(run, "", trained.is_empty()))?;
     Ok(exit)
 }

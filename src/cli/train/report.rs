@@ -1,16 +1,13 @@
 //! What came of a training run, for people: verdict, gates, models, steps, and what to do next.
 
-use std::sync::Arc;
-
-use arc_swap::ArcSwap;
-
 use crate::cli::output::line;
-use crate::cli::{Context, Failure, rig};
+use crate::cli::{Context, Failure};
 use crate::engine::{Learning, Training};
 use crate::market::Strategy;
 use crate::store::scheduler::{Job, JobRun};
 use crate::train::gates::{GateResult, Status};
 use crate::train::progress::{PartState, TrainingState, TrainingView};
+use crate::trainer::Trainer;
 use crate::trainer::{StrategyEnd, lasted, word};
 
 /// What came of a strategy's training.
@@ -85,7 +82,7 @@ pub fn of_job(context: &Context, run: &JobRun) -> Result<(), Failure> {
     if run.job != Job::Train {
         return Ok(());
     }
-    let trainer = rig::trainer(context, Arc::new(ArcSwap::new(Arc::clone(&context.strategies))));
+    let trainer = Trainer::new(context.workplace());
     for strategy in Strategy::ALL {
         if let Some(view) = trainer.training(strategy, Training::JobRun(run.id)).map_err(Failure::new)? {
             steps(&view)?;

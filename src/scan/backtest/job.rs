@@ -1,9 +1,7 @@
 //! The backtest job: the strategies one after the other, each on a blocking thread, told to people as it goes.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -11,30 +9,14 @@ use tokio_util::sync::CancellationToken;
 use super::Fault;
 use super::summary::{EndState, StrategyEnd, Summary};
 use super::work::{Worked, Workshop};
-use crate::config::Strategies;
-use crate::engine::DATABASE;
 use crate::job::{JobBody, JobEnd, JobReport, JobStop};
-use crate::market::{Clock, Strategy, Universe};
+use crate::market::Strategy;
 use crate::scan::WatchSpec;
-use crate::store::master::ReadPool;
 use crate::store::scheduler::{Job, JobRun};
+use crate::workplace::Workplace;
 
 /// The body of [`Job::Backtest`].
 pub struct BacktestJob(Arc<Workshop>);
-
-/// What the job is made of.
-pub struct BacktestOptions {
-    /// Folder of the databases.
-    pub data_dir: PathBuf,
-    /// Data come from simulators.
-    pub demo: bool,
-    /// Members.
-    pub universe: Universe,
-    /// Time.
-    pub clock: Arc<dyn Clock>,
-    /// The training rules in force, replaced by whoever reads them again.
-    pub rules: Arc<ArcSwap<Strategies>>,
-}
 
 #[async_trait]
 impl JobBody for BacktestJob {
@@ -45,9 +27,7 @@ impl JobBody for BacktestJob {
     async fn run(&self, run: JobRun, report: JobReport, stop: JobStop) -> JobEnd {
         let spec = match WatchSpec::of(run.params.as_deref()) {
             Ok(spec) => spec,
-            Err(e) => {
-                return JobEnd::Failed { error: format!("what the run was asked for cannot be read: {e}"), retry: false, summary: None };
-            }
+            Err(e) => return JobEnd::unreadable(&e),
         };
         // When this future is dropped, the blocking thread is told to end too. Nothing is worth finishing: both stops are one.
         let own = stop.gently.child_token();
@@ -67,15 +47,14 @@ impl JobBody for BacktestJob {
 
 impl BacktestJob {
     /// A job that has done nothing yet.
-    pub fn new(options: BacktestOptions) -> Self {
-        let BacktestOptions { data_dir, demo, universe, clock, rules } = options;
-        let master = ReadPool::new(&data_dir.join(DATABASE));
-        Self(Arc::new(Workshop { data_dir, demo, universe, clock, rules, master }))
+    pub fn new(place: Workplace) -> Self {
+        let master = place.master();
+        Self(Arc::new(Workshop { place, master }))
     }
 
     /// Backtests one strategy and tells of it.
     async fn one(&self, strategy: Strategy, wanted: Option<i64>, report: &JobReport, stop: &CancellationToken) -> StrategyEnd {
-        let begun = self.0.clock.mono();
+        let begun = self.0.place.clock.mono();
         let (shop, stop) = (Arc::clone(&self.0), stop.clone());
         let (lines, mut told) = mpsc::unbounded_channel();
         let work = tokio::task::spawn_blocking(move || {
@@ -90,7 +69,7 @@ impl BacktestJob {
             Ok(ended) => end(strategy, ended),
             Err(panic) => broken(strategy, &panic),
         };
-        end.seconds = self.0.clock.mono().saturating_sub(begun).as_secs_f64();
+        end.seconds = self.0.place.clock.mono().saturating_sub(begun).as_secs_f64();
         report.note(format!("{strategy}: {}", end.outcome)).await;
         end
     }

@@ -23,7 +23,7 @@ use crate::store::model::{FoldPrediction, TestRecord};
 use crate::train::backtest::BacktestError;
 use crate::train::model_views::ModelState;
 
-pub use job::{BacktestJob, BacktestOptions};
+pub use job::BacktestJob;
 pub use proof::{Impure, prove};
 pub use replay::{Order, Replayed, replay};
 pub use summary::{EndState, StrategyEnd, Summary};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::job::JobEnd;
+use crate::job::{JobEnd, PartEnd};
 use crate::market::Strategy;
 
 /// How a strategy's backtest ended.
@@ -69,17 +69,13 @@ impl Summary {
     /// The end of the job's run. Nothing to trade by is a normal end; one strategy that fails beside another that does not is
     /// counted. `stopped`: somebody ended it.
     pub fn end(&self, stopped: bool) -> JobEnd {
-        let summary = serde_json::to_string(self).ok();
-        let told = |of: &[&StrategyEnd]| of.iter().map(|s| format!("{}: {}", s.strategy, s.brief())).collect::<Vec<_>>().join("; ");
-        let failed: Vec<_> = self.strategies.iter().filter(|s| s.state == EndState::Failed).collect();
-        if stopped {
-            return JobEnd::Cancelled { summary };
-        }
-        if failed.len() == self.strategies.len() {
-            return JobEnd::Failed { error: told(&failed), retry: failed.iter().any(|s| s.retry), summary };
-        }
-        let all: Vec<_> = self.strategies.iter().collect();
-        JobEnd::Succeeded { failures: failed.len() as u32, summary, note: Some(told(&all)) }
+        let part = |s: &StrategyEnd| PartEnd {
+            words: format!("{}: {}", s.strategy, s.brief()),
+            failed: s.state == EndState::Failed,
+            retry: s.retry,
+        };
+        let parts: Vec<PartEnd> = self.strategies.iter().map(part).collect();
+        JobEnd::of_parts(&parts, stopped, serde_json::to_string(self).ok())
     }
 }
 

@@ -1,10 +1,7 @@
 //! One strategy's backtest over the databases: read, replay, store. Blocks.
 
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use rayon::prelude::*;
 use tokio_util::sync::CancellationToken;
 
@@ -12,28 +9,21 @@ use super::choose::{Choice, NOTHING_YET, choose};
 use super::replay::{Order, Replayed, replay};
 use super::tape::Market;
 use super::{BacktestReport, Fault, TestedRun};
-use crate::audit::open_to_work;
-use crate::config::Strategies;
+use crate::audit::Work;
 use crate::config::strategy::StrategySettings;
 use crate::features::bars::{Adjusted, forward_adjusted};
 use crate::features::nightly::{self, Desk, NightError};
-use crate::market::{AssetClass, Clock, Instrument, Strategy, Symbol, Universe};
+use crate::market::{AssetClass, Instrument, Strategy, Symbol};
 use crate::store::StoreError;
 use crate::store::master::ReadPool;
-use crate::store::model::{ModelDb, ModelReader};
+use crate::workplace::Workplace;
 
-/// How long it waits for whoever has the strategy's database, and between two tries.
+/// How long it waits for whoever has the strategy's database.
 const PATIENCE: Duration = Duration::from_mins(2);
-const PAUSE: Duration = Duration::from_millis(100);
 
-/// What backtests are made of.
+/// Where backtests are made.
 pub(super) struct Workshop {
-    pub data_dir: PathBuf,
-    pub demo: bool,
-    pub universe: Universe,
-    pub clock: Arc<dyn Clock>,
-    /// The training rules in force; each run reads them anew.
-    pub rules: Arc<ArcSwap<Strategies>>,
+    pub place: Workplace,
     pub master: ReadPool,
 }
 
@@ -48,18 +38,16 @@ pub(super) enum Worked {
 impl Workshop {
     /// Backtests the run `wanted` of a strategy, or the one that [`choose`] finds, and tells of each step.
     pub fn work(&self, strategy: Strategy, wanted: Option<i64>, tell: &dyn Fn(String), stop: &CancellationToken) -> Result<Worked, Fault> {
-        let path = self.data_dir.join(strategy.database_file());
-        let (choice, trials) = match ModelReader::open(&path, strategy) {
-            Ok(reader) => (choose(&reader, wanted)?, reader.trials()?),
-            Err(StoreError::NotBuilt { .. }) => (Choice::Nothing(NOTHING_YET.to_owned()), Vec::new()),
-            Err(e) => return Err(e.into()),
+        let (choice, trials) = match self.place.reader(strategy)? {
+            Some(reader) => (choose(&reader, wanted)?, reader.trials()?),
+            None => (Choice::Nothing(NOTHING_YET.to_owned()), Vec::new()),
         };
         let run = match choice {
             Choice::Run(run) => run,
             Choice::Nothing(why) => return Ok(Worked::Nothing(why)),
         };
         tell(format!("run {}, model {} ({}): {} predictions out of fold", run.run_id, run.model_id, run.state, run.predictions.len()));
-        let rules = self.rules.load_full();
+        let rules = self.place.rules.load_full();
         let rules = &rules.get(strategy).settings;
         let (market, snapshot) = self.market(&run, rules, stop)?;
         tell(format!("{} bars of {} symbols read", market.bars.iter().map(|b| b.date.len()).sum::<usize>(), market.symbols.len()));
@@ -74,10 +62,10 @@ impl Workshop {
     /// The bars of the universe and of what else was predicted, and the id of the market data.
     fn market(&self, run: &TestedRun, rules: &StrategySettings, stop: &CancellationToken) -> Result<(Market, String), Fault> {
         let member = |i: &Instrument| (i.symbol, i.calendar());
-        let mut wanted: Vec<_> = self.universe.instruments.iter().map(member).collect();
+        let mut wanted: Vec<_> = self.place.universe.instruments.iter().map(member).collect();
         // Who has left the universe since was predicted all the same.
         let predicted = run.predictions.chunk_by(|a, b| a.symbol == b.symbol).map(|of| of[0].symbol);
-        wanted.extend(predicted.filter(|s| self.universe.get(*s).is_none()).map(|s| (s, AssetClass::by_name(s).calendar())));
+        wanted.extend(predicted.filter(|s| self.place.universe.get(*s).is_none()).map(|s| (s, AssetClass::by_name(s).calendar())));
         let before = self.snapshot(rules, stop)?;
         let read = |(symbol, _): &(Symbol, _)| if stop.is_cancelled() { Err(Fault::Stopped) } else { self.bars(*symbol, rules) };
         let bars = wanted.par_iter().map(read).collect::<Result<Vec<_>, _>>()?;
@@ -99,7 +87,7 @@ impl Workshop {
     fn snapshot(&self, rules: &StrategySettings, stop: &CancellationToken) -> Result<String, Fault> {
         let desk = Desk {
             master: &self.master,
-            instruments: &self.universe.instruments,
+            instruments: &self.place.universe.instruments,
             benchmark: rules.features.benchmark,
             dividends: rules.features.uses_dividends(),
             progress: &|_, _| {},
@@ -108,24 +96,11 @@ impl Workshop {
         };
         nightly::snapshot_id(&desk).map_err(|e| if matches!(e, NightError::Stopped) { Fault::Stopped } else { e.into() })
     }
-
-    /// Stores it, waiting for whoever has the strategy's database.
+    /// Stores it by the rules it was made by, waiting for whoever has the strategy's database.
     fn keep(&self, strategy: Strategy, rules: &StrategySettings, made: &Replayed, stop: &CancellationToken) -> Result<(), Fault> {
-        let until = self.clock.mono() + PATIENCE;
-        let mut db: ModelDb = loop {
-            match open_to_work(&self.data_dir, strategy, rules, self.demo, Arc::clone(&self.clock)) {
-                Err(StoreError::Locked { .. }) if self.clock.mono() < until => {
-                    if stop.is_cancelled() {
-                        return Err(Fault::Stopped);
-                    }
-                    std::thread::sleep(PAUSE);
-                }
-                opened => break opened?,
-            }
-        };
-        let put = db.put_backtest(&made.report, &made.curve, &made.trades);
-        let closed = db.close();
-        put?;
-        Ok(closed?)
+        let Workplace { data_dir, demo, clock, .. } = &self.place;
+        let work = Work { data_dir, strategy, rules, demo: *demo, clock };
+        let kept = work.within(PATIENCE, stop, |db| db.put_backtest(&made.report, &made.curve, &made.trades));
+        kept.map_err(|e| if stop.is_cancelled() && matches!(e, StoreError::Locked { .. }) { Fault::Stopped } else { e.into() })
     }
 }

@@ -16,6 +16,9 @@ pub(in crate::store) mod rows;
 mod types;
 mod writer;
 
+/// Name of the master database in the data folder.
+pub const DATABASE: &str = "market_data.db";
+
 pub use care::{
     BACKUP_FOLDER, BackupReport, RestoreReport, VerifyReport, backup, check_digests, check_pages, copy_database, restore, restore_until,
     verify,

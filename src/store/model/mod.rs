@@ -15,6 +15,7 @@ pub mod files;
 mod ledger;
 mod models;
 mod open;
+mod patience;
 mod predictions;
 mod samples;
 mod signals;

@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 use super::verify::{VerifyReport, check_digests, check_pages, heed};
 use crate::market::Clock;
 use crate::store::file::{self, folder, private_dir, private_file};
-use crate::store::master::StoreError;
 use crate::store::master::lock::FolderLock;
+use crate::store::master::{DATABASE, StoreError};
 
 const PREFIX: &str = "market_data-";
 const SUFFIX: &str = ".db";
@@ -198,7 +198,6 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 
 /// The newest single backup, or the master in the newest of the maintenance job's folders. `dir` may be one of these.
 fn newest(dir: &Path) -> Result<PathBuf, StoreError> {
-    const MASTER: &str = "market_data.db";
     let entries = fs::read_dir(dir).map_err(StoreError::io("cannot read the folder", dir))?;
     let stamped = |path: PathBuf| {
         let name = path.file_name()?.to_str()?;
@@ -206,7 +205,7 @@ fn newest(dir: &Path) -> Result<PathBuf, StoreError> {
         let whole = name.strip_prefix(BACKUP_FOLDER).filter(|n| !n.contains('.')).map(str::to_owned);
         match (single, whole) {
             (Some(stamp), _) => Some((stamp, path)),
-            (None, Some(stamp)) => Some((stamp, path.join(MASTER))).filter(|(_, p)| p.exists()),
+            (None, Some(stamp)) => Some((stamp, path.join(DATABASE))).filter(|(_, p)| p.exists()),
             (None, None) => None,
         }
     };
