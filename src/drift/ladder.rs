@@ -9,11 +9,10 @@ use super::ks::ascending;
 
 /// Rungs that are compared at once.
 const NEAR: usize = 4;
-/// Cells a rung, before rounding up to a power of two: few cells then hold more than [`NEAR`] rungs, even where the sample is
-/// much denser than elsewhere.
+/// Cells a rung: few then hold more than [`NEAR`] rungs, even where the sample is much denser than elsewhere.
 const CELLS: usize = 6;
-/// Values whose cells are found together, before the rungs of any are looked at: that loop is all arithmetic.
-const TOGETHER: usize = 64;
+/// Values whose cells are found together, before anything is done with any: that loop is all arithmetic. As many as a mask has bits.
+const TOGETHER: usize = u64::BITS as usize;
 /// Share of the sample beyond either end of the table: outliers must not widen its cells.
 const TAIL: f64 = 0.002;
 /// Added to a number below 2^32 it leaves that number, rounded, in the low bits of the sum.
@@ -53,7 +52,7 @@ impl Ladder {
             passed += same.len() as u32;
             below.push(passed);
         }
-        let cells = (CELLS * padded.len()).next_power_of_two();
+        let cells = (CELLS * padded.len()).max(1);
         let tail = (TAIL * sorted.len() as f64) as usize;
         let (low, high) = if sorted.is_empty() { (0.0, 0.0) } else { (sorted[tail], sorted[sorted.len() - 1 - tail]) };
         let scale = Some((cells - 1) as f64 / (high - low)).filter(|s| s.is_normal() && low.is_finite()).unwrap_or(0.0);
@@ -114,17 +113,36 @@ impl Ladder {
         2 * below + usize::from(rungs.get(below) == Some(&value))
     }
 
+    /// The cells of up to [`TOGETHER`] values.
+    #[inline]
+    fn cells_of<T: Copy + Into<f64>>(&self, part: &[T], cells: &mut [usize; TOGETHER]) {
+        for (cell, value) in cells.iter_mut().zip(part) {
+            *cell = self.cell((*value).into());
+        }
+    }
+
+    /// Hands on the values that lie in a wanted cell. They are few, and nobody can foretell which: a branch for each value would
+    /// cost more than all else.
+    pub fn each_in<T: Copy + Into<f64>>(&self, wanted: &[bool], values: &[T], mut found: impl FnMut(f64)) {
+        let mut cells = [0; TOGETHER];
+        for part in values.chunks(TOGETHER) {
+            self.cells_of(part, &mut cells);
+            let mut mask = (0..part.len()).map(|k| u64::from(wanted[cells[k]]) << k).fold(0, |mask, bit| mask | bit);
+            while mask != 0 {
+                found(part[mask.trailing_zeros() as usize].into());
+                mask &= mask - 1;
+            }
+        }
+    }
+
     /// Counts values by slot.
     pub fn counts<T: Copy + Into<f64>>(&self, values: &[T]) -> Counts {
         let mut before = vec![0; 2 * self.padded.len()];
         let mut missing = 0;
         let mut cells = [0; TOGETHER];
         for part in values.chunks(TOGETHER) {
-            for (cell, value) in cells.iter_mut().zip(part) {
-                let value: f64 = (*value).into();
-                *cell = self.cell(value);
-                missing += u32::from(value.is_nan());
-            }
+            self.cells_of(part, &mut cells);
+            missing += part.iter().map(|value| u32::from((*value).into().is_nan())).sum::<u32>();
             for (cell, value) in cells.iter().zip(part) {
                 before[self.slot_in(*cell, (*value).into()) + 1] += 1;
             }
@@ -142,6 +160,11 @@ impl Counts {
     /// Values that are there.
     pub fn present(&self) -> usize {
         self.before.last().copied().unwrap_or(0) as usize
+    }
+
+    /// The slots with a value in them, ascending.
+    pub fn filled(&self) -> impl Iterator<Item = usize> {
+        self.before.windows(2).enumerate().filter(|(_, w)| w[0] < w[1]).map(|(slot, _)| slot)
     }
 
     /// The slot of the value of a rank, from 0.

@@ -129,6 +129,13 @@ impl<R: Copy + Into<f64>> Compared<'_, R> {
 
     /// The different values of the reference, ascending, if there are no more than `most`.
     fn few(&self, most: usize) -> Option<Vec<f64>> {
+        let filled: Vec<usize> = self.counts.filled().take(most + 1).collect();
+        if filled.len() > most {
+            return None;
+        }
+        if filled.iter().all(|slot| slot % 2 == 1) {
+            return Some(filled.iter().map(|slot| self.ladder.rungs()[slot / 2]).collect());
+        }
         let mut different: Vec<f64> = Vec::with_capacity(most + 1);
         for value in self.values().filter(|v| !v.is_nan()) {
             if !different.contains(&value) {
@@ -157,11 +164,11 @@ impl<R: Copy + Into<f64>> Compared<'_, R> {
             wanted[first..=last].fill(true);
         }
         if !gaps.is_empty() {
-            for value in self.values().filter(|v| wanted[self.ladder.cell(*v)]) {
+            self.ladder.each_in(&wanted, self.reference, |value| {
                 if let Some(at) = gaps.binary_search(&self.ladder.slot(value)).ok().filter(|_| !value.is_nan()) {
                     values[at].push(value);
                 }
-            }
+            });
         }
         for gap in &mut values {
             gap.sort_unstable_by(f64::total_cmp);
