@@ -9,6 +9,9 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::frame::{self, Area, Axes, Drawn, Mark, Sign, Sketch, clean, dates, day, drawable, line, range, undrawable};
 use super::style::{Look, Stroke, fill};
 
+/// Height of a line of text as a share of the axis.
+const LINE: f64 = 0.08;
+
 /// The stability of one subject over time.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PsiHistory {
@@ -43,6 +46,19 @@ pub struct PsiPoint {
 impl PsiHistory {
     fn values(&self) -> impl Iterator<Item = f64> {
         self.points.iter().filter_map(|p| p.psi)
+    }
+
+    /// The names of the levels with where each stands, on an axis up to `most`: those of levels too close for a line of text between
+    /// them stand together over the highest.
+    fn names(&self, most: f64) -> Vec<(f64, String)> {
+        let mut names: Vec<(f64, String)> = Vec::new();
+        for level in self.levels.iter().filter(|l| drawable(l.psi) && l.psi >= 0.0) {
+            match names.last_mut().filter(|(at, _)| level.psi - *at < LINE * most) {
+                Some((at, name)) => (*at, *name) = (level.psi, format!("{name}, {}", clean(&level.name))),
+                None => names.push((level.psi, clean(&level.name))),
+            }
+        }
+        names
     }
 
     fn place(p: &PsiPoint) -> (f64, f64) {
@@ -93,16 +109,31 @@ impl Sketch for PsiHistory {
             tell: [&tell, &|v| format!("{v:.2}")],
         };
         let mut plot = axes.draw(look, area, "")?;
-        // Levels may lie close to each other: their names stand at either end by turns.
-        let ends = [(HPos::Left, days.start), (HPos::Right, days.end)];
-        for (level, (side, x)) in levels().filter(|l| l.psi >= 0.0).zip(ends.into_iter().cycle()) {
+        for level in levels().filter(|l| l.psi >= 0.0) {
             line(look, &mut plot, [(days.start, level.psi), (days.end, level.psi)], (p.warn, Stroke::Dashed))?;
+        }
+        // Names stand at either end by turns.
+        let ends = [(HPos::Left, days.start), (HPos::Right, days.end)];
+        for ((at, name), (side, x)) in self.names(most).into_iter().zip(ends.into_iter().cycle()) {
             let style = look.label().pos(Pos::new(side, VPos::Bottom));
-            plot.draw_series([Text::new(clean(&level.name), (x, level.psi), style)])?;
+            plot.draw_series([Text::new(name, (x, at), style)])?;
         }
         line(look, &mut plot, self.points.iter().map(Self::place), (p.focus, Stroke::Solid))?;
         let alarms = self.points.iter().filter(|p| p.alarmed && p.psi.is_some_and(drawable));
         plot.draw_series(alarms.map(|a| TriangleMarker::new(Self::place(a), look.at(6), fill(p.bad, 1.0))))?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_levels_that_lie_close_stand_together() {
+        let level = |psi: f64, name: &str| Level { psi, name: name.into() };
+        let history = PsiHistory { levels: vec![level(0.1, "shifting"), level(0.2, "drifted")], ..PsiHistory::default() };
+        assert_eq!(history.names(0.5), [(0.1, "shifting".to_owned()), (0.2, "drifted".to_owned())]);
+        assert_eq!(history.names(4.0), [(0.2, "shifting, drifted".to_owned())]);
     }
 }

@@ -167,6 +167,9 @@ fn show(d: &ModelDetail) -> Result<(), Failure> {
     let m = &d.row;
     line(format_args!("Model {} of {}, from training run {}", m.model_id, m.strategy, m.run_id))?;
     line(format_args!("  state      {} since {} UTC: {}", m.state, second(m.state_at), brief(m.state, &m.reason)))?;
+    if let Some(why) = &d.halted {
+        line(format_args!("  halted     no new signals: {why}"))?;
+    }
     if let Some(date) = m.trained_to {
         line(format_args!(
             "  learnt     from data up to {date}{}",

@@ -75,6 +75,8 @@ pub struct JobSettings {
     pub deadline_minutes: u32,
     /// Jobs that must have succeeded for the same session first.
     pub needs: Vec<Job>,
+    /// Jobs that are waited for while they are due or at work, whatever comes of them.
+    pub after: Vec<Job>,
 }
 
 /// What to do about missed ticks.
@@ -119,6 +121,7 @@ impl Default for JobSettings {
             pause_after_failures: 0,
             deadline_minutes: 0,
             needs: Vec::new(),
+            after: Vec::new(),
         }
     }
 }
@@ -138,7 +141,7 @@ impl Default for ScheduleSettings {
             ingest: JobSettings { deadline_minutes: 120, ..job("45 22 * * *", 30, 3) },
             scan: JobSettings { needs: vec![Job::Ingest], ..job("30 23 * * *", 60, 2) },
             backtest: job("0 0 * * *", 90, 0),
-            drift: JobSettings { needs: vec![Job::Train, Job::Backtest], ..job("30 0 * * *", 45, 2) },
+            drift: JobSettings { after: vec![Job::Train, Job::Backtest], ..job("30 0 * * *", 45, 2) },
             train: weekly("0 0 * * SUN", 120),
             maintenance: weekly("0 2 * * SUN", 30),
         }

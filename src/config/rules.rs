@@ -83,14 +83,20 @@ fn schedule(s: &ScheduleSettings, report: &mut impl FnMut(&[&str], String, &str,
             report(&[&key], format!("`{key}`: {reason}"), "not a schedule", accepted);
         }
         if reaches(s, job, job, &mut Vec::new()) {
-            let key = format!("schedule.{job}.needs");
-            report(&[&key], format!("`{key}`: {job} would wait for itself"), "a circle", "jobs that do not need this one, directly or not");
+            let key = format!("schedule.{job}.{}", if s.job(job).needs.is_empty() { "after" } else { "needs" });
+            report(
+                &[&key],
+                format!("`{key}`: {job} would wait for itself"),
+                "a circle",
+                "jobs that do not wait for this one, directly or not",
+            );
         }
     }
 }
 
 fn reaches(s: &ScheduleSettings, from: Job, to: Job, seen: &mut Vec<Job>) -> bool {
-    s.job(from).needs.iter().any(|need| {
+    let rule = s.job(from);
+    rule.needs.iter().chain(&rule.after).any(|need| {
         *need == to || {
             let new = !seen.contains(need);
             seen.push(*need);

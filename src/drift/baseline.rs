@@ -17,8 +17,9 @@ use crate::train::sharpe::variance;
 
 /// A window exactly like the rest of the period counts as this far from it: its logarithm is asked for.
 const LEAST_STABILITY: f64 = 1e-12;
-/// A deviation this small beside the mean is what rounding leaves of windows that are all alike.
-const ROUNDING: f64 = 1e-9;
+/// Windows whose ln PSI deviate by less are alike: what is left is the smoothing of counts and a few rows more or less a window.
+/// Those of features that do vary deviate by tenths and more.
+const LEAST_DEVIATION: f64 = 0.01;
 
 /// A baseline with the order statistics that the Kolmogorov-Smirnov distance and the curve of the distribution need.
 #[derive(Clone, Debug, PartialEq)]
@@ -178,7 +179,7 @@ fn strays(running: &[f64], counts: &[f64], sessions: usize, rule: &DriftDetectio
 
 /// Mean and standard deviation of the windows' ln PSI, if they tell windows apart.
 fn usual(baseline: &DriftBaseline) -> Option<(f64, f64)> {
-    baseline.mean.zip(baseline.deviation).filter(|(mean, deviation)| *deviation > ROUNDING * mean.abs().max(1.0))
+    baseline.mean.zip(baseline.deviation).filter(|(_, deviation)| *deviation > LEAST_DEVIATION)
 }
 
 /// How far `current` lies from what `baseline` froze, with the smoothing that its windows were compared with.

@@ -178,7 +178,14 @@ fn job(i: &Inputs<'_>, view: &JobView, out: &mut Vec<Alert>) {
         push(out, i.now, &format!("late:{job}"), AlertLevel::Bad, text, None);
     }
     // While another attempt is on its way, nobody is needed.
-    let Some(run) = view.last.as_ref().filter(|r| r.state.bad() && view.active.is_none()) else { return };
+    let Some(run) = view.last.as_ref().filter(|_| view.active.is_none()) else { return };
+    if run.state == JobState::Succeeded && run.failures > 0 && job.by_strategy() {
+        let text = format!("{job} run {} failed in part: {}", run.id, run.error.as_deref().unwrap_or("no reason given"));
+        push(out, i.now, &format!("run:{}", run.id), AlertLevel::Bad, text, None);
+    }
+    if !run.state.bad() {
+        return;
+    }
     let (level, word) = match run.state {
         JobState::Lost => (AlertLevel::Warn, "was cut off"),
         JobState::TimedOut => (AlertLevel::Bad, "timed out"),

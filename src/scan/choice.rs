@@ -62,6 +62,7 @@ impl Chosen {
         match (&self.why_paper, signals) {
             (Some(why), 0) => format!("no signals: {why}"),
             (Some(why), n) => format!("{n} signals were given before: {why}"),
+            (None, 0) if eligible == 0 => format!("no signals of model {id}: no symbol may be given one, the scan tells why of each"),
             (None, 0) => format!("no signals: model {id} saw no edge in {eligible} symbols"),
             (None, 1) => format!("1 signal of model {id}, from {eligible} symbols"),
             (None, n) => format!("{n} signals of model {id}, from {eligible} symbols"),

@@ -205,7 +205,7 @@ impl Night<'_> {
             let symbol = &self.recent.symbols[position];
             let open = self.open.get(&instrument.symbol).copied();
             let fit = askable(symbol, (position, instrument), &used, self.now)
-                .and_then(|row| tradable(symbol, instrument, (open, self.session), rule).map(|()| row));
+                .and_then(|row| tradable(symbol, instrument, (open, self.session, self.now), rule).map(|()| row));
             let why = match fit {
                 Err(Unfit::Open(date)) if date >= self.session && date == self.recent.date(self.newest(position)) => {
                     // A night that is done again has given it already.
@@ -324,6 +324,7 @@ impl Night<'_> {
             close: symbol.unadjusted(row.bar, close),
             horizon_end: horizon_end(instrument.calendar(), bars.date[row.bar], rule)?,
             half_width,
+            rule: rule.clone(),
             contributions: json!(spoke),
             cases: json!(near),
         })

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use crate::config::strategy::ScanRule;
 use crate::dataset::recent::{RecentSymbol, RowAt};
 use crate::features::{Feature, missing};
-use crate::market::{AssetClass, Calendar, Instrument};
+use crate::market::{AssetClass, Calendar, DAY, Instrument};
 
 /// Why a symbol gets no signal tonight, before any model is asked.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,6 +54,13 @@ pub enum Unfit {
         /// The night's session.
         session: NaiveDate,
     },
+    /// Its entry has passed: what came after it may be known already.
+    Late {
+        /// Its newest session.
+        newest: NaiveDate,
+        /// The session that it would have been entered in.
+        entry: NaiveDate,
+    },
     /// It has a signal that has not ended.
     Open(NaiveDate),
 }
@@ -71,6 +78,7 @@ impl fmt::Display for Unfit {
             }
             Self::Illiquid { traded: None, .. } => f.write_str("a volume is unknown, so what is traded is"),
             Self::Early { newest, session } => write!(f, "early: its day of {session} has not ended, the newest is {newest}"),
+            Self::Late { newest, entry } => write!(f, "late: its entry after {newest} was the open of {entry}, which has passed"),
             Self::Open(date) => write!(f, "has an open signal of {date}"),
         }
     }
@@ -105,11 +113,15 @@ pub fn askable(symbol: &RecentSymbol, (position, instrument): (usize, &Instrumen
     Ok(RowAt { symbol: position, bar })
 }
 
-/// Whether a signal may be given on the night of `session` for a symbol that a model may be asked about.
+/// How long after its day a coin may be given a signal, seconds. It is entered at the open that follows at once, and the night's scan
+/// comes hours later.
+const COINS_LATEST: i64 = DAY / 2;
+
+/// Whether a signal may be given on the night of `session` for a symbol that a model may be asked about. `now`: UTC seconds.
 pub fn tradable(
     symbol: &RecentSymbol,
     instrument: &Instrument,
-    (open, session): (Option<NaiveDate>, NaiveDate),
+    (open, session, now): (Option<NaiveDate>, NaiveDate, i64),
     rule: &ScanRule,
 ) -> Result<(), Unfit> {
     if let Some(date) = open {
@@ -120,6 +132,9 @@ pub fn tradable(
     if bars.date[last] < session {
         return Err(Unfit::Early { newest: bars.date[last], session });
     }
+    if let Some(entry) = missed(instrument, bars.date[last], now) {
+        return Err(Unfit::Late { newest: bars.date[last], entry });
+    }
     let close = symbol.unadjusted(last, bars.close[last]);
     if instrument.asset == AssetClass::Stock && close < rule.min_price {
         return Err(Unfit::Cheap { close, least: rule.min_price });
@@ -129,6 +144,15 @@ pub fn tradable(
         Some(traded) if traded >= rule.min_dollar_volume => Ok(()),
         traded => Err(Unfit::Illiquid { traded, least: rule.min_dollar_volume }),
     }
+}
+
+/// The session in which a decision after `newest` would have been entered, if that has passed by `now`.
+fn missed(instrument: &Instrument, newest: NaiveDate, now: i64) -> Option<NaiveDate> {
+    let closed = instrument.calendar().session_on(newest)?.close;
+    // A coin's next day opens in the second that its day closes.
+    let next = instrument.calendar().next_open(closed - 1)?;
+    let latest = if instrument.asset == AssetClass::Crypto { next.open + COINS_LATEST } else { next.open };
+    (now >= latest).then_some(next.date)
 }
 
 /// Median of close times volume over the newest sessions, in the currency of the prices. Splits cancel out of it.
@@ -200,14 +224,34 @@ mod tests {
     #[test]
     fn a_signal_needs_a_price_and_a_market_and_no_other_signal() {
         let stock = Instrument { asset: AssetClass::Stock, ..coin() };
-        let fit = |s: &RecentSymbol, i: &Instrument, open| tradable(s, i, (open, date(BARS - 1)), &rule());
+        let night = date_to_ts(date(BARS)) + 60;
+        let fit = |s: &RecentSymbol, i: &Instrument, open| tradable(s, i, (open, date(BARS - 1), night), &rule());
         assert_eq!(fit(&symbol(10.0, 100.0), &stock, None), Ok(()));
         assert_eq!(fit(&symbol(4.99, 1000.0), &stock, None), Err(Unfit::Cheap { close: 4.99, least: 5.0 }), "the price that people see");
         assert_eq!(fit(&symbol(4.99, 1000.0), &coin(), None), Ok(()), "coins may be cheap");
         assert_eq!(fit(&symbol(10.0, 99.0), &stock, None), Err(Unfit::Illiquid { traded: Some(990.0), least: 1000.0 }));
         assert_eq!(fit(&symbol(10.0, f64::NAN), &stock, None), Err(Unfit::Illiquid { traded: None, least: 1000.0 }));
-        let early = tradable(&symbol(10.0, 100.0), &coin(), (None, date(BARS)), &rule()).unwrap_err();
+        let early = tradable(&symbol(10.0, 100.0), &coin(), (None, date(BARS), night), &rule()).unwrap_err();
         assert_eq!(early.to_string(), "early: its day of 2024-03-31 has not ended, the newest is 2024-03-30");
         assert_eq!(fit(&symbol(10.0, 100.0), &stock, Some(date(3))).unwrap_err().to_string(), "has an open signal of 2024-03-04");
+    }
+
+    #[test]
+    fn nobody_is_entered_at_an_open_that_has_passed() {
+        let at = |i: &Instrument, now| tradable(&symbol(10.0, 100.0), i, (None, date(BARS - 1), now), &rule());
+        // The newest bar is of Saturday 30 March 2024; this share has one of Thursday the 28th, before Good Friday.
+        let stock = Instrument { asset: AssetClass::Stock, ..coin() };
+        let mut thursday = symbol(10.0, 100.0);
+        thursday.adjusted.bars.date[BARS - 1] = date(BARS - 3);
+        let monday = Calendar::Xnys.session_on(date(BARS + 1)).unwrap();
+        let share = |now| tradable(&thursday, &stock, (None, date(BARS - 3), now), &rule());
+        assert_eq!(share(monday.open - 1), Ok(()));
+        assert_eq!(
+            share(monday.open).unwrap_err().to_string(),
+            "late: its entry after 2024-03-28 was the open of 2024-04-01, which has passed"
+        );
+        let midnight = date_to_ts(date(BARS));
+        assert_eq!(at(&coin(), midnight + COINS_LATEST - 1), Ok(()));
+        assert_eq!(at(&coin(), midnight + COINS_LATEST), Err(Unfit::Late { newest: date(BARS - 1), entry: date(BARS) }));
     }
 }

@@ -9,7 +9,7 @@ use super::eligible::due;
 use super::order::{WatchError, WatchOrder};
 use super::outcomes::Settling;
 use crate::dataset::recent::Recent;
-use crate::market::{AssetClass, Calendar, Universe};
+use crate::market::{AssetClass, Calendar, Series, Timeframe, Universe};
 use crate::store::StoreError;
 use crate::store::model::{ModelDb, Scan, SignalChange};
 use crate::train::models::Compute;
@@ -57,7 +57,7 @@ pub fn session_calendar(universe: &Universe) -> Calendar {
 
 /// Settles what can be settled, and gives how many were and how many are void.
 fn settle(db: &mut ModelDb, order: &WatchOrder<'_>, recent: &Recent, now: i64) -> Result<(u32, u32), StoreError> {
-    let (instruments, rule) = (&order.universe.instruments, &order.rules.validation.label);
+    let instruments = &order.universe.instruments;
     let newest = |calendar: Calendar| {
         let same = instruments.iter().zip(&recent.symbols).filter(|(i, _)| i.calendar() == calendar);
         same.filter_map(|(_, s)| s.adjusted.bars.date.last().copied()).max().unwrap_or(NaiveDate::MIN)
@@ -70,7 +70,9 @@ fn settle(db: &mut ModelDb, order: &WatchOrder<'_>, recent: &Recent, now: i64) -
             continue;
         };
         let calendar = instruments[at].calendar();
-        let settling = Settling::new(&recent.symbols[at], calendar, rule, newest(calendar), now);
+        let series = Series { symbol: signal.signal.symbol, timeframe: Timeframe::D1 };
+        let hidden = order.master.ask(|reader| reader.quarantined_spans(series))?;
+        let settling = Settling { symbol: &recent.symbols[at], calendar, hidden: &hidden, known: newest(calendar), now };
         changes.push((signal.signal_id, settling.settle(&signal)));
     }
     db.change_signals(&changes)?;

@@ -141,4 +141,7 @@ pub struct ModelDetail {
     pub files: Vec<ModelFile>,
     /// How it came to stand where it does, oldest first.
     pub history: Vec<StateChange>,
+    /// Why it may give no new signals for now, although champion.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub halted: Option<String>,
 }

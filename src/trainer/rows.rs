@@ -75,6 +75,7 @@ impl Rows<'_> {
             features: features(&model.attribution),
             files: self.reader.files_of(model.run_id)?.iter().map(file).collect(),
             history: self.reader.changes_of(model_id)?.into_iter().map(change).collect(),
+            halted: self.reader.halt(model_id)?.map(|halt| halt.reason),
         }))
     }
 }

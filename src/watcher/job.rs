@@ -94,6 +94,12 @@ impl JobBody for WatchJob {
             }
             summary.strategies.push(self.one(strategy, &report, &own).await);
         }
+        for night in summary.strategies.iter_mut().filter(|night| !night.ok && night.retry) {
+            if !own.is_cancelled() {
+                report.note(format!("{}: once more", night.strategy)).await;
+                *night = self.one(night.strategy, &report, &own).await;
+            }
+        }
         summary.end(own.is_cancelled())
     }
 }

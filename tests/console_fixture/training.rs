@@ -294,6 +294,7 @@ pub fn detail(strategy: Strategy, model_id: i64) -> Option<ModelDetail> {
             file("ensemble.json", 4_180, None),
             file("weights.safetensors", 3_400_000, (model_id == 9).then_some("its hash is another: it was changed after training")),
         ],
+        halted: None,
         history: vec![change(9, ModelState::Candidate, "train", "made by training run 14"), change(5, row.state, "train", &row.reason)],
         row,
     })

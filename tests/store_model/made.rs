@@ -105,13 +105,21 @@ pub fn curve(model: ModelName, fold: Option<u32>) -> Curve {
     Curve { model, fold, seed: 0, train: vec![1.1, 0.1 + 0.2], stop: vec![1.2, 1.0 / 3.0], best: 2, epochs: 40, live: false }
 }
 
-/// The model gives paper signals for one symbol on `sessions` more dates.
+/// The model gives paper signals for one symbol in `sessions` more sessions.
 pub fn serve(desk: &Desk, model_id: i64, sessions: u32) {
+    answer_on_paper(desk, model_id, sessions);
+    let sql = "INSERT OR IGNORE INTO scans (date, made_at, model_id, kind, symbols, eligible, predicted, signals, words, why_none)
+               SELECT date, made_at, model_id, kind, 1, 1, 1, 0, 'on paper', '{}' FROM predictions WHERE model_id = ?1";
+    desk.foreign().execute(sql, [model_id]).unwrap();
+}
+
+/// The model answers about one symbol on `days` more days, sessions or not.
+pub fn answer_on_paper(desk: &Desk, model_id: i64, days: u32) {
     let conn = desk.foreign();
     let sql = "INSERT INTO predictions (model_id, symbol, date, kind, made_at, p_sell, p_hold, p_buy, decision, edge, regime, snapshot)
                SELECT ?1, 'AAPL', date('2026-01-01', printf('+%d days', count(*))), 'shadow', ?2, 0.25, 0.25, 0.5, 2, 0.1, 'normal', 's'
                FROM predictions WHERE model_id = ?1";
-    for _ in 0..sessions {
+    for _ in 0..days {
         conn.execute(sql, rusqlite::params![model_id, NOW]).unwrap();
     }
 }

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use nightdesk::config::strategy::StrategySettings;
 use nightdesk::drift::Verdict as Drift;
 use nightdesk::drift::views::SubjectKind;
+use nightdesk::market::Strategy;
 use nightdesk::store::StoreError;
 use nightdesk::store::model::{
     Answers, DriftEpisode, DriftRow, ModelDb, NewSignal, NightPrediction, Scan, ScanKind, SectorStats, SignalChange, StoredOutcome,
@@ -53,6 +55,7 @@ fn signal(name: &str) -> NewSignal {
         close: 100.0,
         horizon_end: date("2026-10-05"),
         half_width: 0.04,
+        rule: StrategySettings::shipped(Strategy::Turbomode).unwrap().validation.label,
         contributions: json!([{ "feature": "rsi_14", "value": 71.0, "scaled": 1.5, "adds": 0.03 }]),
         cases: json!([]),
     }
@@ -140,9 +143,9 @@ fn outcomes_are_recorded_once_and_add_up_by_sector() {
     let marked = desk.reader().signal(ids[0]).unwrap().unwrap();
     assert_eq!((marked.signal.close, marked.entry, marked.state.as_str()), (50.0, Some(50.5), "open"), "a split has halved it");
 
-    let settled = SignalChange::Settled { entry: 50.5, outcome: outcome(0.03) };
+    let settled = SignalChange::Settled { close: 50.0, entry: 50.5, outcome: outcome(0.03) };
     db.change_signals(&[(ids[0], settled), (ids[1], SignalChange::Void { reason: "no bar".into() })]).unwrap();
-    let late = SignalChange::Settled { entry: 1.0, outcome: outcome(-0.9) };
+    let late = SignalChange::Settled { close: 1.0, entry: 1.0, outcome: outcome(-0.9) };
     db.change_signals(&[(ids[0], late.clone()), (ids[1], late)]).unwrap();
     let reader = desk.reader();
     let [first, second] = [ids[0], ids[1]].map(|id| reader.signal(id).unwrap().unwrap());

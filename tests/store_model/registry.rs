@@ -11,7 +11,9 @@ use nightdesk::train::model_views::ModelState;
 use nightdesk::train::progress::{Standing, TrainingState};
 use nightdesk::train::registry::{self, Actor, Refusal, RegistryError, rules};
 
-use crate::made::{EXPIRY_DAYS, TRAINED_TO, begun, folder, identity, registry_of, rejected, saved, scored, serve, trained};
+use crate::made::{
+    EXPIRY_DAYS, TRAINED_TO, answer_on_paper, begun, folder, identity, registry_of, rejected, saved, scored, serve, trained,
+};
 use crate::{Desk, NOW, date};
 
 const ADA: Actor = Actor::Person("ada");
@@ -106,8 +108,9 @@ fn a_shadow_becomes_champion_after_its_sessions_and_the_old_one_retires() {
     promote(&mut db, &desk, first, Actor::Program).unwrap();
     let second = trained(&mut db, &desk, &Verdict::Shadow { sessions_left: 2 });
     serve(&desk, second, 1);
+    answer_on_paper(&desk, second, 1);
     let e = refused(&desk, || promote(&mut db, &desk, second, ADA));
-    assert!(e.contains("in 1 of the 2 sessions"), "{e}");
+    assert!(e.contains("in 1 of the 2 sessions"), "a coin's Sunday is no session: {e}");
     serve(&desk, second, 1);
     promote(&mut db, &desk, second, ADA).unwrap();
     assert_eq!((state(&desk, first), state(&desk, second)), (ModelState::Retired, ModelState::Champion));
@@ -220,6 +223,8 @@ fn without_a_champion_the_standing_says_why() {
     serve(&desk, id, 1);
     assert_eq!(told(&desk), format!("no champion: model {id} passed the gates and may be promoted"));
     promote(&mut db, &desk, id, ADA).unwrap();
+    desk.foreign().execute("INSERT INTO halts (model_id, since, reason) VALUES (?1, ?2, 'the data set has drifted')", [id, NOW]).unwrap();
+    assert_eq!(standing(&desk).words, format!("model {id} is champion, and its new signals are halted: the data set has drifted"));
     registry::withdraw(&mut db, id, ADA, "wrong signals").unwrap();
     assert_eq!(told(&desk), format!("no champion: model {id} was retired on 2026-09-21: wrong signals"));
     let e = refused(&desk, || registry::withdraw(&mut db, id, ADA, "again"));

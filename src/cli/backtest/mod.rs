@@ -27,7 +27,7 @@ pub struct Arguments {
     /// Only this strategy [default: both, one after the other]
     #[arg(long, value_name = "S", value_parser = strategy::parser())]
     strategy: Option<Strategy>,
-    /// The training run whose answers are traded; runs are numbered by strategy
+    /// The training run whose answers are traded; runs are numbered by strategy, so --strategy must say which
     #[arg(long, value_name = "N", requires = "strategy", value_parser = clap::value_parser!(i64).range(1..))]
     run: Option<i64>,
     /// Print one JSON object

@@ -29,7 +29,7 @@ pub struct Arguments {
     /// Bins of equal reference mass [default: as shipped, 10]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=100))]
     bins: Option<u32>,
-    /// Added to the count of each bin [default: as shipped, 0.5]
+    /// Added to the count of each bin; with 0 a bin that only one file fills is infinitely far, null in JSON [default: as shipped, 0.5]
     #[arg(long, value_name = "X", value_parser = smoothing)]
     smoothing: Option<f64>,
     /// Rows of either file below which there are no figures [default: as shipped, 500]

@@ -11,7 +11,7 @@ use crate::market::Strategy;
 use crate::scan::WatchSpec;
 use crate::store::scheduler::Job;
 
-/// Subjects that are shown unless all are asked for.
+/// Subjects that are shown unless all are asked for, beside the data set and those with an alarm.
 const SHOWN: usize = 12;
 
 pub(super) fn run(arguments: &night::Watched, all: bool, context: &Context) -> Result<Exit, Failure> {
@@ -37,14 +37,15 @@ async fn tell(client: &Client, strategy: Strategy, all: bool) -> Option<night::T
     }
     lines.extend(view.halted.as_ref().map(|h| format!("new signals are halted: {}", h.reason)));
     let measured: Vec<&SubjectRow> = page.subjects.iter().filter(|s| s.kind != SubjectKind::Performance).collect();
-    let shown = if all { measured.len() } else { SHOWN.min(measured.len()) };
+    let stands_out = |(place, s): (usize, &&SubjectRow)| all || place < SHOWN || s.alarm.is_some() || s.kind == SubjectKind::DataSet;
+    let shown: Vec<&SubjectRow> = measured.iter().enumerate().filter(|(k, s)| stands_out((*k, s))).map(|(_, s)| *s).collect();
     if measured.iter().any(|s| s.psi.is_some()) {
         let p = format!("KS p ({OF_KS_P})");
         lines.push(format!("{:<28} {:<13} {:>7} {:>7} {:>6} {p:>22} {:>7}  note", "subject", "verdict", "PSI", "KL", "KS", "z"));
     }
-    lines.extend(measured[..shown].iter().map(|s| row(s)));
-    if shown < measured.len() {
-        lines.push(format!("{} more, --all shows them", measured.len() - shown));
+    lines.extend(shown.iter().map(|s| row(s)));
+    if shown.len() < measured.len() {
+        lines.push(format!("{} more, --all shows them", measured.len() - shown.len()));
     }
     let worth = page.subjects.iter().filter(|s| s.kind == SubjectKind::Performance);
     lines.extend(worth.map(performance));

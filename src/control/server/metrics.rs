@@ -179,7 +179,8 @@ impl Scrape {
         let verdict = all.iter().filter(|v| v.state.judged()).filter_map(|v| Some((name(v.strategy), v.ended_at? as f64)));
         family("training_verdict_timestamp", "When the strategy's last training run came to its verdict, if it did", Some(Unit::Seconds))
             .gauges(e, verdict)?;
-        let gives = |s: &Standing| f64::from(u8::from(s.champion.as_ref().is_some_and(|c| !c.expired)));
+        let halted = |s: Strategy| self.state.drift.iter().any(|d| d.strategy == s && d.halted.is_some());
+        let gives = |s: &Standing| f64::from(u8::from(s.champion.as_ref().is_some_and(|c| !c.expired) && !halted(s.strategy)));
         let serving = self.state.standings.iter().map(|s| (name(s.strategy), gives(s)));
         family("champion_present", "Whether the strategy has a champion that gives signals", None).gauges(e, serving)?;
         let expiry = self.state.standings.iter().filter_map(|s| Some((name(s.strategy), s.champion.as_ref()?.expires_at as f64)));

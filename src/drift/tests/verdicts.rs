@@ -78,6 +78,16 @@ fn a_baseline_says_why_it_cannot_judge() {
     };
     let found = [of(63, false), of(64, false), of(84, false), of(300, true)];
     assert_eq!(found, [Some(Uncalibrated::NoWindow), Some(Uncalibrated::OneWindow), None, Some(Uncalibrated::NoSpread)]);
+
+    // Ranks within a session are spread alike in every window; a few rows more or less are no usual distance.
+    let (mut dates, mut ranks) = (Vec::new(), Vec::new());
+    for session in 0..300 {
+        let rows = 40 + session % 3;
+        dates.extend(vec![day(session); rows]);
+        ranks.extend((0..rows).map(|rank| rank as f64 / rows as f64));
+    }
+    let rank = of_columns(&dates, &["x".to_owned()], |_| ranks.clone(), &rule());
+    assert_eq!(Uncalibrated::of(&rank[0].baseline), Some(Uncalibrated::NoSpread));
 }
 
 /// Two decisions a session, each with a chance of `buy` for BUY; the other share goes to HOLD and SELL alike. A session's

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::NaiveDate;
+
 use super::board::{Board, Effect, Now, Phase, Push, Why};
 use crate::store::scheduler::{Job, JobRun, JobState, Trigger};
 
@@ -11,6 +13,8 @@ enum Need {
     Met,
     /// Not yet, and why.
     Wait(String),
+    /// Something else comes first, unless its time is over before.
+    Behind(String),
     /// Never for this run, and why.
     Never(String),
 }
@@ -61,8 +65,9 @@ impl Board {
                 Need::Never(why) => self.end(id, JobState::Skipped, Some(why), now),
                 Need::Wait(why) if late => self.end(id, JobState::Skipped, Some(format!("{why}, and its own time is over")), now),
                 Need::Wait(why) => self.wait(id, why),
-                Need::Met if now.mono < entry.ready => {}
-                Need::Met => match self.slot(entry.run.job) {
+                Need::Behind(why) if !late => self.wait(id, why),
+                Need::Met | Need::Behind(_) if now.mono < entry.ready => {}
+                Need::Met | Need::Behind(_) => match self.slot(entry.run.job) {
                     Ok(()) => self.begin(id, now),
                     Err(why) => self.wait(id, why),
                 },
@@ -112,11 +117,27 @@ impl Board {
         for &needed in &self.rule(run.job).needs {
             match self.need(run, needed) {
                 Need::Met => {}
-                Need::Wait(why) => waits = waits.or(Some(why)),
+                Need::Wait(why) | Need::Behind(why) => waits = waits.or(Some(why)),
                 never @ Need::Never(_) => return never,
             }
         }
-        waits.map_or(Need::Met, Need::Wait)
+        let before = || self.rule(run.job).after.iter().find_map(|&other| self.before(run, other));
+        waits.map(Need::Wait).or_else(|| before().map(Need::Behind)).unwrap_or(Need::Met)
+    }
+
+    /// What a run waits for that comes after another job: that job while it is at work or still due.
+    fn before(&self, run: &JobRun, other: Job) -> Option<String> {
+        let session = run.session.filter(|_| self.rule(other).trading_days);
+        if let Some(at_work) = self.at_work(other, session) {
+            return Some(format!("waits for {other}, run {}", at_work.id));
+        }
+        (session.is_some() && self.able[other.index()] && self.due[other.index()] == session)
+            .then(|| format!("waits for {other}, which is still due"))
+    }
+
+    /// A run of a job that is active, for a session if one is given.
+    fn at_work(&self, job: Job, session: Option<NaiveDate>) -> Option<&JobRun> {
+        self.active.values().map(|e| &e.run).find(|run| run.job == job && (session.is_none() || run.session == session))
     }
 
     fn need(&self, run: &JobRun, needed: Job) -> Need {
@@ -125,8 +146,8 @@ impl Board {
         }
         let session = run.session.filter(|_| self.rule(needed).trading_days);
         // A run at work may be about to change what an earlier one brought.
-        if let Some(other) = self.active.values().find(|e| e.run.job == needed && (session.is_none() || e.run.session == session)) {
-            return Need::Wait(format!("waits for {needed}, run {}", other.run.id));
+        if let Some(other) = self.at_work(needed, session) {
+            return Need::Wait(format!("waits for {needed}, run {}", other.id));
         }
         if session.is_some_and(|s| self.history.succeeded_for(needed, s)) {
             return Need::Met;

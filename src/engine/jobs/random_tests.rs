@@ -43,6 +43,7 @@ fn rules() -> impl Strategy<Value = ScheduleSettings> {
             retries,
             pause_after_failures: pause,
             needs: j.needs.clone(),
+            after: j.after.clone(),
             ..JobSettings::default()
         };
         let mut r = ScheduleSettings { slots, ..ScheduleSettings::default() };

@@ -327,6 +327,24 @@ fn a_job_that_is_missing_blocks_what_needs_it_and_is_refused_in_words() {
 }
 
 #[test]
+fn what_comes_after_another_job_does_not_ask_how_that_ended() {
+    let after = || with(|r| (r.scan.needs, r.scan.after) = (Vec::new(), vec![Job::Train]));
+    let mut n = after();
+    n.tick(Job::Train, TICK).tick(Job::Scan, TICK + 60);
+    assert_eq!((n.state(2), n.told.last().unwrap().text.as_str()), (JobState::Queued, "waits for train, run 1"));
+    n.end(1, failed(false));
+    assert_eq!(n.state(2), JobState::Running);
+
+    let mut n = after();
+    n.tick(Job::Train, TICK).tick(Job::Scan, TICK + 60).pass(60 * 60);
+    assert_eq!(n.state(2), JobState::Running, "a training that takes all night keeps nobody from looking");
+
+    let mut n = after();
+    n.tick(Job::Scan, TICK);
+    assert_eq!(n.state(1), JobState::Running, "nothing was trained yet");
+}
+
+#[test]
 fn a_need_that_is_not_gated_looks_at_the_last_run() {
     let mut n = with(|r| r.scan.needs = vec![Job::Train]);
     n.tick(Job::Scan, TICK);

@@ -40,6 +40,12 @@ impl JobBody for BacktestJob {
             report.phase(format!("{strategy}: backtest")).await;
             summary.strategies.push(self.one(strategy, spec.run, &report, &own).await);
         }
+        for end in summary.strategies.iter_mut().filter(|end| end.state == EndState::Failed && end.retry) {
+            if !own.is_cancelled() {
+                report.note(format!("{}: once more", end.strategy)).await;
+                *end = self.one(end.strategy, spec.run, &report, &own).await;
+            }
+        }
         let cut = summary.strategies.iter().any(|s| s.state == EndState::Cancelled) || summary.strategies.len() < spec.chosen().len();
         summary.end(cut)
     }

@@ -4,7 +4,7 @@ use chrono::Days;
 use serde_json::json;
 
 use super::*;
-use crate::config::strategy::StrategySettings;
+use crate::config::strategy::{LabelRule, StrategySettings};
 use crate::features::bars::Adjusted;
 use crate::market::{DailyBars, Strategy, Symbol};
 use crate::store::model::{NewSignal, NightPrediction};
@@ -52,6 +52,7 @@ fn signal(class: Class) -> StoredSignal {
             close: 100.0,
             horizon_end: date + Days::new(5),
             half_width: 0.02,
+            rule: rule(),
             contributions: json!([]),
             cases: json!([]),
         },
@@ -64,12 +65,19 @@ fn signal(class: Class) -> StoredSignal {
 }
 
 fn settle(of: &RecentSymbol, class: Class, known: usize) -> SignalChange {
-    Settling::new(of, Calendar::Continuous, &rule(), date(known), NOW).settle(&signal(class))
+    settle_beside(of, class, known, &[])
+}
+
+fn settle_beside(symbol: &RecentSymbol, class: Class, known: usize, hidden: &[(i64, i64)]) -> SignalChange {
+    Settling { symbol, calendar: Calendar::Continuous, hidden, known: date(known), now: NOW }.settle(&signal(class))
 }
 
 fn outcome(after: &[[f64; 4]], class: Class) -> (f64, StoredOutcome) {
     match settle(&symbol(after), class, ROW + after.len()) {
-        SignalChange::Settled { entry, outcome } => (entry, outcome),
+        SignalChange::Settled { close, entry, outcome } => {
+            assert_eq!(close, 100.0, "on the basis of the entry");
+            (entry, outcome)
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -118,11 +126,22 @@ fn what_is_not_over_is_marked_and_what_cannot_be_known_is_void() {
     assert!(matches!(settle(&hole, Class::Buy, ROW + 4), SignalChange::Marked { .. }));
     let SignalChange::Void { reason } = settle(&hole, Class::Buy, ROW + 6) else { panic!("not void") };
     assert_eq!(reason, "the session of 2024-03-23 has no bar: nobody knows which barrier came first");
+    let day = |n| (date_to_ts(date(n)), date_to_ts(date(n + 1)));
+    let waits = settle_beside(&hole, Class::Buy, ROW + 600, &[day(ROW + 2)]);
+    assert_eq!(waits, SignalChange::Marked { close: 100.0, entry: Some(100.0) }, "a bar that a finding hides comes back");
+    assert!(matches!(settle_beside(&hole, Class::Buy, ROW + 6, &[day(ROW + 1)]), SignalChange::Void { .. }), "another bar is hidden");
+
+    // Without a bar of the session of the entry no later open is one.
+    let mut unentered = symbol(&[quiet, quiet]);
+    unentered.adjusted.bars.date[ROW + 1] = date(ROW + 2);
+    unentered.adjusted.bars.date[ROW + 2] = date(ROW + 3);
+    assert_eq!(settle(&unentered, Class::Buy, ROW + 3), SignalChange::Marked { close: 100.0, entry: None });
 
     // The bar of the decision is gone, as after a quarantine.
     let mut gone = symbol(&[quiet]);
     gone.adjusted.bars.date[ROW] = date(ROW - 1) + Days::new(400);
     assert!(matches!(settle(&gone, Class::Buy, ROW + 1), SignalChange::Marked { .. }));
+    assert!(matches!(settle_beside(&gone, Class::Buy, ROW + 99, &[day(ROW)]), SignalChange::Marked { .. }), "it is hidden");
     let blocked = RecentSymbol { without: Some("blocked: a split".into()), blocked: true, ..RecentSymbol::default() };
     let hidden = settle(&blocked, Class::Buy, ROW + 99);
     assert_eq!(hidden, SignalChange::Marked { close: 100.0, entry: None }, "hidden bars come back");
@@ -131,4 +150,19 @@ fn what_is_not_over_is_marked_and_what_cannot_be_known_is_void() {
     let empty = RecentSymbol::default();
     let SignalChange::Void { reason } = settle(&empty, Class::Buy, ROW + 9) else { panic!("not void") };
     assert_eq!(reason, "the bar of 2024-03-21 is not there any more");
+}
+
+#[test]
+fn a_signal_is_settled_by_the_rule_that_it_was_given_by() {
+    // 2.4 up in the second session: beyond barriers of two ranges, within those of three.
+    let after = symbol(&[[100.0, 100.5, 99.5, 100.0], [100.0, 102.4, 99.9, 102.0]]);
+    let given_by = |rule: LabelRule| {
+        let stored = signal(Class::Buy);
+        let stored = StoredSignal { signal: NewSignal { rule, ..stored.signal }, ..stored };
+        Settling { symbol: &after, calendar: Calendar::Continuous, hidden: &[], known: date(ROW + 2), now: NOW }.settle(&stored)
+    };
+    assert!(matches!(given_by(rule()), SignalChange::Settled { .. }));
+    assert!(matches!(given_by(LabelRule { atr_multiple: 3.0, ..rule() }), SignalChange::Marked { .. }));
+    let dear = given_by(LabelRule { round_trip_cost_bp: 50.0, ..rule() });
+    assert!(matches!(dear, SignalChange::Settled { outcome: StoredOutcome { cost, .. }, .. } if cost == 0.005));
 }

@@ -52,6 +52,11 @@ impl Job {
         self.into()
     }
 
+    /// Whether it works through the strategies, one of which may fail beside the other.
+    pub const fn by_strategy(self) -> bool {
+        matches!(self, Self::Scan | Self::Backtest | Self::Drift | Self::Train)
+    }
+
     /// Position in [`Self::ALL`].
     pub const fn index(self) -> usize {
         self as usize

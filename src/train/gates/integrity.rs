@@ -92,5 +92,5 @@ pub(super) fn leak_alarm(pool: &Pool, rule: &PromotionGates) -> GateResult {
     }
     let reached = |decide: &dyn Fn(&Judged) -> Class| Confusion::of(pool.iter().map(|r| (r.class, decide(r), 1.0))).balanced_accuracy();
     let best = reached(&|r| r.decision).zip(reached(&|r| by_lift(&r.p, &r.prior, 0.0))).map(|(a, b)| a.max(b));
-    GateResult::of(Gate::LeakAlarm, &[Check::at_most("balanced accuracy", best, rule.leak_balanced_accuracy)])
+    GateResult::of(Gate::LeakAlarm, &[Check::at_most("balanced accuracy with or without an edge", best, rule.leak_balanced_accuracy)])
 }

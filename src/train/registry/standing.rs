@@ -3,17 +3,18 @@
 use super::rules;
 use crate::market::{DAY, Strategy, ts_to_date};
 use crate::store::StoreError;
-use crate::store::model::{Model, ModelKind, ModelReader};
+use crate::store::model::{Halt, Model, ModelKind, ModelReader};
 use crate::train::model_views::ModelState;
 use crate::train::progress::{ChampionView, ShadowView, Standing, TrainingState};
 
 /// How `strategy`, whose database `reader` reads, stands at `now` (UTC seconds). Looks at no model file.
 pub fn standing(reader: &ModelReader, strategy: Strategy, now: i64) -> Result<Standing, StoreError> {
     let champion = reader.champion(ModelKind::Ensemble)?.map(|m| champion(&m, now));
+    let halt = champion.as_ref().map(|c| reader.halt(c.model_id)).transpose()?.flatten();
     let on_trial = reader.newest_in(ModelState::Shadow)?;
     let shadow = on_trial.map(|m| shadow(reader, &m)).transpose()?;
     let words = match (&champion, &shadow) {
-        (Some(c), _) => serving(c, now),
+        (Some(c), _) => serving(c, halt.as_ref(), now),
         (None, Some(s)) => trying(s),
         (None, None) => format!("no champion: {}", absence(reader)?),
     };
@@ -54,10 +55,13 @@ fn shadow(reader: &ModelReader, model: &Model) -> Result<ShadowView, StoreError>
     Ok(ShadowView { model_id: model.model_id, run_id: model.run_id, sessions_left })
 }
 
-fn serving(c: &ChampionView, now: i64) -> String {
+fn serving(c: &ChampionView, halt: Option<&Halt>, now: i64) -> String {
     let until = ts_to_date(c.expires_at);
     if c.expired {
         return format!("model {} expired on {until} and gives no signals: train again", c.model_id);
+    }
+    if let Some(halt) = halt {
+        return format!("model {} is champion, and its new signals are halted: {}", c.model_id, halt.reason);
     }
     format!("model {} is champion, good until {until}, for {} days", c.model_id, (c.expires_at - now).div_euclid(DAY))
 }

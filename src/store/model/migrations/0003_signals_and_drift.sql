@@ -109,6 +109,8 @@ CREATE TABLE signals (
     horizon_end   TEXT NOT NULL CHECK (horizon_end > date),
     -- Distance of the barriers as a fraction of the close; the label's rule fixes it when the entry is known.
     half_width    REAL NOT NULL CHECK (half_width > 0),
+    -- The label's rule that it was given by, and that settles it: JSON.
+    rule          TEXT NOT NULL CHECK (json_valid(rule)),
     -- The next session's open.
     entry         REAL CHECK (entry > 0),
     state         TEXT NOT NULL CHECK (state IN ('open', 'settled', 'void')),

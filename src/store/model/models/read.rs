@@ -81,9 +81,10 @@ impl ModelReader {
         self.one(&sql, [], model)
     }
 
-    /// On how many dates an ensemble has given paper signals, or found that there were none to give.
+    /// In how many sessions an ensemble has given paper signals, or found that there were none to give. A coin has days that are no
+    /// session of the scan.
     pub fn shadow_sessions(&self, model_id: i64) -> Result<u32, StoreError> {
-        let sql = "SELECT count(DISTINCT date) FROM predictions WHERE model_id = ?1 AND kind = 'shadow'";
+        let sql = "SELECT count(DISTINCT date) FROM predictions JOIN scans USING (date) WHERE predictions.model_id = ?1 AND predictions.kind = 'shadow'";
         Ok(self.one(sql, [model_id], |r| r.get(0))?.unwrap_or(0))
     }
 

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use serde_json::Value;
 
+use crate::config::strategy::LabelRule;
 use crate::market::Symbol;
 use crate::train::backtest::Exit;
 
@@ -68,6 +69,8 @@ pub struct NewSignal {
     pub horizon_end: NaiveDate,
     /// Distance of the barriers as a fraction of the close.
     pub half_width: f64,
+    /// The label's rule that it was given by, and that settles it, whatever the rules are by then.
+    pub rule: LabelRule,
     /// What spoke for it: a JSON list.
     pub contributions: Value,
     /// The nearest past cases: a JSON list.
@@ -155,6 +158,8 @@ pub enum SignalChange {
     },
     /// It is settled.
     Settled {
+        /// Close of the session of the decision, on today's split basis.
+        close: f64,
         /// Price of the entry.
         entry: f64,
         /// What came of it.

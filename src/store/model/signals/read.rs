@@ -13,7 +13,7 @@ use crate::store::model::training::{json, named};
 
 const SIGNALS: &str = "SELECT s.signal_id, p.model_id, s.symbol, s.sector, s.date, s.side, s.close, s.horizon_end, s.half_width,
     s.contributions, s.cases, p.p_sell, p.p_hold, p.p_buy, p.decision, p.edge, p.regime, s.entry, s.state, s.void, h.settled_at, h.class,
-    h.reason, h.exit_date, h.exit_price, h.bars_held, h.gross_return, h.cost, h.net_return
+    h.reason, h.exit_date, h.exit_price, h.bars_held, h.gross_return, h.cost, h.net_return, s.rule
     FROM signals s JOIN predictions p USING (prediction_id) LEFT JOIN signal_history h USING (signal_id)";
 
 fn signal(r: &Row<'_>) -> rusqlite::Result<StoredSignal> {
@@ -42,6 +42,7 @@ fn signal(r: &Row<'_>) -> rusqlite::Result<StoredSignal> {
             close: r.get(6)?,
             horizon_end: rows::date(r, 7)?,
             half_width: r.get(8)?,
+            rule: json(r, 29)?,
             contributions: json(r, 9)?,
             cases: json(r, 10)?,
         },

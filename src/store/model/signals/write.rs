@@ -72,14 +72,14 @@ fn put_answers(conn: &Connection, said: &Answers, made_at: i64, snapshot: &str) 
 
 fn put_signals(conn: &Connection, said: &Answers, signals: &[NewSignal]) -> Result<(), StoreError> {
     let mut insert = conn.prepare_cached(
-        "INSERT INTO signals (prediction_id, symbol, sector, date, side, close, horizon_end, half_width, state, contributions, cases)
-         SELECT prediction_id, ?2, ?4, ?3, ?5, ?6, ?7, ?8, 'open', ?9, ?10 FROM predictions
+        "INSERT INTO signals (prediction_id, symbol, sector, date, side, close, horizon_end, half_width, state, contributions, cases, rule)
+         SELECT prediction_id, ?2, ?4, ?3, ?5, ?6, ?7, ?8, 'open', ?9, ?10, ?11 FROM predictions
          WHERE model_id = ?1 AND symbol = ?2 AND date = ?3 AND kind = 'live' ON CONFLICT (prediction_id) DO NOTHING",
     )?;
     for s in signals {
         let (symbol, date, end) = (s.symbol.as_str(), s.date.to_string(), s.horizon_end.to_string());
-        let (contributions, cases) = (s.contributions.to_string(), s.cases.to_string());
-        insert.execute(params![said.model_id, symbol, date, s.sector, s.side, s.close, end, s.half_width, contributions, cases])?;
+        let (contributions, cases, rule) = (s.contributions.to_string(), s.cases.to_string(), to_json(&s.rule)?);
+        insert.execute(params![said.model_id, symbol, date, s.sector, s.side, s.close, end, s.half_width, contributions, cases, rule])?;
     }
     Ok(())
 }
@@ -114,9 +114,9 @@ fn change_signal(conn: &Connection, id: i64, change: &SignalChange) -> Result<()
             let sql = "UPDATE signals SET state = 'void', void = ?2 WHERE signal_id = ?1 AND state = 'open'";
             conn.prepare_cached(sql)?.execute(params![id, reason])?;
         }
-        SignalChange::Settled { entry, outcome: o } => {
-            let sql = "UPDATE signals SET state = 'settled', entry = ?2 WHERE signal_id = ?1 AND state = 'open'";
-            if conn.prepare_cached(sql)?.execute(params![id, entry])? == 0 {
+        SignalChange::Settled { close, entry, outcome: o } => {
+            let sql = "UPDATE signals SET state = 'settled', close = ?2, entry = ?3 WHERE signal_id = ?1 AND state = 'open'";
+            if conn.prepare_cached(sql)?.execute(params![id, close, entry])? == 0 {
                 return Ok(());
             }
             conn.prepare_cached(
