@@ -17,6 +17,8 @@ pub struct Ecdf {
     pub reference: Vec<f64>,
     /// Values of the newest window.
     pub current: Vec<f64>,
+    /// Largest distance of the distribution functions, where more values than are drawn tell it.
+    pub distance: Option<f64>,
 }
 
 /// Those that can be drawn, ascending.
@@ -55,8 +57,9 @@ fn furthest(a: &[f64], b: &[f64]) -> Option<(f64, f64, f64)> {
 
 impl Sketch for Ecdf {
     fn title(&self) -> String {
-        let far = furthest(&sorted(&self.reference), &sorted(&self.current)).filter(|_| self.missing().is_none());
-        let far = far.map(|(_, a, b)| format!(": {:.3} apart at most", (a - b).abs()));
+        let shown = || furthest(&sorted(&self.reference), &sorted(&self.current)).map(|(_, a, b)| (a - b).abs());
+        let far = self.distance.or_else(shown).filter(|_| self.missing().is_none());
+        let far = far.map(|far| format!(": {far:.3} apart at most"));
         format!("Distribution of {}{}", self.subject, far.unwrap_or_default())
     }
 

@@ -157,6 +157,8 @@ fn freeze(subject: &str, values: &[f64], bins: &Bins, sessions: &Sessions, rule:
         windows: logarithms.len() as u32,
         mean,
         deviation: (logarithms.len() > 1).then(|| variance(&logarithms).sqrt()),
+        window_sessions: rule.window_sessions,
+        smoothing: rule.smoothing,
         sketch: Vec::new(),
     })
 }

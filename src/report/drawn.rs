@@ -82,5 +82,5 @@ pub(super) fn distribution(shown: &SubjectDetail) -> Chart {
 
 pub(super) fn ecdf(shown: &SubjectDetail) -> Chart {
     let (subject, reference, current) = (shown.row.subject.clone(), shown.reference.clone(), shown.current.clone());
-    Chart::Ecdf(Ecdf { subject, reference, current })
+    Chart::Ecdf(Ecdf { subject, reference, current, distance: shown.row.ks })
 }

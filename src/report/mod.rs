@@ -77,6 +77,8 @@ pub struct RunReport {
     pub trials: usize,
     /// The look at the hold-out that the run took.
     pub holdout: Option<HoldoutReading>,
+    /// Readings of some of the same dates by others before.
+    pub held_before: usize,
     /// Simulators made the data.
     pub demo: bool,
     /// When the page was made, UTC seconds.
@@ -91,6 +93,8 @@ impl RunReport {
         let ensemble = reader.models_of(run_id)?.into_iter().find(|m| m.kind == ModelKind::Ensemble);
         let detail = ensemble.as_ref().map(|m| trainer.model(strategy, m.model_id)).transpose().map_err(ReportError::Run)?;
         let baselines = ensemble.as_ref().map(|m| reader.drift_baselines(m.model_id)).transpose()?;
+        let readings = reader.holdout_readings()?;
+        let holdout = readings.iter().find(|h| h.run_id == run_id).cloned();
         let trials = reader.trials()?.iter().filter(|t| t.run_id <= run_id).count();
         Ok(Some(Self {
             view,
@@ -100,7 +104,8 @@ impl RunReport {
             drift: Watched::read(watching, strategy, run_id)?,
             stored: stored::strips(master, universe, made_at)?,
             trials,
-            holdout: reader.holdout_readings()?.into_iter().find(|h| h.run_id == run_id),
+            held_before: holdout.as_ref().map_or(0, |own| before(own, &readings)),
+            holdout,
             demo: reader.is_demo()?,
             made_at,
         }))
@@ -110,4 +115,10 @@ impl RunReport {
     fn metric(&self, name: &str) -> Option<&crate::train::model_views::Metric> {
         self.scores.as_ref()?.metrics.iter().find(|m| m.name == name)
     }
+}
+
+/// Readings by others before `own` that share a date with it.
+fn before(own: &HoldoutReading, readings: &[HoldoutReading]) -> usize {
+    let shares = |other: &&HoldoutReading| other.first_date <= own.last_date && own.first_date <= other.last_date;
+    readings.iter().take_while(|other| other.run_id != own.run_id).filter(shares).count()
 }

@@ -72,10 +72,15 @@ impl RunReport {
         };
         let figure = |v: Option<f64>| v.map_or_else(|| "unknown".to_owned(), |v| format!("{v:.3}"));
         format!(
-            "The locked hold-out, {} rows from {} to {}, was read once: AUC of direction {}, directional skill {}.",
+            "The locked hold-out, {} rows from {} to {}, was read once by this run{}: AUC of direction {}, directional skill {}.",
             look.rows,
             look.first_date,
             look.last_date,
+            match self.held_before {
+                0 => ", and by none before it".to_owned(),
+                1 => ", after 1 reading of the same dates: the better one is lucky".to_owned(),
+                n => format!(", after {n} readings of the same dates: the best one is lucky"),
+            },
             figure(look.figures.auc),
             figure(look.figures.direction)
         )

@@ -52,7 +52,7 @@ pub(super) fn page(reader: &ModelReader, strategy: Strategy, rule: &DriftDetecti
         model: Some(watched_model(&look.model)),
         session: Some(session),
         at: Some(at),
-        window_sessions: rule.window_sessions,
+        window_sessions: look.window_sessions,
         rows: features.map(|s| s.rows).max().unwrap_or(0),
         reference_rows: look.reference_rows,
         calibrated: rule.mode == DriftMode::Calibrated,
@@ -95,13 +95,13 @@ pub(super) fn detail(
         },
         usual_psi: usual.map(|(mean, deviation)| [mean.exp(), (mean + rule.warning_sigma * deviation).exp()]),
         windows: baseline.as_ref().map_or(0, |b| b.windows),
-        bins: baseline.as_ref().map_or_else(Vec::new, |b| bins(&b.edges, &b.counts, &stored.counts, rule.smoothing)),
+        bins: baseline.as_ref().map_or_else(Vec::new, |b| bins(&b.edges, &b.counts, &stored.counts, b.smoothing)),
         reference: baseline.map_or_else(Vec::new, |b| thinned(&b.sketch)),
         current: stored.sketch.clone(),
         history: history.iter().map(point).collect(),
         consumers: if row.kind == SubjectKind::Feature { consumers(reader, look.model.run_id, subject)? } else { Vec::new() },
         correlated: if row.kind == SubjectKind::Feature {
-            correlated(reader, &night, stored, window_start(stored, rule))?
+            correlated(reader, &night, stored, window_start(stored, look.window_sessions))?
         } else {
             Vec::new()
         },
@@ -110,8 +110,8 @@ pub(super) fn detail(
 }
 
 /// The first day of the window of a night: so many sessions lie within seven fifths as many days, and holidays more.
-fn window_start(row: &DriftRow, rule: &DriftDetection) -> NaiveDate {
-    row.date - TimeDelta::days(i64::from(rule.window_sessions) * 3 / 2)
+fn window_start(row: &DriftRow, window_sessions: u32) -> NaiveDate {
+    row.date - TimeDelta::days(i64::from(window_sessions) * 3 / 2)
 }
 
 /// What rows of a model are shown with.
@@ -119,6 +119,8 @@ struct Look<'a> {
     model: Model,
     rule: &'a DriftDetection,
     reference_rows: u64,
+    /// Sessions of a night's window.
+    window_sessions: u32,
     alarms: HashMap<String, DriftEpisode>,
     /// Sessions of the trend, oldest first.
     sessions: Vec<NaiveDate>,
@@ -137,7 +139,8 @@ impl<'a> Look<'a> {
         }
         let alarms = reader.open_episodes(model.model_id)?.into_iter().map(|e| (e.subject.clone(), e)).collect();
         let reference_rows = reader.baseline_rows(model.model_id)?;
-        Ok(Self { model, rule, reference_rows, alarms, sessions, trends })
+        let window_sessions = reader.baseline_window(model.model_id)?.unwrap_or(rule.window_sessions);
+        Ok(Self { model, rule, reference_rows, window_sessions, alarms, sessions, trends })
     }
 
     fn row(&self, r: &DriftRow) -> SubjectRow {

@@ -73,7 +73,8 @@ fn distribution() -> impl Strategy<Value = Chart> {
 }
 
 fn ecdf() -> impl Strategy<Value = Chart> {
-    (numbers(60), numbers(1200)).prop_map(|(reference, current)| Chart::Ecdf(Ecdf { subject: "x".into(), reference, current }))
+    (numbers(60), numbers(1200))
+        .prop_map(|(reference, current)| Chart::Ecdf(Ecdf { subject: "x".into(), reference, current, distance: None }))
 }
 
 fn coverage() -> impl Strategy<Value = Chart> {

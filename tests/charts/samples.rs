@@ -85,7 +85,7 @@ pub fn all() -> Vec<(&'static str, Chart)> {
                 current: vec![10.0, 14.0, 20.0, 31.0, 44.0, 52.0, 3.0],
             }),
         ),
-        ("ecdf", Chart::Ecdf(Ecdf { subject: "momentum_20, %".into(), reference: values(0.0), current: values(1.1) })),
+        ("ecdf", Chart::Ecdf(Ecdf { subject: "momentum_20, %".into(), reference: values(0.0), current: values(1.1), distance: None })),
         ("coverage", Chart::Coverage(Coverage { strips: vec![strip("AAPL 1d", 2015), strip("BTC-USD 1d", 2018), strip("XOM 30m", 2024)] })),
     ]
 }

@@ -248,13 +248,10 @@ fn what_people_did_about_an_alarm_stays_until_it_gets_worse_and_a_halt_until_it_
     let after = desk.reader().open_episodes(id).unwrap().remove(0);
     assert_eq!((after.verdict, after.acked_by, after.snoozed_until), (Drift::Critical, None, None), "it speaks again");
     assert!(db.snooze_episode(id, "rsi_14", NOW).unwrap());
-    db.put_drift_night(
-        id,
-        &[],
-        &[DriftEpisode { acted: true, challenger: true, ..desk.reader().open_episodes(id).unwrap().remove(0) }],
-        None,
-    )
-    .unwrap();
+    let over = desk.reader().open_episodes(id).unwrap().remove(0);
+    db.put_drift_night(id, &[], std::slice::from_ref(&over), None).unwrap();
+    assert_eq!(desk.reader().open_episodes(id).unwrap()[0].snoozed_until, Some(NOW), "nobody was reminded yet");
+    db.put_drift_night(id, &[], &[DriftEpisode { acted: true, challenger: true, snoozed_until: None, ..over }], None).unwrap();
     let reminded = desk.reader().open_episodes(id).unwrap().remove(0);
     assert_eq!((reminded.snoozed_until, reminded.acted, reminded.challenger), (None, true, true), "a snooze that is over is gone");
     db.challenger_ordered(id).unwrap();

@@ -28,6 +28,9 @@ gradient_rows = 20
 [validation]
 bootstrap_draws = 100
 
+[drift_detection]
+performance_critical_quantile = 0.04
+
 [ensemble.profiles.demo]
 models = ["softmax", "mlp"]
 max_epochs = 12

@@ -79,5 +79,6 @@ fn performance(s: &SubjectRow) -> String {
     };
     let value = s.value.map_or_else(String::new, |v| format!(" {v:.4}"));
     let note = if s.note.is_empty() { String::new() } else { format!(" ({})", s.note) };
-    format!("{:<28} {:<13}{value}{bounds}{note}", s.subject.replace('_', " "), s.verdict.to_string())
+    let alarm = s.alarm.as_ref().map_or_else(String::new, |a| format!(", alarm since {}{}", a.since, taken(a)));
+    format!("{:<28} {:<13}{value}{bounds}{alarm}{note}", s.subject.replace('_', " "), s.verdict.to_string())
 }

@@ -24,8 +24,9 @@ pub struct DriftDetection {
     /// Bins of a distribution: quantiles of the reference, equal in mass.
     #[schemars(range(min = 2, max = 100))]
     pub bins: u32,
-    /// Added to each bin's count in both samples.
-    #[schemars(range(min = 0.0, max = 10.0))]
+    /// Added to each bin's count in both samples. Without it an empty bin would be infinitely far from a full one, and windows that
+    /// have one could calibrate nothing.
+    #[schemars(range(min = 0.001, max = 10.0))]
     pub smoothing: f64,
     /// Current rows below which no verdict is given.
     #[schemars(range(min = 30, max = 1_000_000))]
@@ -63,7 +64,7 @@ pub struct DriftDetection {
     /// Quantile of validation's bootstrap band below which performance is warned of.
     #[schemars(range(min = 0.0001, max = 0.5))]
     pub performance_warning_quantile: f64,
-    /// Quantile below which it is critical.
+    /// Quantile below which it is critical: a quarter of it for each of the four statistics that are judged.
     #[schemars(range(min = 0.0001, max = 0.5))]
     pub performance_critical_quantile: f64,
     /// Months in a row of warning that are critical as well.

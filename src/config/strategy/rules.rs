@@ -193,6 +193,9 @@ fn run(s: &StrategySettings, report: &mut Report<'_>) {
     );
 }
 
+/// Statistics of performance that share the quantile of a critical verdict.
+const JUDGED: f64 = 4.0;
+
 fn drift(s: &StrategySettings, report: &mut Report<'_>) {
     let d = &s.drift_detection;
     report.in_order(("drift_detection.psi_warning", d.psi_warning), ("drift_detection.psi_critical", d.psi_critical));
@@ -203,5 +206,15 @@ fn drift(s: &StrategySettings, report: &mut Report<'_>) {
     report.in_order(
         ("drift_detection.performance_critical_quantile", d.performance_critical_quantile),
         ("drift_detection.performance_warning_quantile", d.performance_warning_quantile),
+    );
+    // Of n draws the least share that can be told is 1 / (n + 1).
+    let (critical, draws) = ("drift_detection.performance_critical_quantile", "validation.bootstrap_draws");
+    let needed = (JUDGED / d.performance_critical_quantile).floor();
+    report.unless(
+        f64::from(s.validation.bootstrap_draws) >= needed,
+        &[draws, critical],
+        || format!("`{draws}` ({}) are too few to tell `{critical}` ({})", s.validation.bootstrap_draws, d.performance_critical_quantile),
+        "too few draws",
+        &format!("at least {needed:.0}"),
     );
 }

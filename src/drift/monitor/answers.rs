@@ -65,7 +65,7 @@ fn sides(out_of_fold: &[FoldPrediction], known: &[(NaiveDate, Probabilities)], r
         let column = |_| out_of_fold.iter().map(|p| p.p[side.index()]).collect();
         let frozen = of_columns(&reference, &[name.to_owned()], column, &same_length).pop()?;
         let values: Vec<f64> = known.iter().map(|(_, p)| p[side.index()]).collect();
-        Some(measure(&DriftBaseline { sketch: frozen.sketch, ..frozen.baseline }, &values, Family::Answers, rule))
+        Some(measure(&DriftBaseline { sketch: frozen.sketch, ..frozen.baseline }, &values, Family::Answers))
     };
     [("p_buy", Class::Buy), ("p_sell", Class::Sell)].into_iter().filter_map(of).collect()
 }

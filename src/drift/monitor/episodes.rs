@@ -16,10 +16,11 @@ pub struct Stepped {
 }
 
 /// Takes the episode of `subject`, if one is `open`, through the night of `date`. A night that is looked at again changes nothing
-/// of what it made of it.
+/// of what it made of it, unless it has become worse.
 pub fn take(open: Option<&DriftEpisode>, subject: &str, finding: Finding, (date, now): (NaiveDate, i64), hysteresis: u32) -> Stepped {
     // Nor does a night that could not judge: what it lacked may still come, and the night be looked at again.
-    if let Some(known) = open.filter(|e| e.last_night >= date || finding == Finding::Unknown) {
+    let worse = |e: &DriftEpisode| e.last_night == date && finding == Finding::Alarm(Severity::Critical) && e.verdict != Verdict::Critical;
+    if let Some(known) = open.filter(|e| finding == Finding::Unknown || (e.last_night >= date && !worse(e))) {
         return Stepped { episode: Some(known.clone()), alarm: None };
     }
     let before = open.map(|e| Episode {
@@ -76,6 +77,12 @@ mod tests {
         assert_eq!((first.alarm, open.since, open.quiet_nights, open.ended), (Some(Severity::Drifted), night(0).0, 0, None));
         let again = take(Some(&open), "rsi_14", alarm, night(0), 3);
         assert_eq!((again.alarm, again.episode.as_ref()), (None, Some(&open)), "looked at again");
+        let worse = take(Some(&open), "rsi_14", Finding::Alarm(Severity::Critical), night(0), 3);
+        assert_eq!(
+            (worse.alarm, worse.episode.unwrap().verdict),
+            (Some(Severity::Critical), Verdict::Critical),
+            "mended data made it worse"
+        );
         for (n, finding) in [(1, alarm), (2, Finding::Quiet), (3, Finding::Quiet), (4, Finding::Unknown)] {
             let next = take(Some(&open), "rsi_14", finding, night(n), 3);
             assert_eq!(next.alarm, None, "night {n}");

@@ -48,8 +48,8 @@ pub fn look(db: &mut ModelDb, order: &WatchOrder<'_>) -> Result<Looked, WatchErr
         let words = format!("model {} has no baselines: a newer training makes some", model.model_id);
         return Ok(Looked { words, told: vec![], challenger: false });
     }
-    let window = window::Window::read(db, order, &baselines)?;
-    let seen = window.features(&baselines, &order.rules.drift_detection);
+    let window = window::Window::read(db, order, &model, &baselines)?;
+    let seen = window.features(&baselines);
     let said = answers::said(db.reader(), order, &model, &window)?;
     let worth = worth::worth(db.reader(), order, &model, &window)?;
     if order.stop.is_cancelled() {

@@ -7,7 +7,7 @@ use super::worth::Worth;
 use super::{DATA_SET, Looked, PERFORMANCE};
 use crate::config::strategy::{CriticalAction, DriftDetection};
 use crate::drift::episode::{Finding, Severity};
-use crate::drift::performance::{Band, Reading, Standing, Statistic};
+use crate::drift::performance::{Band, Reading, Standing, Statistic, critical_alone};
 use crate::drift::views::SubjectKind;
 use crate::drift::{Family, Judged, Judgement, Measured, Night, Verdict, judge};
 use crate::scan::{WatchError, WatchOrder};
@@ -155,7 +155,7 @@ fn worth_rows(worth: &Worth, blank: &dyn Fn(&str) -> DriftRow, rule: &DriftDetec
     let bound = |band: &Option<Band>, statistic, q| band.as_ref().and_then(|b| b.bound(statistic, q));
     for r in &p.readings {
         let below = |q| if r.statistic.is_judged() { bound(&worth.band, r.statistic, q) } else { None };
-        let (warning, critical) = (below(rule.performance_warning_quantile), below(rule.performance_critical_quantile));
+        let (warning, critical) = (below(rule.performance_warning_quantile), below(critical_alone(rule)));
         let verdict = if r.live.is_some() { reading(r, rule) } else { Verdict::Insufficient };
         let note = r.validation.map_or_else(String::new, |v| format!("{v:.4} in validation"));
         let row = DriftRow { rows: p.rows as u32, value: r.live, warning, critical, verdict, note, ..blank(name(r.statistic)) };
@@ -178,7 +178,7 @@ fn worth_rows(worth: &Worth, blank: &dyn Fn(&str) -> DriftRow, rule: &DriftDetec
 
 fn reading(r: &Reading, rule: &DriftDetection) -> Verdict {
     match r.quantile.filter(|_| r.statistic.is_judged()) {
-        Some(q) if q < rule.performance_critical_quantile => Verdict::Critical,
+        Some(q) if q < critical_alone(rule) => Verdict::Critical,
         Some(q) if q < rule.performance_warning_quantile => Verdict::Warning,
         None if r.statistic.is_judged() => Verdict::Uncalibrated,
         _ => Verdict::Stable,

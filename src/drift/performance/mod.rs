@@ -172,13 +172,19 @@ impl Band {
     }
 }
 
+/// The quantile below which one of the judged statistics is critical by itself: Bonferroni's share of
+/// [`DriftDetection::performance_critical_quantile`], because the worst of several is looked at and what follows is grave.
+pub fn critical_alone(rule: &DriftDetection) -> f64 {
+    rule.performance_critical_quantile / Statistic::ALL.iter().filter(|s| s.is_judged()).count() as f64
+}
+
 fn standing(readings: &[Reading], since: Option<(NaiveDate, NaiveDate)>, rule: &DriftDetection) -> Standing {
     let judged = readings.iter().filter(|r| r.statistic.is_judged()).filter_map(|r| r.quantile);
     let Some(least) = judged.min_by(f64::total_cmp) else { return Standing::NoBand };
     let months = rule.performance_critical_months;
     let lasts = since.is_some_and(|(since, last)| since.checked_add_months(Months::new(months)).is_some_and(|until| until <= last));
     match least {
-        q if q < rule.performance_critical_quantile => Standing::Critical,
+        q if q < critical_alone(rule) => Standing::Critical,
         q if q < rule.performance_warning_quantile && lasts => Standing::Lasting { months },
         q if q < rule.performance_warning_quantile => Standing::Warning,
         _ => Standing::Stable,

@@ -87,6 +87,25 @@ fn what_is_as_good_as_validation_is_stable_and_what_lost_its_link_is_critical() 
     assert_eq!(Standing::Critical.finding(), Finding::Alarm(Severity::Critical));
 }
 
+/// Windows of neighbouring nights overlap, and a year has 252 of them: what one look in a hundred does, a year does far more often.
+#[test]
+fn an_unchanged_model_is_called_critical_in_one_year_of_five() {
+    let rule = rule();
+    let (mut years, mut nights) = (0, 0);
+    for model in 0..10 {
+        let band = Band::of(&answers(1_000, 1.0, 5_000 + model), &rule, Resampling { block: 20, draws: 1_000, seed: 9 });
+        for year in 0..5 {
+            let rows = answers(311, 1.0, 9_000 + 100 * model + year);
+            let night = |last: usize| band.judge(&rows[6 * (last - 60)..6 * last], (None, day(0)), &rule).standing == Standing::Critical;
+            let critical = (60..=311).filter(|last| night(*last)).count();
+            (years, nights) = (years + usize::from(critical > 0), nights + critical);
+        }
+    }
+    println!("critical in {years} of 50 years, in {nights} of 12,600 nights");
+    assert!((2..=18).contains(&years) && nights < 12_600 / 30, "{years} years, {nights} nights");
+    assert_eq!(critical_alone(&rule), 0.0025, "as many statistics are judged as the rules of the configuration count");
+}
+
 #[test]
 fn readings_stand_in_the_band_of_the_same_length() {
     let (band, rule) = (band(), rule());

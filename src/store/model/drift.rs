@@ -23,6 +23,10 @@ pub struct DriftBaseline {
     pub mean: Option<f64>,
     /// Their standard deviation; `None` below two windows.
     pub deviation: Option<f64>,
+    /// Sessions of these windows.
+    pub window_sessions: u32,
+    /// Added to each bin's count where they were compared.
+    pub smoothing: f64,
     /// Order statistics of the values, ascending at equal ranks; none of a baseline that an older program froze.
     pub sketch: Vec<f64>,
 }
@@ -34,8 +38,8 @@ impl ModelDb {
         self.transaction(|conn| {
             conn.execute("DELETE FROM drift_baselines WHERE model_id = ?1", [model_id])?;
             let mut insert = conn.prepare_cached(
-                "INSERT INTO drift_baselines (model_id, subject, frozen_at, rows, missing, edges, counts, windows, mean, deviation, sketch)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                "INSERT INTO drift_baselines (model_id, subject, frozen_at, rows, missing, edges, counts, windows, mean, deviation, sketch,
+                 window_sessions, smoothing) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
             )?;
             for b in baselines {
                 let missing = b.counts.last().copied().unwrap_or(0.0) as i64;
@@ -51,7 +55,9 @@ impl ModelDb {
                     b.windows,
                     b.mean,
                     b.deviation,
-                    sketch
+                    sketch,
+                    b.window_sessions,
+                    b.smoothing
                 ])?;
             }
             Ok(())
@@ -60,6 +66,11 @@ impl ModelDb {
 }
 
 impl ModelReader {
+    /// Sessions of the window that a model's baselines are calibrated for; `None` without baselines.
+    pub fn baseline_window(&self, model_id: i64) -> Result<Option<u32>, StoreError> {
+        self.one("SELECT window_sessions FROM drift_baselines WHERE model_id = ?1 LIMIT 1", [model_id], |r| r.get(0))
+    }
+
     /// Rows of the reference period of a model; 0 without baselines.
     pub fn baseline_rows(&self, model_id: i64) -> Result<u64, StoreError> {
         let sql = "SELECT coalesce(max(rows), 0) FROM drift_baselines WHERE model_id = ?1";
@@ -68,7 +79,8 @@ impl ModelReader {
 
     /// The baselines of a model, by subject; none for a model without.
     pub fn drift_baselines(&self, model_id: i64) -> Result<Vec<DriftBaseline>, StoreError> {
-        let sql = "SELECT subject, rows, edges, counts, windows, mean, deviation, sketch FROM drift_baselines WHERE model_id = ?1 ORDER BY subject";
+        let sql = "SELECT subject, rows, edges, counts, windows, mean, deviation, sketch, window_sessions, smoothing FROM drift_baselines
+                   WHERE model_id = ?1 ORDER BY subject";
         self.list(sql, [model_id], |r| {
             let floats = |column| Ok::<_, rusqlite::Error>(blob::to_floats(blob::bytes(r, column)?).collect());
             Ok(DriftBaseline {
@@ -80,6 +92,8 @@ impl ModelReader {
                 mean: r.get(5)?,
                 deviation: r.get(6)?,
                 sketch: floats(7)?,
+                window_sessions: r.get(8)?,
+                smoothing: r.get(9)?,
             })
         })
     }
@@ -104,6 +118,8 @@ mod tests {
             mean: Some(-2.5),
             deviation,
             sketch: vec![-0.5, 0.1, 7.0],
+            window_sessions: 21,
+            smoothing: 0.25,
         }
     }
 

@@ -188,8 +188,8 @@ fn put_row(conn: &Connection, model_id: i64, r: &DriftRow) -> Result<(), StoreEr
     Ok(())
 }
 
-/// What a person did about it meanwhile stays, unless it gets worse: then it speaks again. A snooze that is over at `now` is gone, so
-/// that it reminds once.
+/// What a person did about it meanwhile stays, unless it gets worse: then it speaks again. A snooze that is over at `now` and that the
+/// night has reminded of is gone, so that it reminds once.
 fn put_episode(conn: &Connection, (model_id, now): (i64, i64), e: &DriftEpisode) -> Result<(), StoreError> {
     let [since, last] = [e.since, e.last_night].map(|d| d.to_string());
     let (verdict, ended) = (e.verdict.to_string(), e.ended.map(|d| d.to_string()));
@@ -203,10 +203,20 @@ fn put_episode(conn: &Connection, (model_id, now): (i64, i64), e: &DriftEpisode)
     let anew = "CASE WHEN verdict = 'drifted' AND ?3 = 'critical' THEN NULL";
     let sql = format!(
         "UPDATE drift_episodes SET last_night = ?2, acked_at = {anew} ELSE acked_at END, acked_by = {anew} ELSE acked_by END,
-         snoozed_until = {anew} WHEN snoozed_until <= ?6 THEN NULL ELSE snoozed_until END, verdict = ?3, quiet_nights = ?4, ended = ?5,
+         snoozed_until = {anew} WHEN ?9 AND snoozed_until <= ?6 THEN NULL ELSE snoozed_until END, verdict = ?3, quiet_nights = ?4, ended = ?5,
          acted = ?7, challenger = ?8 WHERE episode_id = ?1"
     );
-    conn.prepare_cached(&sql)?.execute(params![e.episode_id, last, verdict, e.quiet_nights, ended, now, e.acted, e.challenger])?;
+    conn.prepare_cached(&sql)?.execute(params![
+        e.episode_id,
+        last,
+        verdict,
+        e.quiet_nights,
+        ended,
+        now,
+        e.acted,
+        e.challenger,
+        e.snoozed_until.is_none()
+    ])?;
     Ok(())
 }
 

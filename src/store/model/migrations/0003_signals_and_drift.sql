@@ -4,6 +4,10 @@
 -- Order statistics of the reference, ascending at equal ranks, f64 each: what the Kolmogorov-Smirnov distance is taken from.
 ALTER TABLE drift_baselines ADD COLUMN sketch BLOB NOT NULL DEFAULT x'' CHECK (length(sketch) % 8 = 0);
 
+-- Sessions of the windows that it was calibrated by, which a night's window must have too, and what was added to each bin's count.
+ALTER TABLE drift_baselines ADD COLUMN window_sessions INTEGER NOT NULL DEFAULT 63 CHECK (window_sessions > 0);
+ALTER TABLE drift_baselines ADD COLUMN smoothing REAL NOT NULL DEFAULT 0.5 CHECK (smoothing >= 0);
+
 DROP TABLE drift_monitoring;
 
 -- What a night made of a subject: a feature, what the model says (`p_buy`, `p_sell`, `mix`), or what that was worth.
