@@ -84,7 +84,9 @@ pub fn cumulated(c: &mut Canvas<'_>, shown: &SubjectDetail, area: Rect) {
     let all: Vec<f64> = shown.reference.iter().chain(&shown.current).copied().collect();
     let (low, high) = widget::extent(&all);
     if shown.current.is_empty() || shown.reference.is_empty() || low >= high || inner.height < 3 || inner.width < SCALE + 8 {
-        detail::empty(c, inner, "There are not enough values to draw.");
+        let counted = shown.row.subject == MIX;
+        let why = if counted { "Decisions are counted: they have no order." } else { "There are not enough values to draw." };
+        detail::empty(c, inner, why);
         return;
     }
     let chart = Rect { x: inner.x + SCALE, width: inner.width - SCALE - 1, height: inner.height - 1, ..inner };
