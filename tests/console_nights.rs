@@ -180,7 +180,8 @@ fn a_lost_daemon_dims_the_screen_and_takes_no_commands() {
     let buffer = frame(&desk, &look, (120, 40));
     let shown = text(&buffer);
     assert!(
-        shown.contains("○ LOST 00:07") && shown.contains("try 3: connection refused. `nightdesk --demo --daemon` starts one"),
+        shown.contains("○ LOST 00:07")
+            && shown.contains("try 3: connection refused. `nightdesk --demo --daemon` on this folder starts one"),
         "{shown}"
     );
     let dim = look.theme.style(Role::Dim).fg.unwrap();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::output::{self, line, second, thousands};
 use super::train::report;
 use super::{Context, Exit, Failure, attach, follow, rig};
-use crate::engine::{Command as EngineCommand, IngestSpec, RunSummary, SCHEDULER_DATABASE};
+use crate::engine::{Command as EngineCommand, IngestSpec, RunSummary, SCHEDULER_DATABASE, asked};
 use crate::store::master::{Holder, Reader, RunRecord, RunState};
 use crate::store::scheduler::{Job, JobRun, JobState, RunEvent, RunFilter, SchedulerReader};
 use crate::train::spec::TrainSpec;
@@ -244,8 +244,7 @@ impl Row {
         let mut parts = vec![run.trigger.to_string()];
         parts.extend(run.session.map(|s| format!("for {s}")));
         parts.extend((run.attempt > 1).then(|| format!("attempt {}", run.attempt)));
-        let train = run.params.as_deref().filter(|_| run.job == Job::Train).map(TrainSpec::words);
-        parts.extend(train.or(words.filter(|_| run.params.is_some())));
+        parts.extend(asked(run).filter(|_| run.job != Job::Ingest).or(words.filter(|_| run.params.is_some())));
         parts.extend(run.error.clone());
         parts.join(", ")
     }
@@ -316,8 +315,8 @@ fn show(context: &Context, id: i64, as_json: bool) -> Result<(), Failure> {
 }
 
 fn show_job(run: &JobRun, record: Option<&RunRecord>) -> Result<(), Failure> {
-    let train = (run.job == Job::Train).then(|| run.params.as_deref().map_or_else(|| TrainSpec::default().to_string(), TrainSpec::words));
-    let asked = train.or_else(|| record.map(|r| IngestSpec::words(&r.spec))).map(|words| format!(": {words}")).unwrap_or_default();
+    let own = asked(run).filter(|_| run.job != Job::Ingest).or_else(|| (run.job == Job::Train).then(|| TrainSpec::default().to_string()));
+    let asked = own.or_else(|| record.map(|r| IngestSpec::words(&r.spec))).map(|words| format!(": {words}")).unwrap_or_default();
     line(format_args!("Run {} of {}{asked}", run.id, run.job))?;
     line(format_args!("  state      {}", state_word(run)))?;
     let attempt = if run.attempt > 1 { format!(", attempt {}", run.attempt) } else { String::new() };

@@ -268,6 +268,8 @@ pub struct SubjectDetail {
     pub usual_psi: Option<[f64; 2]>,
     /// Windows of the reference period that this comes from.
     pub windows: u32,
+    /// Values that its distribution was frozen from.
+    pub reference_rows: u64,
     /// The distributions; none of a performance subject.
     pub bins: Vec<BinView>,
     /// Order statistics of the reference, ascending at equal ranks, at most 129.

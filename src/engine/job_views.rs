@@ -5,10 +5,23 @@ use std::sync::Arc;
 use super::owner::Owner;
 use super::timetable::words;
 use super::{JobDetail, JobView};
+use crate::ingest::IngestSpec;
+use crate::scan::WatchSpec;
 use crate::store::scheduler::{Job, JobRun};
+use crate::train::spec::TrainSpec;
 
 /// Runs of all jobs in the snapshot.
 const RUNS_SHOWN: usize = 50;
+
+/// What a run was asked for, in words; `None` for its job's normal work.
+pub fn asked(run: &JobRun) -> Option<String> {
+    let words = match run.job {
+        Job::Train => TrainSpec::words,
+        Job::Scan | Job::Backtest | Job::Drift => WatchSpec::words,
+        Job::Ingest | Job::Maintenance => IngestSpec::words,
+    };
+    run.params.as_deref().map(words)
+}
 
 impl Owner {
     /// Brings what the snapshot shows of jobs in step, when something has changed.

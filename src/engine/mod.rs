@@ -41,6 +41,7 @@ pub use command::{Ack, Command, CommandError, Envelope, Request};
 pub use delta::{Delta, DeltaError};
 pub use feature_pages::{FeatureCache, FeatureDetail, FeatureLast, FeatureList, FeatureView};
 pub use histogram::Histogram;
+pub use job_views::asked;
 pub use learning::{Learning, Training};
 pub use logs::{LogFilter, LogLevel, LogRecord, LogRing};
 pub use pulse::{Pulse, Silent};

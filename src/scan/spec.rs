@@ -25,6 +25,11 @@ impl WatchSpec {
         Strategy::ALL.into_iter().filter(|s| self.strategies.is_empty() || self.strategies.contains(s)).collect()
     }
 
+    /// The words of what a run's record says it was asked for, as JSON; other text is returned as it stands.
+    pub fn words(json: &str) -> String {
+        Self::of(Some(json)).map_or_else(|_| json.to_owned(), |spec| spec.to_string())
+    }
+
     /// What a run of the job was asked for; a run without parameters does the job's normal work.
     ///
     /// # Errors

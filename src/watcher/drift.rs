@@ -95,6 +95,7 @@ pub(super) fn detail(
         },
         usual_psi: usual.map(|(mean, deviation)| [mean.exp(), (mean + rule.warning_sigma * deviation).exp()]),
         windows: baseline.as_ref().map_or(0, |b| b.windows),
+        reference_rows: baseline.as_ref().map_or(0, |b| b.rows),
         bins: baseline.as_ref().map_or_else(Vec::new, |b| bins(&b.edges, &b.counts, &stored.counts, b.smoothing)),
         reference: baseline.map_or_else(Vec::new, |b| thinned(&b.sketch)),
         current: stored.sketch.clone(),

@@ -84,6 +84,9 @@ impl Watching for Watcher {
 
     fn acknowledge(&self, strategy: Strategy, subject: &str, actor: &str) -> Result<String, String> {
         self.change(strategy, PATIENCE_OF_PEOPLE, |db, model| {
+            if let Some(why) = taken_note_of(db, model, subject)? {
+                return Ok(Err(why));
+            }
             let known = db.ack_episode(model.model_id, subject, actor)?;
             tracing::info!(target: "drift", %strategy, subject, actor, known, "An alarm was taken note of");
             Ok(if known { Ok(format!("the drift of {subject} is taken note of")) } else { Err(no_alarm(strategy, subject)) })
@@ -93,6 +96,9 @@ impl Watching for Watcher {
     fn snooze(&self, strategy: Strategy, subject: &str, hours: u32, actor: &str) -> Result<String, String> {
         let until = self.place.clock.now() + i64::from(hours) * HOUR;
         self.change(strategy, PATIENCE_OF_PEOPLE, |db, model| {
+            if let Some(why) = taken_note_of(db, model, subject)? {
+                return Ok(Err(why));
+            }
             let known = db.snooze_episode(model.model_id, subject, until)?;
             tracing::info!(target: "drift", %strategy, subject, actor, hours, known, "An alarm was put to sleep");
             Ok(if known { Ok(format!("the drift of {subject} keeps silent for {hours} h")) } else { Err(no_alarm(strategy, subject)) })
@@ -116,6 +122,13 @@ impl Watching for Watcher {
         })
         .map(drop)
     }
+}
+
+/// Who has taken note of the alarm of a subject before, in a sentence.
+fn taken_note_of(db: &ModelDb, model: &Model, subject: &str) -> Result<Option<String>, StoreError> {
+    let open = db.reader().open_episodes(model.model_id)?.into_iter().find(|e| e.subject == subject);
+    let by = open.filter(|e| e.acked_at.is_some()).map(|e| e.acked_by.unwrap_or_else(|| "somebody".to_owned()));
+    Ok(by.map(|by| format!("{by} has taken note of the drift of {subject} already: it keeps silent until it gets worse or ends")))
 }
 
 fn no_alarm(strategy: Strategy, subject: &str) -> String {

@@ -250,7 +250,8 @@ pub fn detail(strategy: Strategy, night: Night, subject: &str) -> Option<Subject
         levels: if row.kind == SubjectKind::DataSet { [0.1, 0.3] } else { [0.1, 0.2] },
         usual_psi: (matches!(row.kind, SubjectKind::Feature | SubjectKind::Prediction) && night != Night::Uncalibrated)
             .then_some([0.041, 0.172]),
-        windows: if night == Night::Uncalibrated { 2 } else { 38 },
+        windows: if night == Night::Uncalibrated { 1 } else { 38 },
+        reference_rows: 43_822,
         bins: if judged { bins() } else { Vec::new() },
         reference: if judged { ranks(48.9, 14.1) } else { Vec::new() },
         current: if judged { ranks(55.7, 13.6) } else { Vec::new() },

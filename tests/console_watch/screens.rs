@@ -44,6 +44,7 @@ fn subjects_signals_and_dialogs_at_every_size() {
         ("signals_none", Night::Untrained, "B"),
         ("signals_paper", Night::Quiet, "B s"),
         ("signal", Night::Quiet, "B j j enter"),
+        ("signal_past", Night::Quiet, "B j j enter l"),
         ("signal_settled", Night::Quiet, "B l enter"),
         ("sectors", Night::Quiet, "B S"),
     ];
@@ -96,7 +97,7 @@ fn no_state_is_told_by_colour_alone() {
         (
             Night::Episode,
             "5 enter",
-            vec!["✗ drifted", "▲ warning", "· stable", "✓ acked 2026-11-10", "‖ silent 2026-11-19", "since 2026-11-16"],
+            vec!["✗ drifted", "▲ warning", "· stable", "2026-11-10 ✓ acked", "2026-11-19 ‖ silent", "since 2026-11-16"],
         ),
         (Night::Halted, "5", vec!["✗ signals of model 14 halted", "◆"]),
         (Night::Few, "5 enter", vec!["○ too few rows", "312 rows, 500 are needed"]),

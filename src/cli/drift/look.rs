@@ -11,6 +11,8 @@ use crate::market::Strategy;
 use crate::scan::WatchSpec;
 use crate::store::scheduler::Job;
 
+/// Chances below this are told as such.
+const LEAST_P: f64 = 1e-99;
 /// Subjects that are shown unless all are asked for, beside the data set and those with an alarm.
 const SHOWN: usize = 12;
 
@@ -59,7 +61,7 @@ fn figure(value: Option<f64>, digits: usize) -> String {
 fn row(s: &SubjectRow) -> String {
     let alarm = s.alarm.as_ref().map_or_else(String::new, |a| format!("alarm since {}{} ", a.since, taken(a)));
     let (psi, kl, ks, z) = (figure(s.psi, 3), figure(s.kl, 3), figure(s.ks, 3), figure(s.z, 2));
-    let p = s.ks_p.map_or_else(|| "-".to_owned(), |p| format!("{p:.1e}"));
+    let p = s.ks_p.map_or_else(|| "-".to_owned(), |p| if p < LEAST_P { format!("<{LEAST_P:.0e}") } else { format!("{p:.1e}") });
     format!("{:<28} {:<13} {psi:>7} {kl:>7} {ks:>6} {p:>22} {z:>7}  {alarm}{}", s.subject, s.verdict.to_string(), s.note)
 }
 

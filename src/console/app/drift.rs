@@ -317,15 +317,13 @@ fn row(s: &SubjectRow, key: i64, now: i64) -> Row {
     let alarm = s.alarm.as_ref().map_or_else(
         || Cell { text: String::new(), key: SortKey::Number(i64::MAX) },
         |a| {
-            let done = if a.acked_at.is_some() {
-                "✓ acked "
-            } else if a.calls(now) {
-                "since "
-            } else {
-                "‖ silent "
-            };
             let days = i64::from(chrono::Datelike::num_days_from_ce(&a.since));
-            Cell { text: format!("{done}{}", a.since), key: SortKey::Number(days) }
+            let text = match hushed(a, now) {
+                // The date is that of the alarm, whatever was done about it since.
+                Some((mark, _)) => format!("{} {mark} {}", a.since, if a.acked_at.is_some() { "acked" } else { "silent" }),
+                None => format!("since {}", a.since),
+            };
+            Cell { text, key: SortKey::Number(days) }
         },
     );
     let figure = if s.kind == SubjectKind::Performance { known(s.value, &fmt::figure) } else { known(s.psi, &plain) };

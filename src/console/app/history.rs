@@ -9,11 +9,10 @@ use super::table::{Cell, Column, Row, Table};
 use super::{App, run_state};
 use crate::console::fmt;
 use crate::console::theme::Role;
-use crate::engine::{IngestSpec, RunSummary, RunView};
+use crate::engine::{IngestSpec, RunSummary, RunView, asked};
 use crate::market::DAY;
 use crate::store::master::RunRecord;
 use crate::store::scheduler::{Job, JobRun, JobState, Trigger};
-use crate::train::spec::TrainSpec;
 
 static RUN_COLUMNS: [Column; 8] = [
     Column { title: "run", width: 5, right: true },
@@ -91,12 +90,6 @@ pub fn cause(run: &JobRun) -> String {
         Trigger::Drift => "because a model has drifted".into(),
         Trigger::SourceBack => "because the primary source is back".into(),
     }
-}
-
-/// What a run was asked for, in words; `None` for its job's normal work.
-pub fn asked(run: &JobRun) -> Option<String> {
-    let words = if run.job == Job::Train { TrainSpec::words } else { IngestSpec::words };
-    run.params.as_deref().map(words)
 }
 
 /// What a training run says of its end.

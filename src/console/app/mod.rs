@@ -38,7 +38,7 @@ pub use drift::{Drift, SubjectPart, hushed, verdict};
 pub use features::Features;
 pub use form::{Field, PlanForm};
 pub use heat::{Heat, STATES, wants_a_look, word};
-pub use history::{asked, cause, job_state, news};
+pub use history::{cause, job_state, news};
 pub use logs::LogPane;
 pub use models::{ModelPart, Models};
 pub use msg::{Effect, Export, Msg, Slot};

@@ -118,7 +118,8 @@ impl App {
             (None, Pane::Schedule) => self.step_job(dy + dx),
             (None, Pane::Training) => self.other_training(fx),
             (None, Pane::Drift) => self.step_drift(dy + dx),
-            (Some(Page::Training | Page::Signal(_)), _) => {}
+            (Some(Page::Signal(_)), _) => self.signals.past = if dx == 0 { self.signals.past } else { dx > 0 },
+            (Some(Page::Training), _) => {}
         }
     }
 

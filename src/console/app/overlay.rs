@@ -1,7 +1,7 @@
 //! What lies over the screen: a stack, of which the top gets every key first.
 
 use crossterm::event::{KeyCode, KeyEvent};
-use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
+use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 use tui_input::Input;
 use tui_input::backend::crossterm::to_input_request;
@@ -271,17 +271,19 @@ impl Palette {
         } else {
             let pattern = Pattern::parse(query, CaseMatching::Ignore, Normalization::Smart);
             let mut matcher = Matcher::new(Config::DEFAULT);
+            // Any letters lie scattered in some sentence: there the text must stand as it was typed.
+            let told = Pattern::new(query, CaseMatching::Ignore, Normalization::Smart, AtomKind::Substring);
             let mut buffer = Vec::new();
-            let mut score = |text: &str| pattern.score(Utf32Str::new(text, &mut buffer), &mut matcher);
+            let mut score = |pattern: &Pattern, text: &str| pattern.score(Utf32Str::new(text, &mut buffer), &mut matcher);
             let mut found: Vec<(u32, Entry)> = Vec::new();
             for action in actions {
                 let spec = action.spec();
                 // A hit in the name weighs more than one in the sentence.
-                let best = score(spec.name).map(|s| s + 20).max(score(spec.help));
+                let best = score(&pattern, spec.name).map(|s| s + 20).max(score(&told, spec.help));
                 found.extend(best.map(|s| (s, Entry::Action(*action))));
             }
             for symbol in symbols {
-                found.extend(score(symbol.as_str()).map(|s| (s, Entry::Symbol(*symbol))));
+                found.extend(score(&pattern, symbol.as_str()).map(|s| (s, Entry::Symbol(*symbol))));
             }
             found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
             self.hits = found.into_iter().map(|(_, entry)| entry).collect();
@@ -300,6 +302,9 @@ mod tests {
         let symbols = [Symbol::new("AAPL").unwrap(), Symbol::new("MSFT").unwrap()];
         palette.refresh(&[Action::Quit, Action::IngestNow, Action::Zoom], &symbols);
         assert_eq!(palette.hits.first(), Some(&Entry::Action(Action::IngestNow)));
+        palette.input = Input::from("sector".to_owned());
+        palette.refresh(&[Action::ShowRun, Action::ShowModels, Action::ShowSectors], &symbols);
+        assert_eq!(palette.hits, [Entry::Action(Action::ShowSectors)], "scattered letters of a sentence are no hit");
         palette.input = Input::from("msft".to_owned());
         palette.refresh(&[Action::Quit], &symbols);
         assert_eq!(palette.hits.first(), Some(&Entry::Symbol(symbols[1])));

@@ -40,6 +40,8 @@ pub struct Signals {
     pub scanned: Table,
     /// The table that the keys move in.
     pub part: SignalsPart,
+    /// Whether its page shows past rows like it instead of price and what spoke for it, where not all has room.
+    pub past: bool,
     /// The signal whose page is open.
     pub detail: Asked<Box<SignalDetail>>,
     /// The sectors.
@@ -53,7 +55,7 @@ impl Default for Signals {
         let [open, settled] = [Table::new(&OPEN), Table::new(&SETTLED)];
         let (scanned, sector_table) = (Table::new(&SCANNED), Table::new(&SECTORS));
         let (list, detail, sectors) = (Asked::default(), Asked::default(), Asked::default());
-        Self { list, open, settled, scanned, part: SignalsPart::Open, detail, sectors, sector_table }
+        Self { list, open, settled, scanned, part: SignalsPart::Open, past: false, detail, sectors, sector_table }
     }
 }
 

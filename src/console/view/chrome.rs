@@ -149,9 +149,9 @@ pub fn needs(c: &mut Canvas<'_>, app: &App, signals: bool, area: Rect) {
 fn lost(app: &App, attempt: u32, cause: &str, width: u16) -> String {
     let start = if app.live().demo { "`nightdesk --demo --daemon`" } else { "`nightdesk --daemon`" };
     let texts = [
-        format!(" The daemon does not answer, try {attempt}: {cause}. {start} starts one; below is the last that came. "),
-        format!(" The daemon does not answer, try {attempt}: {cause}. {start} starts one. "),
-        format!(" The daemon does not answer, try {attempt}. {start} starts one. "),
+        format!(" The daemon does not answer, try {attempt}: {cause}. {start} on this folder starts one; below is the last that came. "),
+        format!(" The daemon does not answer, try {attempt}: {cause}. {start} on this folder starts one. "),
+        format!(" No answer, try {attempt}: {start} on this folder starts a daemon. "),
     ];
     let fits = texts.into_iter().find(|t| t.width() <= usize::from(width));
     fits.unwrap_or_else(|| format!(" No answer: {start} starts a daemon "))

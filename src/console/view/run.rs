@@ -7,13 +7,13 @@ use unicode_width::UnicodeWidthStr;
 use super::canvas::{Canvas, Panel};
 use super::widget::{self, Fact};
 use super::{detail, ingest, job, story};
-use crate::console::app::{App, asked, cause, job_state, run_state};
+use crate::console::app::{App, cause, job_state, run_state};
 use crate::console::fmt;
 use crate::console::theme::Role;
-use crate::engine::{IngestSpec, RunSummary, RunView};
+use crate::engine::{IngestSpec, RunSummary, RunView, asked};
 use crate::market::SourceId;
 use crate::store::master::RunRecord;
-use crate::store::scheduler::{Job, JobRun};
+use crate::store::scheduler::{Job, JobRun, JobState};
 
 /// What is known of a run, by who knows it.
 struct Known<'a> {
@@ -88,7 +88,8 @@ fn facts(c: &Canvas<'_>, app: &App, known: &Known<'_>, mark: (&str, &str, Role))
     let (now, text) = (app.now(), c.s(Role::Text));
     let cancelling = if known.view.is_some_and(|v| v.cancelling) { ", cancelling" } else { "" };
     let mut facts: Vec<Fact<'static>> = vec![("state", format!("{} {}{cancelling}", mark.0, mark.1), c.s(mark.2))];
-    facts.extend(known.error().map(|e| ("error", e.to_owned(), c.s(mark.2))));
+    let went = known.run.is_some_and(|r| r.state == JobState::Succeeded);
+    facts.extend(known.error().map(|e| (if went { "said" } else { "error" }, e.to_owned(), if went { text } else { c.s(mark.2) })));
     if let Some(at) = known.started() {
         facts.push(("started", format!("{} UTC", fmt::minute(at)), text));
     }
@@ -178,8 +179,8 @@ fn reported(json: &str) -> Option<Vec<(String, String)>> {
 
 /// A step of a report: its name, and what it says.
 fn step(step: &Value) -> (String, String) {
-    let field = |names: [&str; 2]| names.iter().find_map(|n| step.get(n)?.as_str()).map(str::to_owned);
-    (field(["step", "name"]).unwrap_or_default(), field(["text", "outcome"]).unwrap_or_else(|| step.to_string()))
+    let field = |names: [&str; 3]| names.iter().find_map(|n| step.get(n)?.as_str()).map(str::to_owned);
+    (field(["step", "name", "strategy"]).unwrap_or_default(), field(["text", "outcome", "words"]).unwrap_or_else(|| step.to_string()))
 }
 
 /// A value of a report as a person writes it.

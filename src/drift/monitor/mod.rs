@@ -20,6 +20,8 @@ use crate::store::model::ModelDb;
 pub const DATA_SET: &str = "data_set";
 /// Subject of the mix of decisions.
 pub const MIX: &str = "mix";
+/// Subject of the accuracy that the probabilities of open answers promise.
+pub const EXPECTED_ACCURACY: &str = "expected_accuracy";
 /// See [`DATA_SET`].
 pub const PERFORMANCE: &str = "performance";
 

@@ -4,7 +4,7 @@ use super::answers::Said;
 use super::episodes::take;
 use super::window::Window;
 use super::worth::Worth;
-use super::{DATA_SET, Looked, PERFORMANCE};
+use super::{DATA_SET, EXPECTED_ACCURACY, Looked, PERFORMANCE};
 use crate::config::strategy::{CriticalAction, DriftDetection};
 use crate::drift::episode::{Finding, Severity};
 use crate::drift::performance::{Band, Reading, Standing, Statistic, critical_alone};
@@ -170,7 +170,7 @@ fn worth_rows(worth: &Worth, blank: &dyn Fn(&str) -> DriftRow, rule: &DriftDetec
             (None, _) => Verdict::Uncalibrated,
         };
         let note = format!("expected of {} answers that have not matured, sd {:.4} at least", e.rows, e.accuracy_error);
-        let row = DriftRow { rows: e.rows as u32, value: Some(e.accuracy), warning, critical, verdict, note, ..blank("expected_accuracy") };
+        let row = DriftRow { rows: e.rows as u32, value: Some(e.accuracy), warning, critical, verdict, note, ..blank(EXPECTED_ACCURACY) };
         rows.push((row, Finding::Unknown));
     }
     rows

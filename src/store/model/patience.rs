@@ -34,3 +34,42 @@ impl ModelDb {
         Ok(done)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::market::{Strategy, SystemClock};
+
+    fn open(folder: &Path) -> Result<ModelDb, StoreError> {
+        ModelDb::open(&folder.join("turbomode.db"), Strategy::Turbomode, false, Arc::new(SystemClock::default()))
+    }
+
+    #[test]
+    fn whoever_has_it_is_waited_for_unless_nobody_may_wait() {
+        let folder = tempfile::tempdir().unwrap();
+        let holder = RefCell::new(Some(open(folder.path()).unwrap()));
+        let (clock, stop, tries) = (SystemClock::default(), CancellationToken::new(), Cell::new(0));
+        let work = |patience, stop: &CancellationToken, until: u32| {
+            tries.set(0);
+            let again = || {
+                tries.set(tries.get() + 1);
+                if tries.get() == until {
+                    holder.take().unwrap().close()?;
+                }
+                open(folder.path())
+            };
+            ModelDb::when_free(again, &clock, (patience, stop), |db| Ok::<_, StoreError>(db.reader().open_signals()?.len()))
+        };
+        let minute = Duration::from_mins(1);
+        assert!(matches!(work(Duration::ZERO, &stop, 9), Err(StoreError::Locked { .. })) && tries.get() == 1, "no patience");
+        stop.cancel();
+        assert!(matches!(work(minute, &stop, 9), Err(StoreError::Locked { .. })) && tries.get() == 1, "it was stopped");
+        assert_eq!(work(minute, &CancellationToken::new(), 3).unwrap(), 0);
+        assert_eq!(tries.get(), 3);
+        assert!(open(folder.path()).is_ok(), "and it is closed afterwards");
+    }
+}

@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use super::board::{models, steps};
 use super::error::TrainError;
@@ -21,6 +22,8 @@ use crate::train::registry::{ModelFolder, tidy};
 
 /// How long a run waits for whoever has the strategy's database.
 const PATIENCE: Duration = Duration::from_mins(2);
+/// The same for the last word of a run that was told to stop at once.
+const LAST_PATIENCE: Duration = Duration::from_secs(3);
 
 /// The place of one run.
 pub struct Desk<'a> {
@@ -74,8 +77,17 @@ impl<'a> Desk<'a> {
     }
 
     fn within<T, E: From<StoreError>>(&self, patience: Duration, work: impl FnOnce(&mut ModelDb) -> Result<T, E>) -> Result<T, E> {
-        let TrainOrder { data_dir, strategy, rules, demo, ref clock, stop, .. } = *self.order;
-        Work { data_dir, strategy, rules, demo, clock }.within(patience, &stop.now, work)
+        self.until(patience, &self.order.stop.now, work)
+    }
+
+    fn until<T, E: From<StoreError>>(
+        &self,
+        patience: Duration,
+        stop: &CancellationToken,
+        work: impl FnOnce(&mut ModelDb) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let TrainOrder { data_dir, strategy, rules, demo, ref clock, .. } = *self.order;
+        Work { data_dir, strategy, rules, demo, clock }.within(patience, stop, work)
     }
 
     /// Gives the run its number: that of a run of the same identity that was interrupted, or a new one.
@@ -174,9 +186,10 @@ impl<'a> Desk<'a> {
         }
     }
 
-    /// Records how the run ended.
+    /// Records how the run ended, also one that was told to stop at once: whoever reads the database holds it for a moment only.
     pub fn end(&self, view: &TrainingView, gates: Option<&[GateResult]>, error: Option<&str>) -> Result<(), StoreError> {
-        self.with(|db| {
+        let patience = if self.order.stop.now.is_cancelled() { LAST_PATIENCE } else { PATIENCE };
+        self.until(patience, &CancellationToken::new(), |db| {
             db.save_training(view)?;
             db.end_training(view.run_id, view.state, gates, error)
         })

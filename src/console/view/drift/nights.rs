@@ -24,7 +24,7 @@ pub fn draw(c: &mut Canvas<'_>, shown: &SubjectDetail, focused: bool, area: Rect
     let title = format!("{what}, {}", fmt::count(shown.history.len() as u64, "night", "nights"));
     let levels = levels(shown);
     let words: Vec<String> = levels.iter().map(|(v, word, mark, _)| format!("{mark} {word} {}", fmt::figure(*v))).collect();
-    let legend = [("✗", c.s(Role::Bad)), (" alarm", c.s(Role::Dim))];
+    let legend = [("⠒", c.s(Role::Focus)), (" by night  ", c.s(Role::Dim)), ("✗", c.s(Role::Bad)), (" alarm", c.s(Role::Dim))];
     let context = if focused { "h l other parts" } else { "" };
     let inner = c.panel(area, &Panel { title: &title, summary: &words.join("  "), legend: &legend, context, focused });
     let values: Vec<f64> = shown.history.iter().map(|n| n.value.unwrap_or(f64::NAN)).collect();
@@ -37,7 +37,8 @@ pub fn draw(c: &mut Canvas<'_>, shown: &SubjectDetail, focused: bool, area: Rect
     let (low, high) = scale(&values, &levels, worth);
     let line =
         |v: f64| chart.y + ((high - v) / (high - low) * f64::from(chart.height - 1)).round().clamp(0.0, f64::from(chart.height - 1)) as u16;
-    for (value, _, mark, role) in &levels {
+    // The graver one last: where the scale has one row for both, it is the one that stands.
+    for (value, _, mark, role) in levels.iter().rev() {
         for x in chart.x..chart.right() {
             c.set(x, line(*value), mark, c.s(*role));
         }
@@ -48,7 +49,7 @@ pub fn draw(c: &mut Canvas<'_>, shown: &SubjectDetail, focused: bool, area: Rect
     for (value, y) in [(high, chart.y), (low, chart.bottom() - 1)] {
         c.put(inner.x, y, SCALE, &shown_value(value), dim);
     }
-    for (value, ..) in &levels {
+    for (value, ..) in levels.iter().rev() {
         c.put(inner.x, line(*value), SCALE, &shown_value(*value), dim);
     }
     axis(c, shown, Rect { y: chart.bottom() - 1, ..chart });

@@ -9,6 +9,7 @@ use crate::console::fmt;
 use crate::console::theme::Role;
 use crate::console::view::canvas::{Canvas, Panel};
 use crate::console::view::{detail, job, widget};
+use crate::drift::monitor::EXPECTED_ACCURACY;
 use crate::drift::views::{Consumer, SubjectDetail, SubjectKind};
 
 /// Smallest page with all parts at once.
@@ -60,7 +61,7 @@ fn header(c: &mut Canvas<'_>, app: &App, shown: &SubjectDetail, area: Rect) -> u
     let verdict = format!("{glyph} {word}{since}");
     let x = c.line(Rect { height: 1, ..inner }, &[(&verdict, c.theme.strong(if role == Role::Dim { Role::Text } else { role }))]);
     let hush = shown.row.alarm.as_ref().and_then(|a| hushed(a, app.now())).map(|(mark, words)| format!("{mark} {words}"));
-    let facts: Vec<String> = hush.into_iter().chain(figures(app, shown)).collect();
+    let facts: Vec<String> = hush.into_iter().chain(figures(shown)).collect();
     // The first line goes on behind the verdict.
     let first = inner.right().saturating_sub(x + 2);
     let lines = if area.height >= 19 { 3 } else { 2 };
@@ -84,7 +85,7 @@ fn header(c: &mut Canvas<'_>, app: &App, shown: &SubjectDetail, area: Rect) -> u
 }
 
 /// The figures, a piece each, the most telling first.
-fn figures(app: &App, shown: &SubjectDetail) -> Vec<String> {
+fn figures(shown: &SubjectDetail) -> Vec<String> {
     let row = &shown.row;
     let mut out = Vec::new();
     if row.kind == SubjectKind::Performance {
@@ -94,12 +95,12 @@ fn figures(app: &App, shown: &SubjectDetail) -> Vec<String> {
     out.extend(row.psi.map(|v| format!("PSI {v:.3} (drifted from {drifted:.2}, shifting from {shifting:.2})")));
     out.extend(row.kl.map(|v| format!("KL {v:.3}")));
     out.extend(row.ks.map(|v| format!("KS D {v:.3} p {} iid", row.ks_p.map_or_else(|| "-".to_owned(), fmt::chance))));
-    let reference = app.drift_view().map_or(0, |v| v.reference_rows);
-    let against = match row.kind {
-        SubjectKind::Performance | SubjectKind::DataSet => String::new(),
-        SubjectKind::Feature | SubjectKind::Prediction => format!(" / {}", fmt::thousands(reference)),
-    };
-    out.push(format!("n {}{against}", fmt::thousands(row.rows.into())));
+    let n = fmt::thousands(row.rows.into());
+    out.push(match row.kind {
+        SubjectKind::Performance => format!("n {n}"),
+        SubjectKind::DataSet => format!("{n} features"),
+        SubjectKind::Feature | SubjectKind::Prediction => format!("n {n} / {}", fmt::thousands(shown.reference_rows)),
+    });
     if !row.note.is_empty() {
         out.push(row.note.clone());
     }
@@ -110,6 +111,9 @@ fn figures(app: &App, shown: &SubjectDetail) -> Vec<String> {
 fn calibration(app: &App, shown: &SubjectDetail) -> String {
     let sessions = app.drift_view().map_or(0, |v| v.window_sessions);
     match (shown.row.kind, shown.usual_psi) {
+        (SubjectKind::Performance, _) if shown.row.subject == EXPECTED_ACCURACY => {
+            format!("bounds from validation of model {}; what its own probabilities promise, not what came", shown.model.model_id)
+        }
         (SubjectKind::Performance, _) => format!("bounds from validation of model {}; labels that have matured only", shown.model.model_id),
         (SubjectKind::DataSet, _) => {
             let [warned, critical] = shown.levels.map(|share| 100.0 * share);
@@ -120,6 +124,7 @@ fn calibration(app: &App, shown: &SubjectDetail) -> String {
             let windows = fmt::count(shown.windows.into(), "window", "windows");
             format!("usual PSI of {sessions}-session windows: {usual:.2}, warned from {warned:.2}; {windows}")
         }
+        (_, None) if shown.windows > 1 => "not calibrated: all windows of the reference are alike".to_owned(),
         (_, None) => {
             let windows = fmt::count(shown.windows.into(), "window", "windows");
             format!("not calibrated: {windows} of the reference are too few to tell chance from drift by")
@@ -162,7 +167,8 @@ fn company_of(c: &mut Canvas<'_>, shown: &SubjectDetail, focused: bool, area: Re
     }
     let inner = c.panel(right, &Panel { title: "Correlated alerts", summary: "same window", focused, ..Panel::default() });
     if shown.correlated.is_empty() {
-        detail::empty(c, inner, "Nothing else stands out with it.");
+        let feature = shown.row.kind == SubjectKind::Feature;
+        detail::empty(c, inner, if feature { "Nothing else stands out with it." } else { "Told of features only." });
     }
     let name = NAME.min(inner.width.saturating_sub(22));
     for (other, y) in shown.correlated.iter().zip(inner.y..inner.bottom()) {

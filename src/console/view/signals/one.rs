@@ -23,6 +23,9 @@ const BAR: u16 = 14;
 /// Cells of the prices left of the chart.
 const SCALE: u16 = 17;
 
+/// How to get from one part to another.
+const PARTS: &str = "h l other parts";
+
 /// Draws the page.
 pub fn draw(c: &mut Canvas<'_>, app: &App, id: i64, area: Rect) {
     let Some(shown) = app.shown_signal(id) else {
@@ -39,21 +42,25 @@ pub fn draw(c: &mut Canvas<'_>, app: &App, id: i64, area: Rect) {
         let [spoke, cases] = widget::rows(right, [right.height * 3 / 5, right.height]);
         facts(c, shown, head);
         price(c, shown, chart);
-        contributions(c, shown, spoke);
-        past(c, shown, cases);
+        contributions(c, shown, "", spoke);
+        past(c, shown, "", cases);
         return;
     }
     let most = if area.height >= 20 { facts_lines } else { 6 };
     let [head, below] = widget::rows(area, [most, area.height]);
     facts(c, shown, head);
+    if app.signals.past {
+        past(c, shown, PARTS, below);
+        return;
+    }
     if area.width < BESIDE {
         // What is not seen here is seen in the facts: where it stands and between which barriers.
-        contributions(c, shown, below);
+        contributions(c, shown, PARTS, below);
         return;
     }
     let left = Rect { width: below.width / 2, ..below };
     price(c, shown, left);
-    contributions(c, shown, Rect { x: left.right(), width: below.width - left.width, ..below });
+    contributions(c, shown, PARTS, Rect { x: left.right(), width: below.width - left.width, ..below });
 }
 
 fn facts(c: &mut Canvas<'_>, shown: &SignalDetail, area: Rect) {
@@ -153,8 +160,8 @@ fn dates(c: &mut Canvas<'_>, shown: &SignalDetail, area: Rect) {
 }
 
 /// What spoke for it and against it, with bars that grow from the middle.
-fn contributions(c: &mut Canvas<'_>, shown: &SignalDetail, area: Rect) {
-    let panel = Panel { title: "Spoke for it", summary: "adds to its probability   deviations", ..Panel::default() };
+fn contributions(c: &mut Canvas<'_>, shown: &SignalDetail, context: &str, area: Rect) {
+    let panel = Panel { title: "Spoke for it", summary: "adds to its probability   deviations", context, ..Panel::default() };
     let inner = c.panel(area, &panel);
     if shown.contributions.is_empty() {
         detail::empty(c, inner, "What spoke for it is not on record.");
@@ -174,10 +181,10 @@ fn contributions(c: &mut Canvas<'_>, shown: &SignalDetail, area: Rect) {
 }
 
 /// Past rows that looked like it, and what came of them for its side.
-fn past(c: &mut Canvas<'_>, shown: &SignalDetail, area: Rect) {
+fn past(c: &mut Canvas<'_>, shown: &SignalDetail, context: &str, area: Rect) {
     let won = shown.cases.iter().filter(|k| k.net > 0.0).count();
     let summary = format!("{won} of {} made money on its side", shown.cases.len());
-    let inner = c.panel(area, &Panel { title: "Most like it", summary: &summary, ..Panel::default() });
+    let inner = c.panel(area, &Panel { title: "Most like it", summary: &summary, context, ..Panel::default() });
     if shown.cases.is_empty() {
         detail::empty(c, inner, "No past rows are on record to compare it with.");
         return;
